@@ -1,0 +1,1 @@
+"""Evidence: pure data in, data out. Imports no plugin and no integration."""

@@ -1,0 +1,155 @@
+"""The one data type that crosses every wall: a claim with a bound and what backs it.
+
+Invariant: a value is exact. Floats are refused at construction, so none can reach signed bytes,
+and a plugin states a value and a bound, never a verdict.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+Number: TypeAlias = bool | int | Decimal | Fraction
+Value: TypeAlias = Number | str
+Kind: TypeAlias = Literal["test", "policy", "sbom", "guard", "invariant", "taint", "bloom", "build"]
+Level: TypeAlias = Literal["error", "warning", "note"]
+
+MAX_KEY_BYTES = 256
+MAX_TEXT_BYTES = 1024
+
+
+class Verdict(StrEnum):
+    """What the host concluded. ``error``: no claim could be produced. ``waived``: unmet, accepted by name."""
+
+    MET = "met"
+    UNMET = "unmet"
+    ERROR = "error"
+    WAIVED = "waived"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in a file; lines and columns count from 1, columns in Unicode code points (SARIF 3.30)."""
+
+    path: str
+    line: int = 0
+    column: int = 0
+    end_line: int = 0
+    end_column: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """Replace ``deleted`` (a span) by ``inserted`` (text): one edit of a SARIF ``fix`` object."""
+
+    deleted: Location
+    inserted: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing found: rule id, place, words, the path that leads there, and the edits that mend it."""
+
+    rule: str
+    message: str
+    at: Location
+    level: Level = "error"
+    cwe: int | None = None
+    trace: tuple[Location, ...] = ()
+    fix: tuple[Replacement, ...] = ()
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that backs a claim (SARIF, JUnit, counterexample); the host stores it by its SHA-256."""
+
+    name: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obligation:
+    """A claim a plugin makes: ``value`` against ``min``/``max`` (or ``allowed`` for text).
+
+    Args:
+        key: ``plugin/metric`` or ``plugin/metric/subject``; NFC, at most 256 UTF-8 bytes.
+        value: exact; ``Decimal``/``Fraction`` need a ``scale``.
+        min: lower bound (inclusive). Only for numbers.
+        max: upper bound (inclusive). Only for numbers.
+        allowed: for a text value, the texts that meet the claim; empty means "recorded, not bounded".
+        scale: numbers are carried as integers, ``q = round(value * scale)``, rounded against the claimant.
+        kind: the leaf kind of the manifest (evidence format v3).
+        files: the paths the claim speaks about; ``None`` means every file of the request.
+        findings: what was found, if anything.
+        attachments: files that back the claim.
+        private: commit to the value instead of publishing it (needs the zero-knowledge plugin).
+
+    Raises:
+        ValueError: for a malformed key, a float, or bounds that do not fit the value.
+    """
+
+    key: str
+    value: Value
+    min: Number | None = None
+    max: Number | None = None
+    allowed: tuple[str, ...] = ()
+    scale: int = 1
+    kind: Kind = "policy"
+    files: tuple[str, ...] | None = None
+    findings: tuple[Finding, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    private: bool = False
+
+    def __post_init__(self) -> None:
+        check_key(self.key)
+        # A plugin author naturally passes lists; frozen values must not share them.
+        for name in ("allowed", "findings", "attachments"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.files is not None:
+            object.__setattr__(self, "files", tuple(sorted(set(self.files))))
+        _check_value(self)
+
+
+def check_key(key: str) -> None:
+    """Raise ``ValueError`` unless ``key`` is a well-formed obligation key (leaf ``id``, evidence format 4.2)."""
+    if not isinstance(key, str) or not 1 <= len(key.encode("utf-8", "surrogatepass")) <= MAX_KEY_BYTES:
+        raise ValueError(f"obligation key must be 1 to {MAX_KEY_BYTES} bytes of UTF-8: {key!r}")
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in key):
+        raise ValueError(f"obligation key holds a control character or a lone surrogate: {key!r}")
+    if unicodedata.normalize("NFC", key) != key:
+        raise ValueError(f"obligation key is not in Unicode normal form C: {key!r}")
+    parts = key.split("/")
+    if len(parts) < 2 or not parts[0] or not parts[1]:
+        raise ValueError(f"obligation key must read plugin/metric or plugin/metric/subject: {key!r}")
+
+
+def _check_value(o: Obligation) -> None:
+    if not isinstance(o.scale, int) or isinstance(o.scale, bool) or not 1 <= o.scale <= 10**12:
+        raise ValueError(f"{o.key}: scale must be an integer from 1 to 10**12, got {o.scale!r}")
+    if isinstance(o.value, str):
+        if o.min is not None or o.max is not None or o.scale != 1:
+            raise ValueError(f"{o.key}: a text value takes 'allowed', not min, max or scale")
+        if len(o.value.encode()) > MAX_TEXT_BYTES:
+            raise ValueError(f"{o.key}: a text value holds at most {MAX_TEXT_BYTES} bytes; attach a file instead")
+        return
+    if o.allowed:
+        raise ValueError(f"{o.key}: 'allowed' is for text values; use min and max for numbers")
+    for name, number in (("value", o.value), ("min", o.min), ("max", o.max)):
+        _check_number(o, name, number)
+
+
+def _check_number(o: Obligation, name: str, number: Number | None) -> None:
+    if number is None:
+        return
+    if isinstance(number, float) or not isinstance(number, int | Decimal | Fraction):
+        raise ValueError(  # noqa: TRY004 - one error type for a malformed claim
+            f"{o.key}: {name} must be bool, int, Decimal or Fraction, got {type(number).__name__}"
+        )
+    if isinstance(number, Decimal) and not number.is_finite():
+        raise ValueError(f"{o.key}: {name} must be finite, got {number}")

@@ -1,0 +1,112 @@
+"""The whole contract between the host and its plugins, one page.
+
+Each hook takes one frozen object. The host calls plugins one at a time, exhausts what they return inside its own
+guard, and sorts results by (plugin, key). A *gate* fails closed: its crash is an obligation with verdict
+``error``. An *accelerator* fails open: its crash means "do the work", and the user is told. An *observer* only
+watches: its crash is recorded and reported.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from maestro_hooks.evidence.obligation import Obligation
+    from maestro_hooks.evidence.steps import Step
+    from maestro_hooks.registry import Registry
+    from maestro_hooks.requests import (
+        Advice,
+        AdviceRequest,
+        CacheEntry,
+        CheckRequest,
+        ContentKey,
+        LedgerView,
+        SealDraft,
+        SealedBundle,
+        Section,
+        Skip,
+        TestOutcome,
+        TestPlan,
+        VerifyRequest,
+    )
+
+MAESTRO_API = 1
+PROJECT = "maestro"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+HookKind = Literal["setup", "gate", "accelerator", "observer"]
+
+KINDS: dict[str, HookKind] = {
+    "maestro_register": "setup",
+    "maestro_check": "gate",
+    "maestro_select": "accelerator",
+    "maestro_test_finished": "observer",
+    "maestro_fetch": "accelerator",
+    "maestro_store": "accelerator",
+    "maestro_before_seal": "gate",
+    "maestro_attach": "gate",
+    "maestro_sealed": "observer",
+    "maestro_verify": "gate",
+    "maestro_advise": "observer",
+}
+
+
+@hookspec
+def maestro_register(registry: Registry) -> None:
+    """Declare commands, a settings table, key namespaces and rules. Every process; cheap; no input or output."""
+
+
+@hookspec
+def maestro_check(request: CheckRequest) -> Iterable[Obligation]:  # type: ignore[empty-body]
+    """Gate. Files in, obligations out. Command line, hooks and seal; must not import the files it reads."""
+
+
+@hookspec
+def maestro_select(plan: TestPlan) -> Iterable[Skip]:  # type: ignore[empty-body]
+    """Accelerator. Tests that need not run, each with its reason. pytest controller; failure skips nothing."""
+
+
+@hookspec
+def maestro_test_finished(outcome: TestOutcome) -> None:
+    """Observer. After each test, in the pytest process that reports it (the controller under xdist)."""
+
+
+@hookspec
+def maestro_fetch(key: ContentKey) -> CacheEntry | None:
+    """Accelerator, first result wins. Look a content key up; ``None`` is a miss, failure counts as one."""
+
+
+@hookspec
+def maestro_store(key: ContentKey, entry: CacheEntry) -> None:
+    """Accelerator. Offer a result to every cache tier; failure loses the offer, never the result."""
+
+
+@hookspec
+def maestro_before_seal(view: LedgerView) -> Iterable[Obligation]:  # type: ignore[empty-body]
+    """Gate. Sealing process, before the tree is built; may add obligations, never remove one."""
+
+
+@hookspec
+def maestro_attach(draft: SealDraft) -> Iterable[Section]:  # type: ignore[empty-body]
+    """Gate. Sealing process, after the tree, before the signature: sections of the predicate."""
+
+
+@hookspec
+def maestro_sealed(bundle: SealedBundle) -> None:
+    """Observer. Sealing process, after the bundle is on disk: publish it, log it."""
+
+
+@hookspec
+def maestro_verify(request: VerifyRequest) -> Iterable[Step]:  # type: ignore[empty-body]
+    """Gate. Verifying process: check one section. A section without a checker is "not checked", never green."""
+
+
+@hookspec
+def maestro_advise(request: AdviceRequest) -> Iterable[Advice]:  # type: ignore[empty-body]
+    """Observer. For the Decision Card: remedies for what is not met, with cost and risk."""

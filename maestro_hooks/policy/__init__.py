@@ -1,0 +1,1 @@
+"""What a release requires: rules as data, evaluated over recorded obligations."""

@@ -1,0 +1,1 @@
+"""The project under evidence, as git and the file system see it."""

@@ -1,0 +1,78 @@
+"""What a plugin declares when it is loaded: commands, one settings table, key namespaces, rules.
+
+Registration returns values into a ``Registry``; it never mutates globals and performs no input or output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Callable
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every ``[tool.maestro.<plugin>]`` table: an unknown key is an error, never ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One entry of a plugin's rule catalogue; ``id`` is what ``# maestro: ignore[id] reason`` names."""
+
+    id: str
+    title: str
+    help: str = ""
+    cwe: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command-line verb; ``run`` is ``module:function`` so that its module loads on use only."""
+
+    name: str
+    help: str
+    run: str
+    add_arguments: Callable[[ArgumentParser], None] | None = None
+
+
+@dataclass(slots=True)
+class Registry:
+    """Collects one plugin's declarations; the host makes a fresh one per plugin."""
+
+    plugin: str
+    commands: list[Command] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    namespaces: set[str] = field(default_factory=set)
+    settings_type: type[Settings] | None = None
+    extra: tuple[str, str] | None = None
+
+    def command(
+        self,
+        name: str,
+        *,
+        help: str,
+        run: str,
+        add_arguments: Callable[[ArgumentParser], None] | None = None,  # noqa: A002
+    ) -> None:
+        """Add the verb ``maestro NAME``; ``run`` is ``package.module:function`` taking the parsed arguments."""
+        self.commands.append(Command(name=name, help=help, run=run, add_arguments=add_arguments))
+
+    def settings(self, settings_type: type[Settings]) -> None:
+        """Declare the type of ``[tool.maestro.<plugin>]``."""
+        self.settings_type = settings_type
+
+    def keys(self, *namespaces: str) -> None:
+        """Claim first key segments besides the plugin's own name (``bandit`` in ``bandit/issues``)."""
+        self.namespaces.update(namespaces)
+
+    def rule(self, id: str, title: str, *, help: str = "", cwe: int | None = None) -> None:  # noqa: A002
+        """Add a rule to the catalogue."""
+        self.rules.append(Rule(id=id, title=title, help=help, cwe=cwe))
+
+    def requires_extra(self, module: str, extra: str) -> None:
+        """Say that ``module`` comes with ``pip install maestro-conductor[extra]``."""
+        self.extra = (module, extra)

@@ -1,0 +1,196 @@
+"""The frozen objects hooks take and return, one per hook: a new field is additive and breaks no plugin."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tokenize
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NewType
+
+from maestro_hooks.errors import ToolError
+from maestro_hooks.evidence.obligation import Finding, Level, Location
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from maestro_hooks.evidence.record import Record
+
+ContentKey = NewType("ContentKey", str)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file of the tree under check: POSIX path below the root, absolute place, SHA-256 when listed."""
+
+    path: str
+    place: Path
+    digest: str
+
+    @property
+    def data(self) -> bytes:
+        """The bytes that were hashed. Raises ``ToolError`` if the file changed since."""
+        data = self.place.read_bytes()
+        if hashlib.sha256(data).hexdigest() != self.digest:
+            raise ToolError("the file changed while it was being checked", where=self.path, fix="run it again")
+        return data
+
+    @property
+    def text(self) -> str:
+        """The decoded text; for Python sources by PEP 263, else UTF-8.
+
+        Raises:
+            UnicodeDecodeError: or ``SyntaxError`` for an unknown encoding: report the file, do not skip it.
+        """
+        data = self.data
+        if not self.is_python:
+            return data.decode("utf-8")
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return io.TextIOWrapper(io.BytesIO(data), encoding, newline=None).read()
+
+    @property
+    def is_python(self) -> bool:
+        """Whether the name says Python source or stub."""
+        return self.path.endswith((".py", ".pyi"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRequest:
+    """Files in: what ``maestro_check`` is asked about.
+
+    Attributes:
+        root: the repository root.
+        files: sorted by path.
+        settings: the plugin's own validated table ``[tool.maestro.<plugin>]``, or ``None`` if it has none.
+        whole: whether ``files`` are all files of the tree (a gate at seal) or a part (a hook).
+        fix: whether the user asked for repairs to be applied to the work tree.
+    """
+
+    root: Path
+    files: tuple[SourceFile, ...]
+    settings: object = None
+    whole: bool = False
+    fix: bool = False
+
+    @property
+    def python_files(self) -> tuple[SourceFile, ...]:
+        """The Python sources and stubs among ``files``."""
+        return tuple(f for f in self.files if f.is_python)
+
+    def finding(  # noqa: PLR0913 - the common case in one call, positionals are (file, line, rule, words)
+        self, file: SourceFile, line: int, rule: str, message: str, *, level: Level = "error", column: int = 0
+    ) -> Finding:
+        """A finding at one line of one file."""
+        return Finding(rule=rule, message=message, at=Location(file.path, line, column), level=level)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestPlan:
+    """The collected tests, in order, before any runs. ``items`` are pytest's own, for plugins that need them."""
+
+    __test__ = False  # not a test class, whatever its name says
+
+    root: Path
+    nodeids: tuple[str, ...]
+    settings: object = None
+    items: Sequence[object] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A test that need not run, and why. Shown as deselected, never as passed."""
+
+    nodeid: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestOutcome:
+    """One finished test. ``duration_us`` covers setup, call and teardown; ``worker`` is empty without xdist."""
+
+    __test__ = False
+
+    nodeid: str
+    outcome: Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
+    duration_us: int
+    worker: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheEntry:
+    """A cached result: metadata as JSON-able mapping and blobs by name."""
+
+    metadata: Mapping[str, object]
+    blobs: Mapping[str, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerView:
+    """The merged records that hold for the tree being sealed; read-only."""
+
+    root: Path
+    tree: str
+    records: tuple[Record, ...]
+    settings: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealDraft:
+    """The manifest before signing: what an attachment may bind itself to.
+
+    ``leaves`` are (id, leaf bytes, leaf index); ``subjects`` are in-toto resource descriptors.
+    """
+
+    root: Path
+    subjects: tuple[Mapping[str, object], ...]
+    tree_root: bytes
+    leaves: tuple[tuple[str, bytes, int], ...]
+    settings: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the predicate owned by a plugin: ``name`` is its member name (``sbom``, ``zk``)."""
+
+    name: str
+    body: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedBundle:
+    """What was sealed: the bundle file, the manifest payload's SHA-256 and its subjects."""
+
+    path: Path
+    manifest_sha256: str
+    subjects: tuple[Mapping[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyRequest:
+    """An attachment to check: the signed predicate, one of its sections, and the leaves disclosed."""
+
+    section: Section
+    predicate: Mapping[str, object]
+    subjects: tuple[Mapping[str, object], ...]
+    leaves: Mapping[str, Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A possible next step: what to run, what it costs (seconds), how risky, and which key it would meet."""
+
+    key: str
+    action: str
+    command: tuple[str, ...] = ()
+    cost_s: int = 0
+    risk: Literal["none", "low", "medium", "high"] = "low"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdviceRequest:
+    """The obligations that are not met, for which a plugin may know a remedy."""
+
+    root: Path
+    unmet: tuple[Record, ...]
+    missing: tuple[str, ...] = ()
