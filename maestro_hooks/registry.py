@@ -31,7 +31,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A command-line verb; ``run`` is ``module:function`` so that its module loads on use only."""
+    """A command-line verb; ``run`` is ``package.module:function`` (parsed arguments in, exit code out), loaded on use."""
 
     name: str
     help: str
@@ -50,16 +50,13 @@ class Registry:
     settings_type: type[Settings] | None = None
     extra: tuple[str, str] | None = None
 
-    def command(
-        self,
-        name: str,
-        *,
-        help: str,
-        run: str,
-        add_arguments: Callable[[ArgumentParser], None] | None = None,  # noqa: A002
-    ) -> None:
-        """Add the verb ``maestro NAME``; ``run`` is ``package.module:function`` taking the parsed arguments."""
-        self.commands.append(Command(name=name, help=help, run=run, add_arguments=add_arguments))
+    def command(self, command: Command) -> None:
+        """Add the verb ``maestro NAME``."""
+        self.commands.append(command)
+
+    def rule(self, rule: Rule) -> None:
+        """Add a rule to the catalogue."""
+        self.rules.append(rule)
 
     def settings(self, settings_type: type[Settings]) -> None:
         """Declare the type of ``[tool.maestro.<plugin>]``."""
@@ -68,10 +65,6 @@ class Registry:
     def keys(self, *namespaces: str) -> None:
         """Claim first key segments besides the plugin's own name (``bandit`` in ``bandit/issues``)."""
         self.namespaces.update(namespaces)
-
-    def rule(self, id: str, title: str, *, help: str = "", cwe: int | None = None) -> None:  # noqa: A002
-        """Add a rule to the catalogue."""
-        self.rules.append(Rule(id=id, title=title, help=help, cwe=cwe))
 
     def requires_extra(self, module: str, extra: str) -> None:
         """Say that ``module`` comes with ``pip install maestro-conductor[extra]``."""

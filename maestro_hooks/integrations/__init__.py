@@ -1,0 +1,1 @@
+"""Where other tools come in: pytest, pre-commit, nox."""
