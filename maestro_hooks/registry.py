@@ -31,7 +31,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A command-line verb; ``run`` is ``package.module:function`` (parsed arguments in, exit code out), loaded on use."""
+    """A command-line verb; ``run`` is ``package.module:function``, loaded on use: arguments in, exit code out."""
 
     name: str
     help: str

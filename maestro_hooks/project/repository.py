@@ -1,0 +1,153 @@
+"""A project as git sees it: its root, its head, its files, and the id of the tree in the work directory.
+
+Invariant: ``work_tree`` is a function of the content a checkout would have (tracked files as they are now, plus
+untracked files git does not ignore), computed without touching the index or the object database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from maestro_hooks.errors import UsageError
+from maestro_hooks.project.git import git
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the work directory differs from the last commit: paths by kind, and what is not covered."""
+
+    changed: tuple[str, ...]
+    untracked: tuple[str, ...]
+    submodules: tuple[str, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether the work directory is exactly the commit."""
+        return not self.changed and not self.untracked
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A git work tree; make one with :meth:`find`."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path) -> Repository:
+        """The repository that holds ``start``. Raises ``UsageError`` outside one, or in a bare one."""
+        where = start if start.is_dir() else start.parent
+        top = git(where, "rev-parse", "--show-toplevel", check=False)
+        if not top.strip():
+            reason = git(where, "rev-parse", "--is-bare-repository", check=False).strip()
+            if reason == b"true":
+                raise UsageError("a bare git repository has no files", where=str(where), fix="run it in a clone")
+            raise UsageError(
+                "not a git repository, or one git does not trust",
+                where=str(where),
+                fix="run 'git init' and commit, or 'git status' to see what git says",
+            )
+        return cls(Path(os.fsdecode(top.removesuffix(b"\n"))))
+
+    @property
+    def head(self) -> str:
+        """The commit id of ``HEAD``, or ``''`` before the first commit."""
+        return git(self.root, "rev-parse", "--verify", "--quiet", "HEAD", check=False).decode().strip()
+
+    @property
+    def branch(self) -> str:
+        """The short branch name, or ``''`` on a detached head."""
+        return git(self.root, "symbolic-ref", "--quiet", "--short", "HEAD", check=False).decode().strip()
+
+    def commit_time(self) -> int | None:
+        """Seconds since the epoch of the head commit, for ``SOURCE_DATE_EPOCH``; ``None`` before the first."""
+        text = git(self.root, "log", "-1", "--format=%ct", check=False).strip()
+        return int(text) if text else None
+
+    def run_id(self) -> str:
+        """The name under which processes meet that look at one tree without talking to each other.
+
+        The digest of the index: equal for a pre-commit hook on staged content, and for pytest and nox on the
+        commit made from it, which is why the commit id is no part of it.
+        """
+        listing = git(self.root, "ls-files", "--stage", "-z")
+        return hashlib.sha256(listing).hexdigest()[:24]
+
+    def tree_of(self, revision: str) -> str:
+        """The tree id of a revision. Raises ``ToolError`` for an unknown one."""
+        return git(self.root, "rev-parse", "--verify", f"{revision}^{{tree}}").decode().strip()
+
+    def work_tree(self) -> str:
+        """The git tree id of the work directory's content (see the module's invariant)."""
+        with tempfile.TemporaryDirectory(prefix="maestro-index-") as scratch:
+            env = self._scratch_database(Path(scratch))
+            # A missing index (before the first add) is an empty one.
+            index = Path(os.fsdecode(git(self.root, "rev-parse", "--git-path", "index").removesuffix(b"\n")))
+            index = index if index.is_absolute() else self.root / index
+            if index.exists():
+                shutil.copyfile(index, Path(scratch) / "index")
+            git(self.root, "add", "--all", ".", env=env)
+            return git(self.root, "write-tree", env=env).decode().strip()
+
+    def _scratch_database(self, scratch: Path) -> dict[str, str]:
+        objects = Path(os.fsdecode(git(self.root, "rev-parse", "--git-path", "objects").removesuffix(b"\n")))
+        objects = objects if objects.is_absolute() else self.root / objects
+        (scratch / "objects").mkdir()
+        return {
+            "GIT_INDEX_FILE": str(scratch / "index"),
+            "GIT_OBJECT_DIRECTORY": str(scratch / "objects"),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects),
+        }
+
+    def status(self) -> Status:
+        """What differs from ``HEAD``, by ``git status --porcelain=v2 -z``."""
+        changed: list[str] = []
+        untracked: list[str] = []
+        fields = iter(git(self.root, "status", "--porcelain=v2", "-z", "--untracked-files=all").split(b"\0"))
+        for entry in fields:
+            if entry.startswith(b"? "):
+                untracked.append(path_text(entry[2:]))
+            elif entry[:2] in (b"1 ", b"u "):
+                changed.append(path_text(entry.split(b" ", 8 if entry[:1] == b"1" else 10)[-1]))
+            elif entry.startswith(b"2 "):
+                changed.append(path_text(entry.split(b" ", 9)[-1]))
+                next(fields, None)  # a rename carries the old path as a field of its own
+        return Status(tuple(sorted(changed)), tuple(sorted(untracked)), self.submodules())
+
+    def submodules(self) -> tuple[str, ...]:
+        """Paths of submodules: their commit is part of the tree, their files are not listed as this project's."""
+        entries = git(self.root, "ls-files", "--stage", "-z").split(b"\0")
+        return tuple(sorted(path_text(e.split(b"\t", 1)[1]) for e in entries if e.startswith(b"160000 ")))
+
+    def files(self) -> tuple[tuple[str, Path], ...]:
+        """(path for people, place on disk) of every tracked or unignored regular file that exists, sorted."""
+        listing = git(self.root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        found: dict[str, Path] = {}
+        for raw in listing.split(b"\0"):
+            place = self.root / os.fsdecode(raw)
+            # A symbolic link's content is its target's name, which is in the tree id; its target is not ours.
+            if raw and place.is_file() and not place.is_symlink():
+                found[path_text(raw)] = place
+        return tuple(sorted(found.items()))
+
+    def remote_url(self) -> str:
+        """The URL of ``origin`` without credentials, or ``''``."""
+        url = git(self.root, "remote", "get-url", "origin", check=False).decode("utf-8", "replace").strip()
+        scheme, separator, rest = url.partition("://")
+        return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else url
+
+
+def path_text(raw: bytes) -> str:
+    """A path as valid Unicode: UTF-8 as it is, else quoted in git's C style so that no two paths collide."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        quoted = "".join(chr(b) if 32 <= b < 127 and b not in (34, 92) else f"\\{b:03o}" for b in raw)
+        return f'"{quoted}"'
+    return (
+        text if '"' not in text[:1] else f'"{text.replace(chr(92), chr(92) * 2).replace(chr(34), chr(92) + chr(34))}"'
+    )
