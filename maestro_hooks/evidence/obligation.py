@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Number: TypeAlias = bool | int | Decimal | Fraction
 Value: TypeAlias = Number | str
@@ -53,7 +56,10 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing found: rule id, place, words, the path that leads there, and the edits that mend it."""
+    """One thing found: rule id, place, words, the path that leads there, and the edits that mend it.
+
+    ``properties`` are the plugin's own facts (JSON values, no floats); they appear in ``--jsonl`` and SARIF.
+    """
 
     rule: str
     message: str
@@ -63,6 +69,7 @@ class Finding:
     trace: tuple[Location, ...] = ()
     fix: tuple[Replacement, ...] = ()
     fingerprint: str = ""
+    properties: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
