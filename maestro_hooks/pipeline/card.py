@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from maestro_hooks.policy.evaluate import Outcome
+from maestro_hooks.policy.evaluate import Outcome, RuleResult
 from maestro_hooks.requests import Advice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from maestro_hooks.policy.evaluate import Decision, RuleResult
+    from maestro_hooks.policy.evaluate import Decision
 
 SCHEMA = "maestro.card/1"
 Verdict = Literal["sealed", "blocked", "unproven"]
@@ -127,12 +127,10 @@ def to_json(card: Card) -> dict[str, Any]:
     return {"schema": SCHEMA, "ok": card.verdict == "sealed", **body}
 
 
-def from_json(body: dict[str, Any]) -> Card:
+def from_json(body: Any) -> Card:
     """Read a card back. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else."""
-    from maestro_hooks.policy.evaluate import RuleResult  # noqa: PLC0415 - a runtime constructor
-
-    if body.get("schema") != SCHEMA:
-        raise ValueError(f"schema is {body.get('schema')!r}, expected {SCHEMA!r}")
+    if not isinstance(body, dict) or body.get("schema") != SCHEMA:
+        raise ValueError(f"expected an object of schema {SCHEMA!r}")
     step = body["next_step"]
     if step is not None:
         step = Advice(**{**step, "command": tuple(step["command"])})

@@ -51,6 +51,7 @@ def run(arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout_
         env: variables set on top of this process's environment.
         timeout_s: wall seconds.
         show: let the child write to this process's terminal; then ``output`` is empty.
+        stderr: whether standard error is part of ``output``; if not, it goes where this process's goes.
 
     Raises:
         ToolError: the program cannot be started.
@@ -63,7 +64,7 @@ def run(arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout_
             env={**os.environ, **env},
             stdin=subprocess.DEVNULL,
             stdout=None if show else subprocess.PIPE,
-            stderr=None if show else subprocess.STDOUT,
+            stderr=None if show or not stderr else subprocess.STDOUT,
             start_new_session=True,
         )
     except OSError as error:
