@@ -28,6 +28,8 @@ MAX_LINE_BYTES = 4 * 1024 * 1024
 # Host, process id and twelve random hexadecimal digits; the host part is cut so that a name has at most 120 characters.
 NAME = re.compile(r"[A-Za-z0-9._-]{1,80}-[0-9]{1,10}-[0-9a-f]{12}")
 SUFFIX = ".jsonl"
+# A run id is the name of a directory; it cannot leave the ledger or hide in it.
+RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 Member = Literal["i", "b"]
 

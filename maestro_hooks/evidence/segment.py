@@ -41,30 +41,32 @@ class SegmentWriter:
     Args:
         directory: ``.maestro/ledger/<run>``; its last part is the run id.
         run: the run id, as in ``MAESTRO_RUN`` or ``Repository.run_id``.
-        process: a label for people, as ``pytest:gw3``.
+        process: a label for people, as ``pytest:gw3``; any text that has a UTF-8 form.
         parent: the commit id at the start, or ``""``.
         durability: ``close`` survives the death of the process; ``record`` also that of the machine, record by record.
 
     Raises:
-        UsageError: ``run`` is not the directory's name.
+        UsageError: ``run`` is no run id, or not the directory's name.
     """
 
     def __init__(
         self, directory: Path, *, run: str, process: str, parent: str = "", durability: Durability = "close"
     ) -> None:
-        if directory.name != run:
+        if directory.name != run or not chain.RUN.fullmatch(run):
             raise UsageError(
-                f"run id {run!r} is not the name of its directory",
+                f"{run!r} is no run id, or not the name of the run's directory",
                 where=str(directory),
-                fix="write to .maestro/ledger/RUN",
+                fix="write to .maestro/ledger/RUN, with RUN of letters, digits, '.', '_' and '-'",
             )
         self.directory = directory
         self.path: Path | None = None
-        self._header = chain.Header(schema=chain.SCHEMA, run=run, process=process, api=chain.API, parent=parent)
+        self._header = chain.header_line(
+            chain.Header(schema=chain.SCHEMA, run=run, process=process, api=chain.API, parent=parent)
+        )
         self._durability = durability
         self._lock = Lock()
         self._documents: dict[str, bytes] = {}
-        self._read_back: Callable[[bytes], Record] | None = None
+        self._read_back: tuple[Callable[[bytes], object], Callable[[bytes], object]] | None = None
         self._closed = False
         self._forget()
 
@@ -113,8 +115,8 @@ class SegmentWriter:
             lines: list[bytes] = []
             head = self._head
             if not self._lines:
-                lines.append(chain.header_line(self._header))
-                head = chain.first_link(lines[0])
+                lines.append(self._header)
+                head = chain.first_link(self._header)
             if record.inputs not in self._stored:
                 head = self._extend(lines, head, "i", self._documents[record.inputs])
             head = self._extend(lines, head, "b", body, extra)
@@ -153,17 +155,21 @@ class SegmentWriter:
         """The bytes to write, read back once: a line the reader would refuse must never be acknowledged."""
         if self._read_back is None:
             # Only now: whoever has a record has paid for the import already.
-            from maestro_hooks.evidence.segment_reader import record_from  # noqa: PLC0415
+            from maestro_hooks.evidence.segment_reader import meta_from, record_from  # noqa: PLC0415
 
-            self._read_back = record_from
+            self._read_back = (record_from, meta_from)
         try:
             body = msgspec.json.encode(record)
-            self._read_back(body)
-            return body, msgspec.json.encode(meta, order="sorted") if meta else b""
+            self._read_back[0](body)
+            if not meta:
+                return body, b""
+            extra = msgspec.json.encode(meta, order="sorted")
+            self._read_back[1](extra)
         except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
             raise ToolError(
                 f"not a well-formed record: {error}", where=repr(record.key), fix="report it to the plugin's author"
             ) from error
+        return body, extra
 
     def _ready(self, record: Record) -> None:
         if self._owner != os.getpid():

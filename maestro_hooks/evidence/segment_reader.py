@@ -21,7 +21,7 @@ from maestro_hooks.evidence import chain
 from maestro_hooks.evidence import inputs as inputs_documents
 from maestro_hooks.evidence.inputs import Inputs
 from maestro_hooks.evidence.obligation import Verdict, check_key
-from maestro_hooks.evidence.record import Record, holds
+from maestro_hooks.evidence.record import Quantity, Record, holds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,18 +83,36 @@ def read_segment(path: Path) -> Segment:
         UnknownSchemaError: it was written by another version of Maestro.
         ToolError: the file cannot be read.
     """
+    with open_segment(path) as stream:
+        # Asked before reading: a writer that ends in between has written its end record by then.
+        live = has_writer(stream.fileno()) is True
+        try:
+            return parse_segment(stream, path, live=live)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+
+def open_segment(path: Path) -> BinaryIO:
+    """Open a segment for reading.
+
+    Raises:
+        EvidenceError: it is no regular file.
+        ToolError: it cannot be opened.
+    """
     try:
         # Never follow a link out of the ledger, never wait for a writer of a pipe.
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as stream:  # noqa: PTH123 - of a descriptor
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise EvidenceError("a ledger segment must be a regular file", where=str(path), fix="remove it")
-            # Asked before reading: a writer that ends in between has written its end record by then.
-            live = has_writer(fd) is True
-            return parse_segment(stream, path, live=live)
     except OSError as error:
-        what = "is a symbolic link" if error.errno == errno.ELOOP else f"cannot be read: {error.strerror}"
-        raise ToolError(f"the ledger segment {what}", where=str(path), fix="make it a readable file") from error
+        raise _unreadable(path, error) from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise EvidenceError("a ledger segment must be a regular file", where=str(path), fix="remove it")
+    return open(fd, "rb")  # noqa: PTH123 - of a descriptor
+
+
+def _unreadable(path: Path, error: OSError) -> ToolError:
+    what = "is a symbolic link" if error.errno == errno.ELOOP else f"cannot be read: {error.strerror}"
+    return ToolError(f"the ledger segment {what}", where=str(path), fix="make it a readable file")
 
 
 def has_writer(fd: int) -> bool | None:
@@ -216,7 +234,7 @@ class _Reader:
         entry = Entry(
             record=record,
             body_digest=inputs_documents.digest(body),
-            meta=_meta_from(meta) if meta else {},
+            meta=meta_from(meta) if meta else {},
             line=self.line,
         )
         self.entries.append(entry)
@@ -232,10 +250,27 @@ def record_from(body: bytes) -> Record:
     if msgspec.json.encode(record) != body:
         raise ValueError("the body is not in the form it is written in")
     check_key(record.key)
-    # A verdict is derived, never stated; int() refuses what is no number, or one too long to be one.
-    if record.quantity is not None and record.verdict is (Verdict.UNMET if holds(record.quantity) else Verdict.MET):
-        raise ValueError(f"verdict {record.verdict.value!r} contradicts the number and its bound")
+    if record.quantity is not None:
+        _check_quantity(record.quantity, record.verdict)
     return record
+
+
+def _check_quantity(quantity: Quantity, verdict: Verdict) -> None:
+    for number in (quantity.q, quantity.min, quantity.max):
+        # int() refuses what is no number and what is too long to be one; comparing refuses "+1", "01" and "1_0".
+        if number is not None and str(int(number)) != number:
+            raise ValueError(f"{number!r} is not a decimal integer in its only form")
+    # A verdict is derived, never stated.
+    if verdict is (Verdict.UNMET if holds(quantity) else Verdict.MET):
+        raise ValueError(f"verdict {verdict.value!r} contradicts the number and its bound")
+
+
+def meta_from(raw: bytes) -> dict[str, object]:
+    """The meta object in its exact bytes. Raises ``ValueError`` for other bytes than its content makes."""
+    meta = msgspec.json.decode(raw, type=dict[str, object])
+    if msgspec.json.encode(meta, order="sorted") != raw:
+        raise ValueError("the meta object is not in the form it is written in")
+    return meta
 
 
 def _inputs_from(body: bytes) -> Inputs:
@@ -243,13 +278,6 @@ def _inputs_from(body: bytes) -> Inputs:
     if inputs_documents.encode(inputs) != body:
         raise ValueError("the inputs are not in the form they are written in")
     return inputs
-
-
-def _meta_from(raw: bytes) -> dict[str, object]:
-    meta = msgspec.json.decode(raw, type=dict[str, object])
-    if msgspec.json.encode(meta, order="sorted") != raw:
-        raise ValueError("the meta object is not in the form it is written in")
-    return meta
 
 
 def _check_length(raw: bytes, where: str, path: Path) -> None:
