@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         CheckRequest,
         ContentKey,
         LedgerView,
+        RunAll,
         SealDraft,
         SealedBundle,
         Section,
@@ -68,8 +69,10 @@ def maestro_check(request: CheckRequest) -> Iterable[Obligation]:  # type: ignor
 
 
 @hookspec
-def maestro_select(plan: TestPlan) -> Iterable[Skip]:  # type: ignore[empty-body]
-    """Accelerator. Tests that need not run, each with its reason. pytest controller; failure skips nothing."""
+def maestro_select(plan: TestPlan) -> Iterable[Skip | RunAll]:  # type: ignore[empty-body]
+    """Accelerator. Tests that need not run, or why all must. Each pytest process that collects, so the answer must
+    be a function of the plan and the tree; failure skips nothing.
+    """
 
 
 @hookspec

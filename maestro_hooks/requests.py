@@ -105,9 +105,19 @@ class Skip:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class RunAll:
+    """Why the plugin skips nothing in this run (no index, a dependency changed): no full run goes unexplained."""
+
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestOutcome:
-    """One finished test. ``duration_us`` covers setup, call and teardown; ``worker`` is empty without xdist."""
+    """One finished test. ``duration_us`` covers setup, call and teardown; ``worker`` is empty without xdist.
+
+    ``reruns`` counts earlier attempts that a rerun plugin discarded; ``outcome`` is the last attempt's.
+    """
 
     __test__ = False
 
@@ -115,6 +125,7 @@ class TestOutcome:
     outcome: Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
     duration_us: int
     worker: str = ""
+    reruns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
