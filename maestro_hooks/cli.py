@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "the main job: check, test, build, seal, verify, and a Decision Card",
     "check": "run the gates over files",
     "hook": "run one gate over the files a pre-commit hook names",
+    "build": "build sdist and wheel from a clean copy and record them",
     "seal": "turn this tree's ledger into a signed bundle",
     "verify": "check a bundle, offline",
     "prove": "disclose one obligation with its inclusion proof",

@@ -39,7 +39,8 @@ def run(arguments: Namespace) -> ExitCode:
     only = [name for name in arguments.only.split(",") if name] if arguments.only else None
     runs = check_paths(workspace, arguments.paths, only=only, fix=arguments.fix, fresh=arguments.fresh)
     if arguments.sarif:
-        write_sarif(arguments.sarif, runs)
+        rules = {p.name: p.registry.rules for p in workspace.host.plugins if p.registry is not None}
+        write_sarif(arguments.sarif, runs, rules)
     if arguments.jsonl:
         sys.stdout.writelines(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in jsonl_rows(runs))
     else:

@@ -42,7 +42,15 @@ class Finished:
         return f"exit code {self.code}"
 
 
-def run(arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout_s: int, show: bool = False) -> Finished:
+def run(
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout_s: int,
+    show: bool = False,
+    stderr: bool = True,
+) -> Finished:
     """Run to the end or the time limit; the whole process group is stopped at the limit or on an interrupt.
 
     Args:

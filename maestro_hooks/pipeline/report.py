@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from maestro_hooks.evidence.obligation import Verdict
+from maestro_hooks import __version__
+from maestro_hooks.evidence import sarif
+from maestro_hooks.evidence.obligation import Location, Verdict
 from maestro_hooks.policy.evaluate import bound_words, value_words
+from maestro_hooks.project.files import write_atomic
 from maestro_hooks.render import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from maestro_hooks.evidence.obligation import Finding
     from maestro_hooks.pipeline.gates import Claim, GateRun
+    from maestro_hooks.registry import Rule
 
 MAX_SHOWN = 50
+# Metrics whose findings are files a gate could not read: SARIF has a place of its own for them.
+UNANALYSED = frozenset({"unparsed", "unanalysed"})
 
 
 def check_lines(runs: Sequence[GateRun]) -> list[str]:
@@ -83,6 +90,25 @@ def _flat(finding: Finding, plugin: str, key: str) -> dict[str, Any]:
     }
 
 
-def write_sarif(place: Path, runs: Sequence[GateRun]) -> None:
-    """All findings as one SARIF 2.1.0 file, one run per plugin; a failed gate is an execution notification."""
-    raise NotImplementedError(place, runs)
+def write_sarif(place: Path, runs: Sequence[GateRun], rules: Mapping[str, Sequence[Rule]]) -> None:
+    """All findings as one SARIF 2.1.0 file, one run per plugin; what was not analysed is a notification."""
+    logs = [_sarif(run, rules.get(run.plugin, ())) for run in runs]
+    merged = {
+        **sarif.sarif_log((), tool="maestro", version=__version__),
+        "runs": [r for log in logs for r in log["runs"]],
+    }
+    write_atomic(place, sarif.encode(merged), mode=0o644)
+
+
+def _sarif(run: GateRun, rules: Sequence[Rule]) -> dict[str, Any]:
+    findings: list[Finding] = []
+    unanalysed: list[Location] = []
+    for claim in run.claims:
+        if claim.record.key.split("/")[1] in UNANALYSED:
+            unanalysed += [replace(f.at, message=f.message) for f in claim.findings]
+        else:
+            findings += claim.findings
+    if run.failure is not None:
+        unanalysed.append(Location("", message=str(run.failure)))
+    version = run.claims[0].record.producer.version if run.claims else ""
+    return sarif.sarif_log(findings, tool=run.plugin, version=version, rules=rules, unanalysed=unanalysed)

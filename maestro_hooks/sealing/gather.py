@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.ledger import merge, read_all
-
 from maestro_hooks.pipeline.checking import CheckJob, record_claims, run_checks
 from maestro_hooks.pipeline.gates import claims_of, gate_inputs, source_files
 from maestro_hooks.requests import LedgerView
@@ -20,9 +19,8 @@ from maestro_hooks.workspace import progress, progress_done
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from maestro_hooks.evidence.ledger import Merged
-
     from maestro_hooks.evidence.inputs import Inputs
+    from maestro_hooks.evidence.ledger import Merged
     from maestro_hooks.host import Host
     from maestro_hooks.pipeline.gates import GateRun
     from maestro_hooks.workspace import Workspace

@@ -55,7 +55,7 @@ def _matched(table: str, pattern: str, count: int) -> Obligation:
     return Obligation(key=key(f"{table}/reports", pattern), value=count, min=1, findings=() if count else (missing,))
 
 
-def _imported(  # noqa: PLR0913 - one report with its place, its reader and what came before it
+def _imported(
     place: Path, path: str, table: str, reader: Reader, settings: ReportsSettings, *, seen: dict[str, str]
 ) -> tuple[Obligation, ...]:
     """The obligations of one report; ``seen`` maps the keys taken so far to the report that took them."""
