@@ -47,7 +47,7 @@ def run(arguments: Namespace) -> ExitCode:
         write_atomic(place, text, mode=0o644)
         made.append(settings.policy)
     policy = load_policy(root, settings.policy)
-    signer = find_signer(root, settings.trust, now=dt.datetime.now(dt.UTC), env=os.environ, policy=policy)
+    signer = find_signer(root, now=dt.datetime.now(dt.UTC), env=os.environ, policy=policy)
     payload = {"schema": "maestro.init/1", "ok": True, "root": str(root), "made": made, "kept": kept}
     lines = [f"wrote {name}" for name in made] + [f"kept {name} as it is" for name in kept]
     lines += [*signer.words, "", "next: maestro run"]

@@ -1,4 +1,4 @@
-"""``maestro keys new|show|rotate``: the signing keys of this repository and the trust file that announces them."""
+"""``maestro keys new|show|rotate|pin``: the signing keys of this repository and the trust file that announces them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("action", choices=("new", "show", "rotate"), help="make, list or replace the keys")
+    parser.add_argument(
+        "action", choices=("new", "show", "rotate", "pin"), help="make, list or replace the keys; pin the policy"
+    )
     parser.add_argument(
         "--no-passphrase", action="store_true", help="store the private keys unencrypted (readable by you alone)"
     )
@@ -26,22 +28,27 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> ExitCode:
     """Do what ``action`` says, then list the keys of ``trust.json``."""
-    from maestro_hooks.render import emit  # noqa: PLC0415 - loaded when used
+    from maestro_hooks.policy.load import policy_digest  # noqa: PLC0415 - loaded when used
+    from maestro_hooks.project.repository import Repository  # noqa: PLC0415
+    from maestro_hooks.render import emit  # noqa: PLC0415
     from maestro_hooks.sealing import keys  # noqa: PLC0415
 
     now = datetime.now(UTC).replace(microsecond=0)
     warnings: list[str] = []
+    root = Repository.find(args.root).root
     if args.action == "show":
-        trust = keys.load_trust(args.root).trust
+        trust = keys.load_trust(root).trust
     else:
         passphrase = _passphrase(args, confirm=args.action == "new")
         if passphrase is None:
             warnings.append("WARNING: the private keys are NOT encrypted; whoever can read .maestro/keys can sign")
         if args.action == "new":
-            trust = keys.create(args.root, now=now, encrypted_with=passphrase)
+            trust = keys.create(root, now=now, encrypted_with=passphrase, policy=policy_digest(root))
+        elif args.action == "pin":
+            trust = keys.pin(root, policy=policy_digest(root), now=now, passphrase=passphrase)
         else:
-            trust = keys.rotate(args.root, now=now, passphrase=passphrase, with_root=args.with_root)
-    path = keys.trust_path(args.root)
+            trust = keys.rotate(root, now=now, passphrase=passphrase, with_root=args.with_root)
+    path = keys.trust_path(root)
     payload = {"schema": "maestro.keys/1", "ok": True, "warnings": warnings, **_object(trust, str(path), now)}
     emit(payload, [*warnings, *_lines(trust, str(path), now)], as_json=args.json)
     return ExitCode.OK

@@ -72,7 +72,7 @@ class Sealed:
     leaves: LeafSet
 
 
-def seal(  # noqa: PLR0913 - each argument is one member of the predicate
+def seal(
     leaves: LeafSet,
     *,
     release: Release,

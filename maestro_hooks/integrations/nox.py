@@ -53,9 +53,8 @@ def sessions(
         raise ValueError(f"unknown sessions: {', '.join(unknown)}; known: {', '.join(NAMES)}")
     for name in names:
         extra = tuple(test_install) if name in ("tests", "seal", "release") else ()
-        nox.session(
-            _with_install(bodies[name], (*install, *extra)), name=name, python=python if name == "tests" else None
-        )
+        register = nox.session(name=name, python=python if name == "tests" else None)
+        register(_with_install(bodies[name], (*install, *extra)))
 
 
 def _with_install(body: Callable[[nox.Session], None], requirements: Sequence[str]) -> Callable[[nox.Session], None]:

@@ -37,7 +37,9 @@ class Decided:
     not_checked: tuple[str, ...]
 
 
-def decide_tree(workspace: Workspace, tree: Tree, *, today: dt.date, allow_unfinished: bool = False) -> Decided:
+def decide_tree(
+    workspace: Workspace, tree: Tree, *, today: dt.date, test_run: str = "", allow_unfinished: bool = False
+) -> Decided:
     """Merge what the ledger holds for ``tree`` and evaluate the policy over it.
 
     Raises:
@@ -45,7 +47,7 @@ def decide_tree(workspace: Workspace, tree: Tree, *, today: dt.date, allow_unfin
         EvidenceError: a damaged or contradictory ledger.
     """
     policy = load_policy(workspace.root, workspace.host.settings.policy)
-    merged = gather(workspace, tree, allow_unfinished=allow_unfinished)
+    merged = gather(workspace, tree, test_run=test_run, allow_unfinished=allow_unfinished)
     facts = facts_of(workspace.repository, tree.files)
     decision = decide(policy, merged.records, facts=facts, today=today, gates=workspace.host.settings.require)
     return Decided(

@@ -66,9 +66,9 @@ class MainJob:
         load_policy(self.workspace.root, self.workspace.host.settings.policy)
         tree = look_at_tree(self.workspace)
         self._check()
-        self._test(tree)
+        test_run = self._test(tree)
         self._build(tree)
-        self._seal(tree)
+        self._seal(tree, test_run)
         decided = self.decided
         if decided is None:
             raise UsageError("nothing was decided")
@@ -88,11 +88,12 @@ class MainJob:
         words = f"{len(runs)} gates, {len(records)} obligations, {len(bad)} not met"
         self._done("check", not bad, words + (f", {len(reused)} gates reused" if reused else ""), began)
 
-    def _test(self, tree: Tree) -> None:
+    def _test(self, tree: Tree) -> str:
         began = time.monotonic()
         with self.workspace.writer("test") as sink:
             step = run_tests(self.workspace, tree=tree.id, run_id=self.workspace.run_id(), sink=sink, show=self.show)
         self._done("test", step.ok, step.words, began, step.tail)
+        return step.inputs
 
     def _build(self, tree: Tree) -> None:
         if not self.workspace.host.settings.run.build:
@@ -102,9 +103,9 @@ class MainJob:
             step = build(self.workspace, tree=tree.id, sink=sink)
         self._done("build", step.ok, step.words, began, step.tail)
 
-    def _seal(self, tree: Tree) -> None:
+    def _seal(self, tree: Tree, test_run: str) -> None:
         began = time.monotonic()
-        self.decided = decide_tree(self.workspace, tree, today=self.now.date())
+        self.decided = decide_tree(self.workspace, tree, today=self.now.date(), test_run=test_run)
         if not self.decided.decision.met:
             count = len(self.decided.decision.blocking)
             self._done("seal", ok=False, words=f"not sealed: {count} required obligations are not met", began=began)

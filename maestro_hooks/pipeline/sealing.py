@@ -52,7 +52,7 @@ def seal_and_verify(
         UsageError: no usable key, or the tree changed.
         EvidenceError: records no manifest can carry.
     """
-    signer = find_signer(workspace.root, workspace.host.settings.trust, now=now, env=env, policy=decided.policy)
+    signer = find_signer(workspace.root, now=now, env=env, policy=decided.policy)
     order = SealOrder(tree=decided.tree, decision=decided.decision, policy=decided.policy, artifacts=artifacts)
     sealed = seal(workspace, order, signer)
     proof = verify_in_new_process(workspace.root, sealed)

@@ -37,6 +37,11 @@ class TestStep:
     summary: dict[str, object]
     tail: str = ""
 
+    @property
+    def inputs(self) -> str:
+        """The digest of the inputs document this test run recorded, or ``""``."""
+        return str(self.summary.get("inputs", ""))
+
 
 def run_tests(workspace: Workspace, *, tree: str, run_id: str, sink: Sink, show: bool) -> TestStep:
     """Run the project's tests under ``run_id`` and report; records are written by the child itself."""
@@ -55,7 +60,17 @@ def run_tests(workspace: Workspace, *, tree: str, run_id: str, sink: Sink, show:
         words = f"the test process did not end properly ({done.words})"
         _record_error(sink, tree, words)
         return TestStep(ok=False, words=words, summary=summary, tail=done.tail)
-    return TestStep(ok=done.code == 0, words=done.words, summary=summary, tail=done.tail if done.code else "")
+    return TestStep(ok=done.code == 0, words=_words(summary), summary=summary, tail=done.tail if done.code else "")
+
+
+def _words(summary: dict[str, object]) -> str:
+    """``12 passed, 1 failed, 3 skipped by maestro``: what was counted, zeros left out."""
+    counts = summary.get("counts")
+    parts = [f"{n} {name}" for name, n in counts.items() if n] if isinstance(counts, dict) else []
+    skips = summary.get("skips")
+    if isinstance(skips, list) and skips:
+        parts.append(f"{len(skips)} skipped by maestro")
+    return ", ".join(parts) or "no tests"
 
 
 def _read(path: Path) -> dict[str, object]:

@@ -102,6 +102,22 @@ def rotate(root: Path, *, now: datetime, passphrase: bytes | None, with_root: bo
     return trust
 
 
+def pin(root: Path, *, policy: str, now: datetime, passphrase: bytes | None) -> Trust:
+    """Sign a new version of the trust file that pins another policy (SHA-256, hexadecimal); equal pins change nothing.
+
+    Raises:
+        UsageError: if the private root key is not here or the passphrase is wrong.
+        EvidenceError: if the trust file at hand is not sound.
+    """
+    old = check_trust(load_trust(root), now=now)
+    if old.policy == policy:
+        return old
+    root_key = load_private(key_path(root, "root"), passphrase)
+    trust = replace(old, version=old.version + 1, policy=policy)
+    write_atomic(trust_path(root), sign_trust(trust, [root_key]))
+    return trust
+
+
 def signer(root: Path, *, environ: Mapping[str, str], now: datetime, passphrase: bytes | None = None) -> Signer:
     """The release key to seal with: from ``MAESTRO_SIGNING_KEY`` (PEM text), else from ``.maestro/keys``.
 

@@ -11,15 +11,14 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from maestro_hooks.errors import ToolError, UsageError
 from maestro_hooks.evidence.bundle import sign_bundle
 from maestro_hooks.evidence.disclosure import encode_disclosures
 from maestro_hooks.evidence.leafset import leaf_set
 from maestro_hooks.evidence.manifest import seal as build_manifest
 from maestro_hooks.project.files import write_atomic
-from maestro_hooks.sealing.store import store_sealed
-
-from maestro_hooks.errors import ToolError, UsageError
 from maestro_hooks.requests import SealDraft, SealedBundle, Section
+from maestro_hooks.sealing.store import store_sealed
 from maestro_hooks.sealing.subjects import built_files, release_of, subjects_of
 
 if TYPE_CHECKING:
@@ -28,11 +27,10 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.leafset import LeafSet
     from maestro_hooks.evidence.manifest import Release, Sealed, Subject
-    from maestro_hooks.sealing.keys import Signer
-
     from maestro_hooks.policy.document import Policy
     from maestro_hooks.policy.evaluate import Decision
     from maestro_hooks.sealing.gather import Tree
+    from maestro_hooks.sealing.signers import SealingKey
     from maestro_hooks.workspace import Workspace
 
 
@@ -60,7 +58,7 @@ class SealedRelease:
     warnings: tuple[str, ...] = ()
 
 
-def seal(workspace: Workspace, order: SealOrder, signer: Signer) -> SealedRelease:
+def seal(workspace: Workspace, order: SealOrder, signer: SealingKey) -> SealedRelease:
     """Build, sign and write the release's evidence into the output directory.
 
     Raises:
@@ -109,7 +107,7 @@ def _sections(workspace: Workspace, leaves: LeafSet, subjects: Iterable[Subject]
     return sections
 
 
-def _write(workspace: Workspace, order: SealOrder, sealed: Sealed, *, signer: Signer, dist: Path) -> SealedRelease:
+def _write(workspace: Workspace, order: SealOrder, sealed: Sealed, *, signer: SealingKey, dist: Path) -> SealedRelease:
     release = sealed.manifest.release
     stem = f"{release.name}-{release.version}"
     bundle = dist / f"{stem}.sigstore.json"

@@ -12,9 +12,8 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from maestro_hooks.evidence.manifest import Release, Subject
-
 from maestro_hooks.errors import UsageError
+from maestro_hooks.evidence.manifest import Release, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
