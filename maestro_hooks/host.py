@@ -68,7 +68,7 @@ class Host:
         Raises:
             ConfigError: a wrong key or value in the configuration, or a required plugin is not installed.
         """
-        entries = tuple(found)
+        entries = tuple(sorted(found, key=lambda f: (f.name, f.module)))
         settings = host_settings(layers, (f.name for f in entries))
         manager = new_manager()
         clashes = discovery.duplicates(entries)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "maestro.policy/1"
 MAX_BYTES = 1024 * 1024
+MAX_DIGITS = 18
 _LEAF_WORDS = {"met": "pass", "waived": "warn"}
 
 Text = Annotated[str, Meta(min_length=1, max_length=1024)]
@@ -49,6 +50,9 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     when: Conditions | None = None
 
     def __post_init__(self) -> None:
+        for bound in (self.min, self.max):
+            if bound is not None and (not bound.is_finite() or abs(bound.adjusted()) > MAX_DIGITS):
+                raise ValueError(f"rule {self.id}: a bound has at most {MAX_DIGITS} digits, got {bound}")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"rule {self.id}: min {self.min} is above max {self.max}")
         if not self.accept:
