@@ -20,6 +20,9 @@ from maestro_hooks.integrations import pytest_session  # noqa: F401 - see above
 if TYPE_CHECKING:
     from pathlib import Path
 
+# Hypothesis's plugin imports the library at the end of each inner session.
+QUICK = ("-p", "no:hypothesispytest")
+
 
 @dataclass(frozen=True)
 class Project:
@@ -51,11 +54,14 @@ class Project:
         (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n", encoding="utf-8")
         (metadata / "entry_points.txt").write_text(f"[maestro]\n{name} = {module}\n", encoding="utf-8")
 
+    def idle(self, *arguments: str) -> pytest.RunResult:
+        return self.pytester.runpytest_inprocess(*QUICK, *arguments)
+
     def run(self, *arguments: str) -> pytest.RunResult:
-        return self.pytester.runpytest_inprocess("--maestro", *arguments)
+        return self.idle("--maestro", *arguments)
 
     def run_apart(self, *arguments: str) -> pytest.RunResult:
-        return self.pytester.runpytest_subprocess("--maestro", *arguments, timeout=60)
+        return self.pytester.runpytest_subprocess("--maestro", *QUICK, *arguments, timeout=60)
 
     def segments(self) -> list[list[dict[str, Any]]]:
         files = sorted((self.root / ".maestro" / "ledger").glob("*/*.jsonl"), key=lambda path: path.stat().st_mtime_ns)
@@ -96,5 +102,7 @@ def project(
     monkeypatch.setenv("PYTHONPATH", str(site))
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     monkeypatch.syspath_prepend(site)
-    (pytester.path / ".gitignore").write_text("__pycache__\n*.xml\n*.json\n", encoding="utf-8")
+    (pytester.path / ".gitignore").write_text(
+        "__pycache__\n*.xml\n*.json\nrunpytest-*\nstdout\nstderr\n", encoding="utf-8"
+    )
     return Project(pytester, site)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 if TYPE_CHECKING:
-    from integrations.conftest import Project
+    from tests.integrations.conftest import Project
 
 pytest_plugins = ("pytester",)
 
@@ -220,7 +220,7 @@ def test_last_failed_makes_another_run(project: Project) -> None:
 def test_p_no_maestro_takes_every_option_away(project: Project) -> None:
     project.write(test_a=ONE)
     project.commit()
-    assert project.pytester.runpytest_inprocess("-p", "no:maestro").ret == 0
+    assert project.idle("-p", "no:maestro").ret == 0
     assert project.run("-p", "no:maestro").ret == pytest.ExitCode.USAGE_ERROR
     assert not (project.root / ".maestro").exists()
 
@@ -229,15 +229,15 @@ def test_the_ini_key_switches_on_and_no_maestro_off(project: Project) -> None:
     project.write(test_a=ONE)
     (project.root / "pytest.ini").write_text("[pytest]\nmaestro = true\n", encoding="utf-8")
     project.commit()
-    assert project.pytester.runpytest_inprocess("--no-maestro").ret == 0
+    assert project.idle("--no-maestro").ret == 0
     assert project.segments() == []
-    assert project.pytester.runpytest_inprocess().ret == 0
+    assert project.idle().ret == 0
     assert len(project.segments()) == 1
 
 
 @pytest.mark.parametrize("arguments", [["--maestro-run=x"], ["--maestro-json=x"]])
 def test_options_without_maestro_are_refused(project: Project, arguments: list[str]) -> None:
-    result = project.pytester.runpytest_inprocess(*arguments)
+    result = project.idle(*arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: --maestro-json and --maestro-run need --maestro*"])
 
