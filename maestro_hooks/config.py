@@ -42,7 +42,6 @@ class HostSettings(Settings, frozen=True, kw_only=True):
     require: Annotated[tuple[str, ...], Meta(description="Plugins whose gates must have run at seal.")] = ()
     disable: Annotated[tuple[str, ...], Meta(description="Plugins that are not loaded.")] = ()
     policy: Annotated[str, Meta(min_length=1, description="The policy file.")] = "maestro-policy.yaml"
-    trust: Annotated[str, Meta(min_length=1, description="The trust file.")] = "trust.json"
     dist: Annotated[str, Meta(min_length=1, description="Where builds and bundles go.")] = "dist"
     exclude: Annotated[tuple[str, ...], Meta(description="Glob patterns of files no gate reads.")] = ()
     run: RunSettings = RunSettings()

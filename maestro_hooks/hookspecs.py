@@ -70,8 +70,9 @@ def maestro_check(request: CheckRequest) -> Iterable[Obligation]:  # type: ignor
 
 @hookspec
 def maestro_select(plan: TestPlan) -> Iterable[Skip | RunAll]:  # type: ignore[empty-body]
-    """Accelerator. Tests that need not run, or why all must. Each pytest process that collects, so the answer must
-    be a function of the plan and the tree; failure skips nothing.
+    """Accelerator. Tests that need not run, or why all must; failure skips nothing.
+
+    Called in each pytest process that collects, so the answer must be a function of the plan and the tree.
     """
 
 

@@ -70,10 +70,9 @@ class Host:
         """
         entries = tuple(found)
         settings = host_settings(layers, (f.name for f in entries))
-        manager = pluggy.PluginManager(hookspecs.PROJECT)
-        manager.add_hookspecs(hookspecs)
+        manager = new_manager()
         clashes = discovery.duplicates(entries)
-        plugins = tuple(_load(f, settings, clashes, manager) for f in entries)
+        plugins = tuple(load_plugin(f, settings, clashes, manager) for f in entries)
         tables = {
             plugin.name: plugin_settings(layers, plugin.name, plugin.registry.settings_type)
             for plugin in plugins
@@ -139,7 +138,7 @@ class Host:
         """Run one implementation and exhaust what it returns, so that a generator dies inside the guard."""
         if dataclasses.is_dataclass(request) and not isinstance(request, type) and hasattr(request, "settings"):
             request = dataclasses.replace(request, settings=self.tables.get(plugin.name))
-        module: ModuleType = self.manager.get_plugin(plugin.name)
+        module: ModuleType | None = self.manager.get_plugin(plugin.name)
         answer = getattr(module, hook)(request)
         if answer is None:
             return []
@@ -160,7 +159,17 @@ def guarded(plugin: str, hook: str, call: Callable[[], T]) -> T | Failure:
         return Failure(plugin, hook, type(error).__name__, words or "no message", traceback.format_exc())
 
 
-def _load(found: Found, settings: HostSettings, clashes: tuple[str, ...], manager: pluggy.PluginManager) -> Plugin:
+def new_manager() -> pluggy.PluginManager:
+    """A manager that knows the contract and no plugin."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
+def load_plugin(
+    found: Found, settings: HostSettings, clashes: tuple[str, ...], manager: pluggy.PluginManager
+) -> Plugin:
+    """Load one plugin unless it is disabled or its name is claimed twice; its crash is a state, not an error."""
     if found.name in settings.disable:
         return Plugin(found.name, found.module, found.version, "disabled", "disabled by configuration")
     if found.name in clashes:

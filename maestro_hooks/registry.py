@@ -49,6 +49,7 @@ class Registry:
     namespaces: set[str] = field(default_factory=set)
     settings_type: type[Settings] | None = None
     extra: tuple[str, str] | None = None
+    distributions: set[str] = field(default_factory=set)
 
     def command(self, command: Command) -> None:
         """Add the verb ``maestro NAME``."""
@@ -65,6 +66,10 @@ class Registry:
     def keys(self, *namespaces: str) -> None:
         """Claim first key segments besides the plugin's own name (``bandit`` in ``bandit/issues``)."""
         self.namespaces.update(namespaces)
+
+    def depends_on(self, *distributions: str) -> None:
+        """Name installed distributions whose version changes the plugin's results; part of its inputs digest."""
+        self.distributions.update(distributions)
 
     def requires_extra(self, module: str, extra: str) -> None:
         """Say that ``module`` comes with ``pip install maestro-conductor[extra]``."""

@@ -78,7 +78,7 @@ class CheckRequest:
         """The Python sources and stubs among ``files``."""
         return tuple(f for f in self.files if f.is_python)
 
-    def finding(  # noqa: PLR0913 - the common case in one call, positionals are (file, line, rule, words)
+    def finding(
         self, file: SourceFile, line: int, rule: str, message: str, *, level: Level = "error", column: int = 0
     ) -> Finding:
         """A finding at one line of one file."""

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Number: TypeAlias = bool | int | Decimal | Fraction
 Value: TypeAlias = Number | str
@@ -53,7 +56,10 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing found: rule id, place, words, the path that leads there, and the edits that mend it."""
+    """One thing found: rule id, place, words, the path that leads there, and the edits that mend it.
+
+    ``properties`` are the plugin's own facts (JSON values, no floats); they appear in ``--jsonl`` and SARIF.
+    """
 
     rule: str
     message: str
@@ -63,6 +69,7 @@ class Finding:
     trace: tuple[Location, ...] = ()
     fix: tuple[Replacement, ...] = ()
     fingerprint: str = ""
+    properties: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +127,12 @@ def check_key(key: str) -> None:
     """Raise ``ValueError`` unless ``key`` is a well-formed obligation key (leaf ``id``, evidence format 4.2)."""
     if not isinstance(key, str) or not 1 <= len(key.encode("utf-8", "surrogatepass")) <= MAX_KEY_BYTES:
         raise ValueError(f"obligation key must be 1 to {MAX_KEY_BYTES} bytes of UTF-8: {key!r}")
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in key):
-        raise ValueError(f"obligation key holds a control character or a lone surrogate: {key!r}")
-    if unicodedata.normalize("NFC", key) != key:
-        raise ValueError(f"obligation key is not in Unicode normal form C: {key!r}")
+    # Printable ASCII, the common case, holds neither; the ledger asks this for every record it reads or writes.
+    if not (key.isascii() and key.isprintable()):
+        if any(unicodedata.category(c) in ("Cc", "Cs") for c in key):
+            raise ValueError(f"obligation key holds a control character or a lone surrogate: {key!r}")
+        if unicodedata.normalize("NFC", key) != key:
+            raise ValueError(f"obligation key is not in Unicode normal form C: {key!r}")
     parts = key.split("/")
     if len(parts) < 2 or not parts[0] or not parts[1]:
         raise ValueError(f"obligation key must read plugin/metric or plugin/metric/subject: {key!r}")

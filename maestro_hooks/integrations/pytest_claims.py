@@ -107,13 +107,15 @@ def document(
     session: Session, *, records: Iterable[Record], exit_status: int, segment: str, error: str
 ) -> dict[str, object]:
     """What ``--maestro-json`` writes. ``ok`` is true only if all was recorded and every obligation is met."""
-    verdicts = {record.key: str(record.verdict) for record in records}
+    made = tuple(records)
+    verdicts = {record.key: str(record.verdict) for record in made}
     selection = session.selection
     return {
         "schema": SCHEMA,
         "ok": not error and bool(verdicts) and set(verdicts.values()) == {"met"},
         "run": session.run,
         "tree": session.tree,
+        "inputs": made[0].inputs if made else "",
         "exit_status": exit_status,
         "completed": session.completed,
         "collected": session.collected,

@@ -16,6 +16,9 @@ from pathlib import Path
 from maestro_hooks.errors import UsageError
 from maestro_hooks.project.git import git
 
+# Bytecode caches appear while tests run; they are derived from the tree and never part of it.
+_NOT_DERIVED = ("--", ".", ":(exclude,glob)**/__pycache__/**")
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -90,7 +93,7 @@ class Repository:
             index = index if index.is_absolute() else self.root / index
             if index.exists():
                 shutil.copyfile(index, Path(scratch) / "index")
-            git(self.root, "add", "--all", ".", env=env)
+            git(self.root, "add", "--all", *_NOT_DERIVED, env=env)
             return git(self.root, "write-tree", env=env).decode().strip()
 
     def _scratch_database(self, scratch: Path) -> dict[str, str]:
@@ -107,7 +110,8 @@ class Repository:
         """What differs from ``HEAD``, by ``git status --porcelain=v2 -z``."""
         changed: list[str] = []
         untracked: list[str] = []
-        fields = iter(git(self.root, "status", "--porcelain=v2", "-z", "--untracked-files=all").split(b"\0"))
+        output = git(self.root, "status", "--porcelain=v2", "-z", "--untracked-files=all", *_NOT_DERIVED)
+        fields = iter(output.split(b"\0"))
         for entry in fields:
             if entry.startswith(b"? "):
                 untracked.append(path_text(entry[2:]))
@@ -125,7 +129,7 @@ class Repository:
 
     def files(self) -> tuple[tuple[str, Path], ...]:
         """(path for people, place on disk) of every tracked or unignored regular file that exists, sorted."""
-        listing = git(self.root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        listing = git(self.root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", *_NOT_DERIVED)
         found: dict[str, Path] = {}
         for raw in listing.split(b"\0"):
             place = self.root / os.fsdecode(raw)

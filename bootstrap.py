@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""From a fresh clone to a running Maestro, with nothing but Python 3.11+ and git.
+
+    python3 bootstrap.py run     the main job on this repository, ending in a verified bundle in dist/
+    python3 bootstrap.py test    the test suite
+    python3 bootstrap.py env     only make the environment, .venv
+
+Works as root or not, and beside an externally managed Python (PEP 668), because it installs into .venv only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMP = VENV / "maestro-stamp"
+OLDEST = (3, 11)
+
+
+def main(arguments: list[str]) -> int:
+    """Make the environment, then run what was asked for; further arguments go to maestro or pytest."""
+    verbs = {"run": ["-m", "maestro_hooks", "run"], "test": ["-m", "pytest"], "env": None}
+    if not arguments or arguments[0] not in verbs:
+        print(__doc__)
+        return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
+    if sys.version_info < OLDEST:
+        print(f"bootstrap: Python {OLDEST[0]}.{OLDEST[1]} or newer is needed, this is {sys.version.split()[0]}")
+        return 2
+    if shutil.which("git") is None:
+        print("bootstrap: git is needed; install it and run again")
+        return 2
+    make_environment()
+    command = verbs[arguments[0]]
+    if command is None:
+        print(f"bootstrap: the environment is ready: {VENV.name}")
+        return 0
+    path = f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return subprocess.run(
+        [PYTHON, *command, *arguments[1:]], cwd=ROOT, env={**os.environ, "PATH": path}, check=False
+    ).returncode
+
+
+def make_environment() -> None:
+    """Create .venv and install this checkout with its development tools, unless nothing changed since."""
+    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + sys.version.encode()).hexdigest()
+    if STAMP.is_file() and STAMP.read_text(encoding="utf-8") == wanted:
+        return
+    if not PYTHON.exists():
+        print(f"bootstrap: creating {VENV.name} with Python {sys.version.split()[0]}", flush=True)
+        create_venv()
+    print("bootstrap: installing (about a minute the first time)", flush=True)
+    install = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    must([*install, "--upgrade", "pip>=25.1"])
+    must([*install, "--editable", str(ROOT), "--group", f"{ROOT / 'pyproject.toml'}:dev"])
+    STAMP.write_text(wanted, encoding="utf-8")
+
+
+def create_venv() -> None:
+    """By ``venv``; where Debian ships Python without ensurepip, by virtualenv from the package index."""
+    if subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, check=False).returncode == 0:
+        return
+    shutil.rmtree(VENV, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        # --target installs beside, not into, an externally managed Python.
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", scratch, "virtualenv"]
+        if subprocess.run(pip, capture_output=True, check=False).returncode == 0:
+            environment = {**os.environ, "PYTHONPATH": scratch}
+            make = [sys.executable, "-m", "virtualenv", "--quiet", str(VENV)]
+            if subprocess.run(make, env=environment, check=False).returncode == 0:
+                return
+    if os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get"):
+        print("bootstrap: installing Debian's python3-venv", flush=True)
+        must(["apt-get", "install", "--yes", "--quiet", "python3-venv"])
+        must([sys.executable, "-m", "venv", str(VENV)])
+        return
+    raise SystemExit("bootstrap: this Python has neither venv nor pip; on Debian: sudo apt-get install python3-venv")
+
+
+def must(command: list[str | Path]) -> None:
+    """Run a command or stop with its name and exit code."""
+    code = subprocess.run(command, cwd=ROOT, check=False).returncode
+    if code:
+        raise SystemExit(f"bootstrap: failed with exit code {code}: {' '.join(str(part) for part in command)}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

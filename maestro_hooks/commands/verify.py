@@ -1,0 +1,136 @@
+"""``maestro verify BUNDLE``: check a release offline, and say in words what was checked and what was not.
+
+Invariant: no plugin is imported and no socket opened; what is taken from beside the bundle is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maestro_hooks.errors import EvidenceError, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+
+    from maestro_hooks.evidence.report import Report
+
+BUNDLE_SUFFIX = ".sigstore.json"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("bundles", nargs="+", metavar="BUNDLE", type=Path, help="<name>.sigstore.json, one per signer")
+    for option, words in (
+        ("--artifact", "a released file (default: the subjects beside the bundle)"),
+        ("--leaf", "disclosed leaves (default: <name>.ce-leaf.json)"),
+    ):
+        parser.add_argument(option, action="append", default=[], metavar="FILE", type=Path, help=f"{words}; repeatable")
+    parser.add_argument("--trust", metavar="FILE", type=Path, help="trust file (default: trust.json beside, or here)")
+    parser.add_argument("--policy", metavar="FILE", type=Path, help="exported policy (default: <name>.policy.json)")
+
+
+def run(args: Namespace) -> ExitCode:
+    """Verify and report; 0 pass, 4 fail, 3 cannot decide, 2 usage."""
+    from maestro_hooks.evidence.report import report_object  # noqa: PLC0415 - loaded when used
+    from maestro_hooks.evidence.verify import Submission, verify  # noqa: PLC0415
+    from maestro_hooks.render import emit  # noqa: PLC0415
+
+    inputs = _gather(args)
+    report = verify(
+        Submission(
+            bundles=[_read(path) for path in args.bundles],
+            trust=_read_optional(inputs.trust),
+            policy=_read_optional(inputs.policy),
+            leaves=[_read(path) for path in inputs.leaves],
+            artifacts=[(str(path), _hash(path)) for path in inputs.artifacts],
+            now=datetime.now(UTC),
+        )
+    )
+    payload = report_object(report) | {"defaults": inputs.taken}
+    emit(payload, _lines(report, inputs.taken) if not args.json else (), as_json=args.json)
+    return report.exit_code
+
+
+@dataclass(slots=True)
+class _Inputs:
+    """The files to verify; ``taken`` names those found beside the bundle instead of given."""
+
+    artifacts: Sequence[Path]
+    leaves: Sequence[Path]
+    trust: Path | None
+    policy: Path | None
+    taken: list[str] = field(default_factory=list)
+
+
+def _gather(args: Namespace) -> _Inputs:
+    first: Path = args.bundles[0]
+    name = first.name.removesuffix(BUNDLE_SUFFIX)
+    inputs = _Inputs(args.artifact, args.leaf, args.trust, args.policy)
+    beside = first.parent
+    if not inputs.leaves:
+        inputs.leaves = _taken(inputs, beside / f"{name}.ce-leaf.json")
+    if inputs.policy is None:
+        inputs.policy = next(iter(_taken(inputs, beside / f"{name}.policy.json")), None)
+    if inputs.trust is None:
+        inputs.trust = next(iter(_taken(inputs, beside / "trust.json") or _taken(inputs, Path("trust.json"))), None)
+    if not inputs.artifacts:
+        inputs.artifacts = [p for n in _subject_names(first) for p in _taken(inputs, beside / n)]
+    return inputs
+
+
+def _taken(inputs: _Inputs, path: Path) -> list[Path]:
+    if not path.is_file():
+        return []
+    inputs.taken.append(str(path))
+    return [path]
+
+
+def _subject_names(bundle: Path) -> list[str]:
+    """File names of the subjects; a name that is more than a name is never looked up."""
+    from maestro_hooks.evidence.bundle import parse_bundle  # noqa: PLC0415
+    from maestro_hooks.evidence.manifest import parse_manifest  # noqa: PLC0415
+
+    try:
+        names = parse_manifest(parse_bundle(_read(bundle)).envelope.payload).files().values()
+    except EvidenceError:
+        return []  # the step "parse" will say it
+    return sorted({n for n in names if n not in ("", ".", "..") and not set(n) & {"/", "\\", "\x00"}})
+
+
+def _read(path: Path) -> bytes:
+    from maestro_hooks.evidence.canonical import MAX_BYTES  # noqa: PLC0415
+
+    try:
+        with path.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)  # one byte too many is enough for the reader to refuse it
+    except OSError as error:
+        raise UsageError(f"cannot read: {error.strerror}", where=str(path)) from error
+
+
+def _read_optional(path: Path | None) -> bytes | None:
+    return None if path is None else _read(path)
+
+
+def _hash(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(f"cannot read: {error.strerror}", where=str(path)) from error
+
+
+def _lines(report: Report, taken: Sequence[str]) -> list[str]:
+    words = {"pass": "VERIFIED", "fail": "NOT VALID", "incomplete": "CANNOT DECIDE"}[report.verdict]
+    manifest = report.manifest
+    title = "" if manifest is None else f"{manifest.release.name} {manifest.release.version}, "
+    stop = f" (first: {report.first_failure})" if report.first_failure else ""
+    lines = [f"{title}manifest {report.manifest_sha256[:16] or 'unreadable'}"]
+    lines += [f"  {step.step:<13} {step.status.value:<12} {step.detail}" for step in report.steps]
+    if taken:
+        lines.append(f"  taken from beside the bundle or from here, not given: {', '.join(taken)}")
+    return [*lines, f"{words}{stop}"]

@@ -1,0 +1,60 @@
+"""The file ``<name>.ce-leaf.json``: leaves with their places and inclusion proofs (evidence format 4.8).
+
+Invariant: a disclosure carries no tree size and no root; both come only from the signed manifest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maestro_hooks.evidence import canonical, shape
+from maestro_hooks.evidence.merkle import HASH_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MEMBERS = ("v", "leaf", "index", "hashes")
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """One leaf, its index in the tree, and the hashes from leaf to root (32 bytes each)."""
+
+    leaf: bytes
+    index: int
+    hashes: tuple[bytes, ...]
+
+
+def encode_disclosures(disclosures: Sequence[Disclosure]) -> bytes:
+    """One object for one leaf, else an array; canonical JSON."""
+    objects = [
+        {
+            "v": 3,
+            "leaf": canonical.base64_encode(item.leaf),
+            "index": str(item.index),
+            "hashes": [canonical.base64_encode(value) for value in item.hashes],
+        }
+        for item in disclosures
+    ]
+    return canonical.encode(objects[0] if len(objects) == 1 else objects)
+
+
+def parse_disclosures(data: bytes) -> tuple[Disclosure, ...]:
+    """Parse a leaf file. Raises ``EvidenceError``; the leaves themselves are not looked into."""
+    value = canonical.decode(data, canonical=False, where="leaf file")
+    items = value if isinstance(value, list) else [value]
+    return tuple(_parse(item, f"leaf file entry {number}") for number, item in enumerate(items))
+
+
+def _parse(value: object, where: str) -> Disclosure:
+    body = shape.members(value, required=_MEMBERS, where=where)
+    shape.integer(body["v"], low=3, high=3, where=f"{where} v")
+    return Disclosure(
+        leaf=canonical.base64_decode(body["leaf"], where=f"{where} leaf"),
+        index=shape.natural(body["index"], where=f"{where} index"),
+        hashes=tuple(
+            canonical.base64_decode(item, where=f"{where} hashes", size=HASH_SIZE)
+            for item in shape.array(body["hashes"], where=f"{where} hashes")
+        ),
+    )

@@ -1,0 +1,152 @@
+"""Ledger records in, leaf bytes out, by text templates: a release may carry a million of them.
+
+Theorem: ``leaf_bytes(r, salt=s) == canonical.encode(the object of evidence format 4.2)``; the templates only
+spare the walk over that object. A property test holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from maestro_hooks.errors import EvidenceError
+from maestro_hooks.evidence import shape
+from maestro_hooks.evidence.canonical import quote, salt_encode
+from maestro_hooks.evidence.leaf import INPUTS, KINDS, MAX_LEAF_BYTES, MAX_SCALE, check_id, check_rounding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from maestro_hooks.evidence.record import Quantity, Record
+
+SALT_SIZE = 16
+# A crashed gate must not look like a pass; a waived claim is good only where the policy accepts "warn".
+VERDICT_OF = {"met": "pass", "unmet": "fail", "error": "fail", "waived": "warn"}
+
+
+def leaf_bytes(record: Record, *, salt: bytes, commitments: Mapping[str, str] | None = None) -> bytes:
+    """The canonical bytes of one leaf.
+
+    Args:
+        record: a ledger record.
+        salt: 16 bytes from the operating system, fresh per leaf and per manifest.
+        commitments: for private records, key to the 64 hexadecimal digits of the value's commitment.
+
+    Raises:
+        EvidenceError: for a private record without a commitment, or a record no leaf can carry.
+    """
+    if len(salt) != SALT_SIZE:
+        raise EvidenceError(f"a salt has {SALT_SIZE} bytes, not {len(salt)}", where=f"leaf {record.key}")
+    return LeafWriter(commitments or {}).write(record, salt_encode(salt))
+
+
+def write_leaves(
+    records: Sequence[Record], *, entropy: Callable[[int], bytes], commitments: Mapping[str, str] | None = None
+) -> list[bytes]:
+    """The leaf bytes of each record, in order; ``entropy(n)`` gives n random bytes (``os.urandom``)."""
+    salts = _salt_texts(entropy(SALT_SIZE * len(records)), len(records))
+    write = LeafWriter(commitments or {}).write
+    return [
+        write(record, salts[i : i + 22]) for i, record in zip(range(0, 24 * len(records), 24), records, strict=True)
+    ]
+
+
+def _salt_texts(entropy: bytes, count: int) -> str:
+    """All salts in one text, 24 characters apart: two zero bytes after each 16 keep base64 groups aligned."""
+    if len(entropy) != SALT_SIZE * count:
+        raise EvidenceError("the source of randomness gave too few bytes", where="leaf salts")
+    spaced = bytearray(18 * count)
+    for byte in range(SALT_SIZE):
+        spaced[byte::18] = entropy[byte::SALT_SIZE]
+    return _base64url(bytes(spaced))
+
+
+def _base64url(data: bytes) -> str:
+    from base64 import urlsafe_b64encode  # noqa: PLC0415 - the verifier imports this package without writing leaves
+
+    return urlsafe_b64encode(data).decode()
+
+
+class LeafWriter:
+    """Writes leaves, remembering the producers, which repeat from record to record."""
+
+    __slots__ = ("_commitments", "_producers")
+
+    def __init__(self, commitments: Mapping[str, str]) -> None:
+        self._commitments = commitments
+        self._producers: dict[tuple[str, str], str] = {}
+
+    def write(self, record: Record, salt: str) -> bytes:
+        """The bytes of one leaf; ``salt`` is 22 characters of base64url."""
+        key = check_id(record.key)
+        verdict = VERDICT_OF[record.verdict]
+        crashed = verdict == "fail" and record.verdict == "error"
+        # A number may be inside its bound although its producer crashed; such a leaf shows the error alone.
+        text = record.error if crashed else record.text
+        quantity = None if crashed else record.quantity
+        if record.private and not crashed and (quantity is None or key not in self._commitments):
+            raise EvidenceError(
+                "a private value needs a commitment, and nothing provides one",
+                where=f"leaf {key}",
+                fix="publish the value (private=False), or enable a plugin that commits to numbers",
+            )
+        metrics = "" if quantity is None else self._metrics(key, quantity, hidden=record.private)
+        value = "" if text is None else f',"value":{quote(text)}'
+        line = (
+            f'{{"evidence":[{_evidence(record)}],"id":{quote(key)},"kind":{_kind(record)}{metrics},'
+            f'"producer":{self._producer(record)},"salt":"{salt}","v":3{value},"verdict":"{verdict}"}}'
+        )
+        try:
+            data = line.encode()
+        except UnicodeEncodeError as error:
+            raise EvidenceError("a text holds a lone surrogate", where=f"leaf {key!r}") from error
+        if len(data) > MAX_LEAF_BYTES:
+            raise EvidenceError(f"the leaf has {len(data)} bytes, the limit is {MAX_LEAF_BYTES}", where=f"leaf {key}")
+        return data
+
+    def _producer(self, record: Record) -> str:
+        name = (record.producer.plugin, record.producer.version)
+        found = self._producers.get(name)
+        if found is None:
+            found = f'{{"plugin":{quote(name[0])},"version":{quote(name[1])}}}'
+            self._producers[name] = found
+        return found
+
+    def _metrics(self, key: str, quantity: Quantity, *, hidden: bool) -> str:
+        parts = key.split("/", 2)
+        if len(parts) < 2 or not parts[1]:
+            raise EvidenceError("a number's key reads plugin/metric or plugin/metric/subject", where=f"leaf {key}")
+        low, high = quantity.min, quantity.max
+        where = f"leaf {key}"
+        check_rounding(quantity.round, low=low is not None, high=high is not None, where=where)
+        shape.integer(quantity.scale, low=1, high=MAX_SCALE, where=where)
+        for number in (quantity.q, low, high):
+            if number is not None:
+                shape.decimal(number, where=where)
+        bounds = ("" if high is None else f'"max":"{high}",') + ("" if low is None else f'"min":"{low}",')
+        if hidden:
+            commit = shape.sha256_hex(self._commitments[key], where=where)
+            frame = f'"commit":"{commit}",{bounds}'
+        else:
+            frame = f'{bounds}"q":"{quantity.q}",'
+        return f',"metrics":{{{quote(parts[1])}:{{{frame}"round":"{quantity.round}","scale":{quantity.scale}}}}}'
+
+
+def _kind(record: Record) -> str:
+    if record.kind not in KINDS:
+        raise EvidenceError(f"unknown kind {record.kind!r:.80}", where=f"leaf {record.key}")
+    return f'"{record.kind}"'
+
+
+def _evidence(record: Record) -> str:
+    inputs = _entry(INPUTS, record.inputs, record.key) if record.inputs else ""
+    if not record.evidence:
+        return inputs
+    if any(item.name == INPUTS for item in record.evidence):
+        raise EvidenceError(f"{INPUTS!r} is the name of the inputs digest", where=f"leaf {record.key}")
+    entries = [_entry(item.name, item.sha256, record.key) for item in dict.fromkeys(record.evidence)]
+    return ",".join([inputs, *entries] if inputs else entries)
+
+
+def _entry(name: str, sha256: str, key: str) -> str:
+    shape.sha256_hex(sha256, where=f"leaf {key} evidence")
+    return f'{{"digest":{{"sha256":"{sha256}"}},"name":{quote(name)}}}'

@@ -1,0 +1,64 @@
+"""The step ``signature``: enough distinct release keys, valid now, signed exactly this payload.
+
+Invariant: every valid release key is tried; the key id in an envelope is a hint and decides nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from maestro_hooks.errors import EvidenceError
+from maestro_hooks.evidence import shape
+from maestro_hooks.evidence.steps import Status, Step
+from maestro_hooks.evidence.trust import NONE, check_trust, signers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from maestro_hooks.evidence.bundle import Bundle
+    from maestro_hooks.evidence.trust import Trust, TrustedKey, TrustFile
+
+NAME = "signature"
+
+
+def check_signatures(bundles: Sequence[Bundle], file: TrustFile | None, *, now: datetime) -> Step:
+    """Run the step. ``bundles`` hold the identical payload, one signature each."""
+    if file is None:
+        return Step(NAME, Status.NOT_CHECKED, "no trust file given: nobody says whose signature counts")
+    try:
+        trust = check_trust(file, now=now)
+    except EvidenceError as error:
+        return Step(NAME, Status.FAIL, f"{error.where}: {error.what}")
+    keys = [key for key in trust.of_role("release") if _refusal(key, trust, now) is None]
+    message = bundles[0].envelope.signed_bytes()
+    signatures = [s.sig for bundle in bundles for s in bundle.envelope.signatures]
+    found = signers(keys, message, signatures)
+    needed = trust.thresholds["release"]
+    if len(found) >= needed:
+        names = ", ".join(f"{key.name} ({key.public.id[:12]})" for key in found)
+        return Step(NAME, Status.PASS, f"signed by {names}; {needed} of {len(keys)} valid release keys needed")
+    reason = _why_not(trust, message, signatures, now) or (
+        f"{len(found)} of the {needed} signatures needed are by a trusted release key over this payload"
+    )
+    return Step(NAME, Status.FAIL, reason)
+
+
+def _refusal(key: TrustedKey, trust: Trust, now: datetime) -> str | None:
+    if key.role != "release":
+        return f"is a {key.role} key, not a release key"
+    if now < key.valid_from:
+        return f"is valid only from {shape.time_text(key.valid_from)}"
+    if now > key.valid_to:
+        return f"expired at {shape.time_text(key.valid_to)}"
+    if key.max_index is not None and trust.log == NONE:
+        return "is trusted only for early log entries, and there is no log"
+    return None
+
+
+def _why_not(trust: Trust, message: bytes, signatures: Sequence[bytes], now: datetime) -> str | None:
+    """If a key of the trust file did sign but does not count, say which and why."""
+    for key in signers(trust.keys, message, signatures):
+        if refusal := _refusal(key, trust, now):
+            return f"signed by {key.name} ({key.public.id[:12]}), which {refusal}"
+    return None

@@ -1,0 +1,205 @@
+"""Verification, offline and without any plugin: every step of evidence format 4.9, in its order.
+
+Invariant: fail closed. Each step is named in the report whether it passed, failed, could not be checked for want of an
+input, or is not required by the trust file; only a run of passes is a ``pass``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from maestro_hooks.errors import EvidenceError
+from maestro_hooks.evidence import merkle, steps
+from maestro_hooks.evidence.bundle import parse_bundle
+from maestro_hooks.evidence.disclosure import parse_disclosures
+from maestro_hooks.evidence.leaf import parse_leaf
+from maestro_hooks.evidence.manifest import parse_manifest
+from maestro_hooks.evidence.policy_document import parse_policy
+from maestro_hooks.evidence.report import Report
+from maestro_hooks.evidence.required import check_required
+from maestro_hooks.evidence.signers import check_signatures
+from maestro_hooks.evidence.steps import Status, Step
+from maestro_hooks.evidence.trust import NONE, parse_trust
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from typing import TypeAlias
+
+    from maestro_hooks.evidence.bundle import Bundle
+    from maestro_hooks.evidence.disclosure import Disclosure
+    from maestro_hooks.evidence.leaf import Leaf
+    from maestro_hooks.evidence.manifest import Manifest
+    from maestro_hooks.evidence.policy_document import Policy
+    from maestro_hooks.evidence.trust import TrustFile
+
+    Checker: TypeAlias = Callable[[Manifest, Mapping[str, Leaf]], Sequence[Step]]
+
+LOG_STEPS = ("log-entry", "log-inclusion", "checkpoint", "witness", "freshness")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What is to be verified: file contents, digests of artifacts, and the time.
+
+    Attributes:
+        bundles: one bundle file per signer, over the identical payload.
+        trust: the trust file, if there is one.
+        policy: the exported policy document, if there is one.
+        leaves: leaf files.
+        artifacts: (name, SHA-256 in hexadecimal) of the files at hand.
+        now: the verifier's clock; the only trusted time as long as no log stands.
+        checkers: section name (``zk``) to the function that checks it.
+    """
+
+    bundles: Sequence[bytes]
+    now: datetime
+    trust: bytes | None = None
+    policy: bytes | None = None
+    leaves: Sequence[bytes] = ()
+    artifacts: Sequence[tuple[str, str]] = ()
+    checkers: Mapping[str, Checker] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parsed:
+    bundles: tuple[Bundle, ...]
+    manifest: Manifest
+    trust: TrustFile | None
+    policy: Policy | None
+    disclosures: tuple[Disclosure, ...]
+
+
+def verify(submission: Submission) -> Report:
+    """Run every step; never raises for bad evidence, the report says it."""
+    try:
+        parsed = _parse(submission)
+    except EvidenceError as error:
+        failed = Step("parse", Status.FAIL, _words(error))
+        rest = [Step(name, Status.NOT_CHECKED, "not reached: an input does not parse") for name in steps.ORDER[1:]]
+        return Report(steps=(failed, *rest), disclosed={})
+    manifest, trust = parsed.manifest, parsed.trust
+    leaf_step, disclosed = _check_leaves(parsed.disclosures, manifest)
+    leaves = {leaf.id: leaf for leaf in disclosed.values()}
+    found = [
+        Step("parse", Status.PASS, f"{_count(submission)} read strictly; {manifest.size} leaves in the manifest"),
+        check_signatures(parsed.bundles, trust, now=submission.now),
+        _check_subject(submission.artifacts, manifest),
+        *_log_steps(trust),
+        check_required(
+            manifest,
+            leaves,
+            policy=parsed.policy,
+            pinned=trust.trust.policy if trust else None,
+            now=submission.now,
+        ),
+        leaf_step,
+        *_sections(submission, manifest, leaves),
+    ]
+    return Report(
+        steps=tuple(found),
+        manifest=manifest,
+        manifest_sha256=sha256(parsed.bundles[0].envelope.payload).hexdigest(),
+        disclosed=disclosed,
+    )
+
+
+def _parse(submission: Submission) -> _Parsed:
+    bundles = tuple(parse_bundle(data) for data in submission.bundles)
+    if not bundles:
+        raise EvidenceError("there is no bundle", where="bundle")
+    payload = bundles[0].envelope.payload
+    if any(bundle.envelope.payload != payload for bundle in bundles):
+        raise EvidenceError("the bundles hold different payloads", where="bundle")
+    return _Parsed(
+        bundles=bundles,
+        manifest=parse_manifest(payload),
+        trust=None if submission.trust is None else parse_trust(submission.trust),
+        policy=None if submission.policy is None else parse_policy(submission.policy),
+        disclosures=tuple(item for data in submission.leaves for item in parse_disclosures(data)),
+    )
+
+
+def _count(submission: Submission) -> str:
+    inputs = len(submission.bundles) + len(submission.leaves)
+    inputs += (submission.trust is not None) + (submission.policy is not None)
+    return f"{inputs} files"
+
+
+def _check_subject(artifacts: Sequence[tuple[str, str]], manifest: Manifest) -> Step:
+    if not artifacts:
+        return Step("subject", Status.NOT_CHECKED, "no artifact given: which files the manifest means is not compared")
+    known = manifest.files()
+    if "sbom" in manifest.sections:
+        known[_sbom_digest(manifest)] = "SBOM"
+    strangers = [name for name, digest in artifacts if digest not in known]
+    if strangers:
+        return Step("subject", Status.FAIL, f"the manifest does not speak about {', '.join(strangers[:3])}")
+    if all(digest not in manifest.files() for _, digest in artifacts):
+        return Step("subject", Status.NOT_CHECKED, "only the SBOM was given, none of the released files")
+    return Step("subject", Status.PASS, f"{', '.join(name for name, _ in artifacts[:3])}: SHA-256 is a subject")
+
+
+def _log_steps(trust: TrustFile | None) -> list[Step]:
+    if trust is None:
+        return [Step(name, Status.NOT_CHECKED, "no trust file given") for name in LOG_STEPS]
+    if trust.trust.log == NONE:
+        words = "not required by this trust file (log: none)"
+        return [Step(name, Status.NOT_REQUIRED, words) for name in LOG_STEPS]
+    words = f"the trust file demands the log {trust.trust.log}, which this version cannot check"
+    return [Step(name, Status.NOT_CHECKED, words) for name in LOG_STEPS]
+
+
+def _check_leaves(disclosures: Sequence[Disclosure], manifest: Manifest) -> tuple[Step, dict[int, Leaf]]:
+    """Check every given leaf; return the step and the leaves that are truly in the tree, by index."""
+    if not disclosures:
+        return Step("leaf", Status.NOT_REQUIRED, "no leaf given, nothing to check"), {}
+    good: dict[int, Leaf] = {}
+    problems: list[str] = []
+    for item in disclosures:
+        try:
+            merkle.verify_inclusion(merkle.leaf_hash(item.leaf), item.index, manifest.size, item.hashes, manifest.root)
+            good[item.index] = parse_leaf(item.leaf)
+        except EvidenceError as error:
+            problems.append(f"leaf at index {item.index}: {_words(error)}")
+    ids = [leaf.id for _, leaf in sorted(good.items())]
+    if any(before >= after for before, after in pairwise(ids)):
+        problems.append("the leaves are not sorted by id")
+    if problems:
+        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+        return Step("leaf", Status.FAIL, problems[0] + more), good
+    return Step("leaf", Status.PASS, f"{len(good)} of {manifest.size} leaves disclosed, each in the signed tree"), good
+
+
+def _sections(submission: Submission, manifest: Manifest, leaves: Mapping[str, Leaf]) -> list[Step]:
+    found: list[Step] = []
+    if "zk" not in manifest.sections:
+        found.append(Step("zk", Status.NOT_REQUIRED, "the manifest has no zero-knowledge section"))
+    elif "zk" in submission.checkers:
+        found += _ask(submission.checkers["zk"], "zk", manifest, leaves)
+    else:
+        found.append(Step("zk", Status.NOT_CHECKED, "there is a zero-knowledge section and nothing here to check it"))
+    if "sbom" in manifest.sections:
+        digest = _sbom_digest(manifest)
+        given = next((name for name, sha in submission.artifacts if sha == digest), None)
+        status = Status.PASS if given else Status.NOT_CHECKED
+        words = f"{given}: SHA-256 is the signed one" if given else f"the SBOM {digest[:12]} was not given"
+        found.append(Step("sbom", status, words))
+    return found
+
+
+def _ask(checker: Checker, name: str, manifest: Manifest, leaves: Mapping[str, Leaf]) -> Sequence[Step]:
+    """A checker that says nothing has checked nothing."""
+    return checker(manifest, leaves) or [Step(name, Status.NOT_CHECKED, "its checker gave no answer")]
+
+
+def _sbom_digest(manifest: Manifest) -> str:
+    digest = manifest.sections["sbom"]["digest"]
+    return str(digest["sha256"]) if isinstance(digest, dict) else ""
+
+
+def _words(error: EvidenceError) -> str:
+    return f"{error.where}: {error.what}" if error.where else error.what

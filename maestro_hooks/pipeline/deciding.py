@@ -1,0 +1,102 @@
+"""From merged records to a decision and a card: the part that ``run``, ``seal`` and ``seal --check`` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maestro_hooks.evidence.obligation import Verdict
+from maestro_hooks.pipeline.card import Proof, Subject, make_card
+from maestro_hooks.policy.evaluate import Outcome, decide
+from maestro_hooks.policy.load import facts_of, load_policy
+from maestro_hooks.requests import Advice, AdviceRequest
+from maestro_hooks.sealing.gather import gather
+from maestro_hooks.sealing.subjects import built_files, release_of
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from maestro_hooks.evidence.ledger import Merged
+    from maestro_hooks.pipeline.card import Card
+    from maestro_hooks.policy.document import Policy
+    from maestro_hooks.policy.evaluate import Decision
+    from maestro_hooks.sealing.gather import Tree
+    from maestro_hooks.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """The decision over a tree, with everything a card needs."""
+
+    tree: Tree
+    policy: Policy
+    merged: Merged
+    decision: Decision
+    advice: tuple[Advice, ...]
+    not_checked: tuple[str, ...]
+
+
+def decide_tree(
+    workspace: Workspace, tree: Tree, *, today: dt.date, test_run: str = "", allow_unfinished: bool = False
+) -> Decided:
+    """Merge what the ledger holds for ``tree`` and evaluate the policy over it.
+
+    Raises:
+        UsageError: no policy.
+        EvidenceError: a damaged or contradictory ledger.
+    """
+    policy = load_policy(workspace.root, workspace.host.settings.policy)
+    merged = gather(workspace, tree, test_run=test_run, allow_unfinished=allow_unfinished)
+    facts = facts_of(workspace.repository, tree.files)
+    decision = decide(policy, merged.records, facts=facts, today=today, gates=workspace.host.settings.require)
+    return Decided(
+        tree=tree,
+        policy=policy,
+        merged=merged,
+        decision=decision,
+        advice=_advice(workspace, decision),
+        not_checked=_not_checked(workspace, merged, decision),
+    )
+
+
+def card_of(
+    workspace: Workspace, decided: Decided, *, cost: Sequence[tuple[str, str]], proof: Proof | None = None
+) -> Card:
+    """The Decision Card of what was decided."""
+    tree = decided.tree
+    files = built_files(decided.decision.records, workspace.root / workspace.host.settings.dist)
+    release = release_of(workspace.root, files, ref=tree.commit or tree.id, tree=tree.id)
+    subject = Subject(name=release.name, version=release.version, tree=tree.id, commit=tree.commit)
+    return make_card(
+        subject,
+        decided.decision,
+        advice=decided.advice,
+        not_checked=decided.not_checked,
+        cost=cost,
+        proof=proof or Proof(),
+    )
+
+
+def _advice(workspace: Workspace, decision: Decision) -> tuple[Advice, ...]:
+    bad = {r.key for r in decision.blocking}
+    unmet = tuple(record for record in decision.records if record.key in bad)
+    missing = tuple(r.key for r in decision.blocking if r.outcome is Outcome.MISSING)
+    if not bad:
+        return ()
+    results = workspace.host.call("maestro_advise", AdviceRequest(root=workspace.root, unmet=unmet, missing=missing))
+    return tuple(value for _, value in results.values if isinstance(value, Advice))
+
+
+def _not_checked(workspace: Workspace, merged: Merged, decision: Decision) -> tuple[str, ...]:
+    """Everything a reader might believe was looked at and was not."""
+    words = [f"plugin {p.name}: {p.state} ({p.reason})" for p in workspace.host.plugins if p.state != "loaded"]
+    words += [f"{path}: a submodule's files are not this tree's" for path in workspace.repository.submodules()]
+    words += [
+        f"rule {r.rule}: its conditions do not hold here"
+        for r in decision.results
+        if r.outcome is Outcome.NOT_APPLICABLE
+    ]
+    words += [f"{key}: claims disagree about how much they cover; none is used" for key in merged.ambiguous]
+    words += [f"{r.key}: {r.error}" for r in decision.records if r.verdict is Verdict.ERROR]
+    return tuple(words)

@@ -1,0 +1,99 @@
+"""Run a tool as a child process: argument list, a time limit, its output kept, its end told in words."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maestro_hooks.errors import ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+TAIL_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A child that ended: its exit code (negative: the signal), combined output, and wall seconds."""
+
+    code: int
+    output: bytes
+    seconds: float
+    timed_out: bool = False
+
+    @property
+    def tail(self) -> str:
+        """The last lines of the output, decoded with replacement."""
+        return "\n".join(self.output.decode("utf-8", "replace").splitlines()[-TAIL_LINES:])
+
+    @property
+    def words(self) -> str:
+        """How it ended."""
+        if self.timed_out:
+            return f"stopped after {self.seconds:.0f} s"
+        if self.code < 0:
+            return f"killed by {signal.Signals(-self.code).name}"
+        return f"exit code {self.code}"
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout_s: int,
+    show: bool = False,
+    stderr: bool = True,
+) -> Finished:
+    """Run to the end or the time limit; the whole process group is stopped at the limit or on an interrupt.
+
+    Args:
+        arguments: program and arguments, never a shell string.
+        cwd: working directory.
+        env: variables set on top of this process's environment.
+        timeout_s: wall seconds.
+        show: let the child write to this process's terminal; then ``output`` is empty.
+        stderr: whether standard error is part of ``output``; if not, it goes where this process's goes.
+
+    Raises:
+        ToolError: the program cannot be started.
+    """
+    began = time.monotonic()
+    try:
+        child = subprocess.Popen(
+            list(arguments),
+            cwd=cwd,
+            env={**os.environ, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=None if show else subprocess.PIPE,
+            stderr=None if show or not stderr else subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ToolError(f"cannot start {arguments[0]}: {error.strerror}", fix="install it") from error
+    timed_out = False
+    try:
+        output, _ = child.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        timed_out = True
+        _stop(child)
+        output, _ = child.communicate()
+    except BaseException:
+        _stop(child)
+        child.wait()
+        raise
+    return Finished(child.returncode, output or b"", time.monotonic() - began, timed_out)
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    """End the child's whole group; what already ended is fine."""
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,83 @@
+"""Seal a decided tree and have a second process verify what lies on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maestro_hooks.pipeline.card import Proof
+from maestro_hooks.pipeline.processes import run
+from maestro_hooks.sealing.seal import SealedRelease, SealOrder, seal
+from maestro_hooks.sealing.signers import find_signer
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from maestro_hooks.pipeline.deciding import Decided
+    from maestro_hooks.workspace import Workspace
+
+VERIFY_TIMEOUT_S = 120
+
+
+@dataclass(frozen=True, slots=True)
+class SealStep:
+    """The sealed release, what the verifier said of it, and words about the key."""
+
+    release: SealedRelease
+    proof: Proof
+    words: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the bundle verifies."""
+        return self.proof.verdict == "pass"
+
+
+def seal_and_verify(
+    workspace: Workspace,
+    decided: Decided,
+    *,
+    artifacts: tuple[Path, ...],
+    now: dt.datetime,
+    env: Mapping[str, str],
+) -> SealStep:
+    """Sign and write the bundle, then verify it in a fresh process that sees only the files.
+
+    Raises:
+        UsageError: no usable key, or the tree changed.
+        EvidenceError: records no manifest can carry.
+    """
+    signer = find_signer(workspace.root, now=now, env=env, policy=decided.policy)
+    order = SealOrder(tree=decided.tree, decision=decided.decision, policy=decided.policy, artifacts=artifacts)
+    sealed = seal(workspace, order, signer)
+    proof = verify_in_new_process(workspace.root, sealed)
+    words = [f"bundle: {_relative(sealed.bundle, workspace.root)}", *signer.words, *sealed.warnings]
+    return SealStep(sealed, proof, tuple(words))
+
+
+def verify_in_new_process(root: Path, sealed: SealedRelease) -> Proof:
+    """What ``maestro verify`` says, run as an auditor would."""
+    command = [sys.executable, "-m", "maestro_hooks", "verify", str(sealed.bundle), "--json"]
+    for artifact in sealed.artifacts:
+        command += ["--artifact", str(artifact)]
+    done = run(command, cwd=root, env={}, timeout_s=VERIFY_TIMEOUT_S, stderr=False)
+    try:
+        report = json.loads(done.output)
+        verdict, failure = report["verdict"], report["first_failure"]
+    except (ValueError, KeyError, TypeError):
+        verdict, failure = "fail", f"the verifier ended with {done.words}"
+    return Proof(
+        verdict=verdict,
+        first_failure=failure,
+        bundle=_relative(sealed.bundle, root),
+        manifest_sha256=sealed.manifest_sha256,
+    )
+
+
+def _relative(path: Path, root: Path) -> str:
+    return os.path.relpath(path, root)

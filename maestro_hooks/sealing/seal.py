@@ -1,0 +1,147 @@
+"""Seal: records that meet the policy become leaves, a manifest, a signature and a bundle on disk.
+
+Invariant: nothing is written before every byte of it exists, and nothing is sealed unless the policy is met and the
+work tree is still the one that was checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from maestro_hooks.errors import ToolError, UsageError
+from maestro_hooks.evidence.bundle import sign_bundle
+from maestro_hooks.evidence.disclosure import encode_disclosures
+from maestro_hooks.evidence.leafset import leaf_set
+from maestro_hooks.evidence.manifest import seal as build_manifest
+from maestro_hooks.project.files import write_atomic
+from maestro_hooks.requests import SealDraft, SealedBundle, Section
+from maestro_hooks.sealing.store import store_sealed
+from maestro_hooks.sealing.subjects import built_files, release_of, subjects_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from maestro_hooks.evidence.leafset import LeafSet
+    from maestro_hooks.evidence.manifest import Release, Sealed, Subject
+    from maestro_hooks.policy.document import Policy
+    from maestro_hooks.policy.evaluate import Decision
+    from maestro_hooks.sealing.gather import Tree
+    from maestro_hooks.sealing.signers import SealingKey
+    from maestro_hooks.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealOrder:
+    """What to seal: the tree, the decision that allows it, the policy behind it, and further files."""
+
+    tree: Tree
+    decision: Decision
+    policy: Policy
+    artifacts: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedRelease:
+    """Where the sealed files are, and what the manifest is."""
+
+    release: Release
+    bundle: Path
+    leaves: Path
+    policy: Path
+    trust: Path
+    artifacts: tuple[Path, ...]
+    manifest_sha256: str
+    warnings: tuple[str, ...] = ()
+
+
+def seal(workspace: Workspace, order: SealOrder, signer: SealingKey) -> SealedRelease:
+    """Build, sign and write the release's evidence into the output directory.
+
+    Raises:
+        UsageError: the decision blocks, or the work tree changed since it was made.
+        ToolError: a plugin that attaches a section failed.
+        EvidenceError: records no manifest can carry.
+    """
+    if not order.decision.met:
+        raise UsageError("the policy is not met, so there is nothing to seal", fix="see the Decision Card")
+    if workspace.repository.work_tree() != order.tree.id:
+        raise UsageError("files changed while the evidence was gathered", fix="run it again")
+    dist = workspace.root / workspace.host.settings.dist
+    files = built_files(order.decision.records, dist)
+    commit = order.tree.commit
+    release = release_of(workspace.root, files, ref=commit or order.tree.id, tree=order.tree.id)
+    subjects = subjects_of(files, tree=order.tree.id, commit=commit, extra=order.artifacts)
+    leaves = leaf_set(order.decision.records, entropy=os.urandom)
+    sealed = build_manifest(
+        leaves,
+        release=release,
+        subjects=subjects,
+        required=order.decision.required,
+        policy=hashlib.sha256(order.policy.exported()).hexdigest(),
+        sections=_sections(workspace, leaves, subjects),
+    )
+    written = _write(workspace, order, sealed, signer=signer, dist=dist)
+    return _announce(workspace, written, sealed)
+
+
+def _sections(workspace: Workspace, leaves: LeafSet, subjects: Iterable[Subject]) -> dict[str, Mapping[str, object]]:
+    """Ask the plugins that attach; a gate that fails here stops the seal, for its section might be what matters."""
+    draft = SealDraft(
+        root=workspace.root,
+        subjects=tuple({"name": s.name, "digest": dict(s.digest)} for s in subjects),
+        tree_root=leaves.tree.root,
+        leaves=tuple((leaf_id, data, i) for i, (leaf_id, data) in enumerate(zip(leaves.ids, leaves.data, strict=True))),
+    )
+    results = workspace.host.call("maestro_attach", draft)
+    if results.failures:
+        raise ToolError(str(results.failures[0]), fix="mend or disable the plugin")
+    sections: dict[str, Mapping[str, object]] = {}
+    for plugin, section in results.values:
+        if not isinstance(section, Section) or section.name in sections:
+            raise ToolError(f"plugin {plugin} attached no section, or one that exists", fix="mend the plugin")
+        sections[section.name] = section.body
+    return sections
+
+
+def _write(workspace: Workspace, order: SealOrder, sealed: Sealed, *, signer: SealingKey, dist: Path) -> SealedRelease:
+    release = sealed.manifest.release
+    stem = f"{release.name}-{release.version}"
+    bundle = dist / f"{stem}.sigstore.json"
+    disclosed = [sealed.leaves.disclose(leaf_id) for leaf_id in sealed.manifest.required]
+    # The private store first: a bundle whose leaves are lost could never be proved from.
+    store_sealed(workspace.root, sealed)
+    if not dist.exists():
+        dist.mkdir(parents=True)
+        (dist / ".gitignore").write_text("*\n", encoding="utf-8")
+    places = {
+        dist / f"{stem}.policy.json": order.policy.exported(),
+        dist / f"{stem}.ce-leaf.json": encode_disclosures(disclosed),
+        dist / "trust.json": signer.trust,
+        bundle: sign_bundle(sealed.payload, signer.key),  # last: with it the set is complete
+    }
+    for place, data in places.items():
+        write_atomic(place, data, mode=0o644)
+    return SealedRelease(
+        release=release,
+        bundle=bundle,
+        leaves=dist / f"{stem}.ce-leaf.json",
+        policy=dist / f"{stem}.policy.json",
+        trust=dist / "trust.json",
+        artifacts=tuple(f.path for f in built_files(order.decision.records, dist)) + order.artifacts,
+        manifest_sha256=hashlib.sha256(sealed.payload).hexdigest(),
+    )
+
+
+def _announce(workspace: Workspace, written: SealedRelease, sealed: Sealed) -> SealedRelease:
+    """Tell the observers; one that fails is a warning, for the bundle stands."""
+    told = SealedBundle(
+        path=written.bundle,
+        manifest_sha256=written.manifest_sha256,
+        subjects=tuple({"name": s.name, "digest": dict(s.digest)} for s in sealed.manifest.subjects),
+    )
+    results = workspace.host.call("maestro_sealed", told)
+    return replace(written, warnings=tuple(str(f) for f in results.failures))
