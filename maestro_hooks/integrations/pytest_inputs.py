@@ -100,14 +100,15 @@ def left_out(selection: Selection | None) -> tuple[str, ...]:
     """Who left tests out of this run: how many, and which, as a digest; nothing if nobody did."""
     if selection is None:
         return ("deselected unknown",)
-    return (*_deselected("", selection.others), *_deselected(" by maestro", [s.nodeid for s in selection.deselected]))
+    justified = [skip.nodeid for skip in selection.deselected]
+    return (*_counted("deselected", selection.others), *_counted("skipped by maestro", justified))
 
 
-def _deselected(by: str, nodeids: Sequence[str]) -> tuple[str, ...]:
+def _counted(words: str, nodeids: Sequence[str]) -> tuple[str, ...]:
     if not nodeids:
         return ()
     digest = hashlib.sha256("\n".join(sorted(nodeids)).encode("utf-8", "surrogatepass")).hexdigest()
-    return (f"deselected{by} {len(nodeids)} sha256:{digest}",)
+    return (f"{words} {len(nodeids)} sha256:{digest}",)
 
 
 def distributions_digest(search_path: Iterable[str]) -> str:

@@ -25,7 +25,7 @@ def inputs_of(project: Project, *arguments: str) -> str:
     return str(digest)
 
 
-DIFFERENT = (
+DIFFERENT: tuple[list[str], ...] = (
     [],
     ["-k", "one"],
     ["-m", "not slow"],
