@@ -20,14 +20,17 @@ from maestro_hooks.evidence.inputs import Inputs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from maestro_hooks.integrations.pytest_selection import Selection
+
 # What is shown, kept or distributed; how many failures end a run is said by ``pytest/completed``.
 PRESENTATION = frozenset(
     """
-    basetemp boxed cacheclear cacheshow capture code_highlight color debug disable_warnings dist distload durations
-    durations_min file_or_dir force_short_summary fulltrace help junitprefix loadgroup looponfail maestro maestro_json
-    maestro_run maxfail maxprocesses maxschedchunk maxworkerrestart no_fold_skipped no_header no_summary numprocesses
-    pastebin px report_log reportchars rsyncdir rsyncignore showcapture showlocals tbstyle testrunuid trace traceconfig
-    tx usepdb usepdb_cls verbose version xfail_tb xmlpath
+    basetemp boxed cacheclear cacheshow capture code_highlight color debug disable_warnings dist distload doctestreport
+    durations durations_min file_or_dir fold_skipped force_short_summary fulltrace help junitprefix loadgroup
+    loadscopereorder looponfail maestro maestro_json maestro_run maestro_select maxfail maxprocesses maxschedchunk
+    maxworkerrestart no_fold_skipped no_header no_summary numprocesses pastebin px quiet report_log reportchars
+    rsyncdir rsyncignore showcapture showlocals tbstyle testrunuid trace traceconfig tx usepdb usepdb_cls
+    verbose version xfail_tb xmlpath
     """.split()  # noqa: SIM905 - forty names in columns read better than one to a line
 )
 # Values worth reading; any other value may hold a secret and is carried as a digest.
@@ -35,14 +38,14 @@ CLEAR = frozenset(
     """
     assertmode collect_in_virtualenv confcutdir continue_on_collection_errors deselect disable_plugin_autoload
     doctestglob doctestmodules failedfirst ignore ignore_glob importmode inifilename keepduplicates keyword lastfailed
-    last_failed_no_failures lf maestro_select markexpr newfirst noconftest override_ini plugins pyargs pythonwarnings
+    last_failed_no_failures lf markexpr newfirst noconftest override_ini plugins pyargs pythonwarnings
     reruns rootdir runxfail setuponly setupplan stepwise stepwise_skip strict_config strict_markers
     """.split()  # noqa: SIM905 - forty names in columns read better than one to a line
 )
 
 
-def inputs_of(config: pytest.Config, *, root: Path, tree: str, others: Sequence[str] | None) -> Inputs:
-    """The inputs document. ``others`` are the tests pytest or other plugins deselected, ``None`` if unknown."""
+def inputs_of(config: pytest.Config, *, root: Path, tree: str, selection: Selection | None) -> Inputs:
+    """The inputs document; ``selection`` is ``None`` if no process that collected lived to report it."""
     return Inputs(
         plugin="pytest",
         version=pytest.__version__,
@@ -57,7 +60,7 @@ def inputs_of(config: pytest.Config, *, root: Path, tree: str, others: Sequence[
             *arguments(config.args, base=config.invocation_params.dir, root=root),
             *options(vars(config.option), root=root),
             *(f"plugin {name}" for name in plugin_names(config)),
-            *deselected(others),
+            *left_out(selection),
         ),
     )
 
@@ -93,14 +96,19 @@ def plugin_names(config: pytest.Config) -> tuple[str, ...]:
     return tuple(sorted({str(manager.get_name(plugin)) for plugin, _ in manager.list_plugin_distinfo()}))
 
 
-def deselected(others: Sequence[str] | None) -> tuple[str, ...]:
-    """How many tests others deselected, and which, as a digest; nothing if none."""
-    if others is None:
+def left_out(selection: Selection | None) -> tuple[str, ...]:
+    """Who left tests out of this run: how many, and which, as a digest; nothing if nobody did."""
+    if selection is None:
         return ("deselected unknown",)
-    if not others:
+    justified = [skip.nodeid for skip in selection.deselected]
+    return (*_counted("deselected", selection.others), *_counted("skipped by maestro", justified))
+
+
+def _counted(words: str, nodeids: Sequence[str]) -> tuple[str, ...]:
+    if not nodeids:
         return ()
-    digest = hashlib.sha256("\n".join(sorted(others)).encode("utf-8", "surrogatepass")).hexdigest()
-    return (f"deselected {len(others)} sha256:{digest}",)
+    digest = hashlib.sha256("\n".join(sorted(nodeids)).encode("utf-8", "surrogatepass")).hexdigest()
+    return (f"{words} {len(nodeids)} sha256:{digest}",)
 
 
 def distributions_digest(search_path: Iterable[str]) -> str:

@@ -252,20 +252,15 @@ class Controller:
 
     def _record(self, happened: Session) -> tuple[tuple[Record, ...], str, str]:
         """The records written, the segment's path, and what went wrong in words."""
-        selection = happened.selection
-        inputs = inputs_of(
-            self._config,
-            root=self._workspace.root,
-            tree=happened.tree,
-            others=selection.others if selection else None,
-        )
+        root = self._workspace.root
+        inputs = inputs_of(self._config, root=root, tree=happened.tree, selection=happened.selection)
         try:
             writer = self._workspace.writer("pytest")
             records = pytest_recording.record(happened, inputs=inputs, blobs=self._workspace.blobs, writer=writer)
         except (MaestroError, OSError) as error:
             return (), "", str(error)
         path = writer.path
-        return records, path.relative_to(self._workspace.root).as_posix() if path else "", ""
+        return records, path.relative_to(root).as_posix() if path else "", ""
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The section ``maestro``, if anything is to be said."""
