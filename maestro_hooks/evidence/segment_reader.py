@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import stat
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -87,7 +88,8 @@ def read_segment(path: Path) -> Segment:
         # Asked before reading: a writer that ends in between has written its end record by then.
         live = has_writer(stream.fileno()) is True
         try:
-            return parse_segment(stream, path, live=live)
+            # What is there now: a reader must not run after a writer that is as fast as itself.
+            return parse_segment(stream, path, live=live, size=os.fstat(stream.fileno()).st_size)
         except OSError as error:
             raise _unreadable(path, error) from error
 
@@ -127,8 +129,10 @@ def has_writer(fd: int) -> bool | None:
     return False
 
 
-def parse_segment(stream: BinaryIO, path: Path, *, live: bool = False) -> Segment:
+def parse_segment(stream: BinaryIO, path: Path, *, live: bool = False, size: int = sys.maxsize) -> Segment:
     """Check the bytes of a segment; ``path`` gives the run (its directory's name) and the words of errors.
+
+    No line is begun at or after ``size`` bytes.
 
     Raises:
         EvidenceError: as for ``read_segment``.
@@ -140,7 +144,9 @@ def parse_segment(stream: BinaryIO, path: Path, *, live: bool = False) -> Segmen
     reader = _Reader(path=path, head=chain.first_link(first[:-1]))
     header = reader.header(first[:-1])
     torn = False
-    while raw := stream.readline(chain.MAX_LINE_BYTES + 1):
+    consumed = len(first)
+    while consumed < size and (raw := stream.readline(chain.MAX_LINE_BYTES + 1)):
+        consumed += len(raw)
         reader.line += 1
         if reader.finished:
             raise reader.refusal("there is data after the end record")
