@@ -49,7 +49,7 @@ def write(directory: Path, claims: Iterable[tuple[Record, Inputs]], *, finish: b
         writer.close()
     else:
         writer.abandon()
-    assert writer.path is not None
+    assert writer.path is not None, "no claims, no segment"
     return writer.path
 
 
