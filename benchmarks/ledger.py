@@ -31,10 +31,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.synchronize import Barrier
 
+    Design = Callable[[Path, int, int, "Begin"], None]
+
 PROCESSES = 8
 TARGET_PER_S = 100_000
 PRODUCER = Producer(plugin="taint", version="1.0.0", hook="maestro_check")
 INPUTS = Inputs(plugin="taint", version="1.0.0", tree="f" * 40)
+
+
+class Begin:
+    """Where a writer waits until all are ready; from then on its CPU time counts."""
+
+    def __init__(self, barrier: Barrier) -> None:
+        self.barrier = barrier
+        self.cpu_s = 0.0
+
+    def wait(self) -> None:
+        """Start together."""
+        self.barrier.wait()
+        self.cpu_s = time.process_time()
 
 
 def records(process: int, count: int, inputs: str) -> list[Record]:
@@ -43,7 +58,7 @@ def records(process: int, count: int, inputs: str) -> list[Record]:
     return [record_of(Obligation(key=k, value=0, max=0, kind="taint"), producer=PRODUCER, inputs=inputs) for k in keys]
 
 
-def segments(place: Path, process: int, count: int, start: Barrier) -> None:
+def segments(place: Path, process: int, count: int, start: Begin) -> None:
     """One segment per process."""
     with SegmentWriter(place / "run", run="run", process=f"writer:{process}") as writer:
         todo = records(process, count, writer.inputs(INPUTS))
@@ -52,7 +67,7 @@ def segments(place: Path, process: int, count: int, start: Barrier) -> None:
             writer.append(record)
 
 
-def locked(place: Path, process: int, count: int, start: Barrier) -> None:
+def locked(place: Path, process: int, count: int, start: Begin) -> None:
     """One JSONL file for all, a lock around each line."""
     todo = records(process, count, "0" * 64)
     fd = os.open(place / "all.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -65,7 +80,7 @@ def locked(place: Path, process: int, count: int, start: Barrier) -> None:
     os.close(fd)
 
 
-def database(place: Path, process: int, count: int, start: Barrier) -> None:
+def database(place: Path, process: int, count: int, start: Begin) -> None:
     """SQLite in WAL mode, one transaction per record (``synchronous=NORMAL``, as durable as the others)."""
     todo = records(process, count, "0" * 64)
     connection = sqlite3.connect(place / "all.db", timeout=120, isolation_level=None)
@@ -96,15 +111,22 @@ def stored(place: Path) -> int:
     return int(count)
 
 
-def rate(design: Callable[[Path, int, int, Barrier], None], count: int) -> float:
-    """Records per second from the moment all processes are ready to the end of the last."""
+def timed(design: Design, place: Path, process: int, count: int, start: Barrier) -> None:
+    """Run one writer and leave the CPU seconds it took, for a busy machine stretches the clock's."""
+    begin = Begin(start)
+    design(place, process, count, begin)
+    (place / f"cpu-{process}").write_text(str(time.process_time() - begin.cpu_s))
+
+
+def rate(design: Design, count: int) -> tuple[float, float]:
+    """Records per second from the moment all are ready to the end of the last, and CPU microseconds per record."""
     with tempfile.TemporaryDirectory(prefix="maestro-bench-") as name:
         place = Path(name)
         if design is database:
             prepare_database(place)
         context = multiprocessing.get_context("fork")
         start = context.Barrier(PROCESSES + 1)
-        writers = [context.Process(target=design, args=(place, n, count, start)) for n in range(PROCESSES)]
+        writers = [context.Process(target=timed, args=(design, place, n, count, start)) for n in range(PROCESSES)]
         for writer in writers:
             writer.start()
         start.wait()
@@ -113,8 +135,9 @@ def rate(design: Callable[[Path, int, int, Barrier], None], count: int) -> float
             writer.join()
         took = time.perf_counter() - began
         assert [writer.exitcode for writer in writers] == [0] * PROCESSES
+        spent = sum(float(line) for line in (p.read_text() for p in place.glob("cpu-*")))
         assert stored(place) == PROCESSES * count, f"{design.__name__} lost records"
-    return PROCESSES * count / took
+    return PROCESSES * count / took, spent / (PROCESSES * count) * 1e6
 
 
 def reading(count: int) -> tuple[float, float]:
@@ -122,7 +145,7 @@ def reading(count: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory(prefix="maestro-bench-") as name:
         context = multiprocessing.get_context("fork")
         for number in range(PROCESSES):
-            segments(Path(name), number, count, context.Barrier(1))
+            segments(Path(name), number, count, Begin(context.Barrier(1)))
         began = time.process_time()
         ledger = read_run(Path(name) / "run")
         read = time.process_time()
@@ -139,7 +162,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=10_000, help="per process")
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    rates: dict[str, list[float]] = {}
+    rates: dict[str, list[tuple[float, float]]] = {}
     for _ in range(args.rounds):
         for label, design, count in (
             ("segments", segments, args.records),
@@ -149,13 +172,15 @@ def main() -> None:
             rates.setdefault(label, []).append(rate(design, count))
     size = len(msgspec.json.encode(records(0, 1, "0" * 64)[0]))
     print(
-        f"{PROCESSES} processes, {args.records} records each ({size} bytes; SQLite a fifth as many), {args.rounds} rounds"
+        f"{PROCESSES} processes, {args.records} records of {size} bytes each (SQLite a fifth as many), "
+        f"median of {args.rounds} rounds, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     )
-    print(f"{'design':32}{'records/s':>12}{'min':>10}{'max':>10}{'segments / it':>15}")
-    best = statistics.median(rates["segments"])
+    print(f"{'design':30}{'records/s':>11}{'min':>9}{'max':>9}{'CPU us each':>13}{'segments / it':>15}")
+    best = statistics.median(per_s for per_s, _ in rates["segments"])
     for label, values in rates.items():
-        median = statistics.median(values)
-        print(f"{label:32}{median:12,.0f}{min(values):10,.0f}{max(values):10,.0f}{best / median:15.2f}")
+        per_s = sorted(value for value, _ in values)
+        median, cpu_us = statistics.median(per_s), statistics.median(cpu for _, cpu in values)
+        print(f"{label:30}{median:11,.0f}{per_s[0]:9,.0f}{per_s[-1]:9,.0f}{cpu_us:13.1f}{best / median:15.2f}")
     print(f"target {TARGET_PER_S:,}/s: {'reached' if best >= TARGET_PER_S else 'NOT reached'}")
     read, merged = reading(args.records)
     print(f"one process reads and checks {read:,.0f} records/s of CPU, merges {merged:,.0f}/s")

@@ -150,7 +150,7 @@ def test_a_sound_chain_over_a_bad_body_is_refused(name: str) -> None:
     body, words = HOSTILE[name]
     assert body != GOOD
     with pytest.raises(EvidenceError, match=words) as caught:
-        parse(forged("r1", [("i", BODY_A, b""), ("b", body, b"")]))
+        parse(forged("r1", [(b"i", BODY_A, b""), (b"b", body, b"")]))
     assert caught.value.where == f"{PATH}:3"
     assert caught.value.exit_code is ExitCode.EVIDENCE_INVALID
     assert "maestro ledger gc --run r1" in caught.value.fix
@@ -159,12 +159,12 @@ def test_a_sound_chain_over_a_bad_body_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     "bodies",
     [
-        [("i", BODY_A, b'{"at":1}')],
-        [("i", BODY_A[:-1] + b',"plugin":"p"}', b"")],
-        [("i", BODY_A, b""), ("b", GOOD, b'{"at":1,"at":2}')],
-        [("i", BODY_A, b""), ("b", GOOD, b'{ "at":1}')],
-        [("i", BODY_A, b""), ("b", GOOD, b"[]")],
-        [("b", GOOD, b""), ("i", BODY_A, b"")],
+        [(b"i", BODY_A, b'{"at":1}')],
+        [(b"i", BODY_A[:-1] + b',"plugin":"p"}', b"")],
+        [(b"i", BODY_A, b""), (b"b", GOOD, b'{"at":1,"at":2}')],
+        [(b"i", BODY_A, b""), (b"b", GOOD, b'{ "at":1}')],
+        [(b"i", BODY_A, b""), (b"b", GOOD, b"[]")],
+        [(b"b", GOOD, b""), (b"i", BODY_A, b"")],
     ],
 )
 def test_a_sound_chain_over_bad_inputs_or_meta_is_refused(bodies: list[tuple[chain.Member, bytes, bytes]]) -> None:
@@ -173,7 +173,7 @@ def test_a_sound_chain_over_bad_inputs_or_meta_is_refused(bodies: list[tuple[cha
 
 
 def test_the_forger_of_these_tests_makes_readable_segments() -> None:
-    assert parse(forged("r1", [("i", BODY_A, b""), ("b", GOOD, b'{"at":1}')])).finished
+    assert parse(forged("r1", [(b"i", BODY_A, b""), (b"b", GOOD, b'{"at":1}')])).finished
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_another_format_is_named_and_told_apart_from_damage() -> None:
     assert "nothing was deleted" in caught.value.fix
 
 
-@pytest.mark.parametrize("prefix", [b"", forged("r1", [("i", BODY_A, b"")]).rsplit(b"{", 1)[0]])
+@pytest.mark.parametrize("prefix", [b"", forged("r1", [(b"i", BODY_A, b"")]).rsplit(b"{", 1)[0]])
 def test_a_line_longer_than_the_limit_is_refused_even_as_a_tail(prefix: bytes) -> None:
     with pytest.raises(EvidenceError, match="longer than"):
         parse(prefix + b"x" * (chain.MAX_LINE_BYTES + 1))
