@@ -77,6 +77,7 @@ def locked(place: Path, process: int, count: int, start: Begin) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX)
         os.write(fd, line)
         fcntl.flock(fd, fcntl.LOCK_UN)
+    os.fsync(fd)  # as a segment is when it is closed
     os.close(fd)
 
 
