@@ -15,8 +15,9 @@ border between body and meta needs no mark.
 
 from __future__ import annotations
 
-import hashlib
 import re
+from binascii import hexlify
+from hashlib import sha256
 from typing import Literal
 
 import msgspec
@@ -31,7 +32,7 @@ SUFFIX = ".jsonl"
 # A run id is the name of a directory; it cannot leave the ledger or hide in it.
 RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
-Member = Literal["i", "b"]
+Member = Literal[b"i", b"b"]
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -61,26 +62,20 @@ def header_line(header: Header) -> bytes:
 
 def first_link(header: bytes) -> bytes:
     """The head of a chain that holds a header line and nothing else; 32 bytes."""
-    return hashlib.sha256(header).digest()
+    return sha256(header).digest()
 
 
 def link(previous: bytes, member: Member, body: bytes, meta: bytes = b"") -> bytes:
     """The head of the chain after one more line; 32 bytes."""
-    return hashlib.sha256(b"".join((previous, member.encode(), body, meta))).digest()
+    return sha256(previous + member + body + meta).digest()
 
 
 def frame(previous: bytes, head: bytes, member: Member, body: bytes, meta: bytes = b"") -> bytes:
     """The line for a link, without newline."""
     tail = b',"m":' + meta if meta else b""
-    return b'{"h":"%b","prev":"%b","%b":%b%b}' % (
-        head.hex().encode(),
-        previous.hex().encode(),
-        member.encode(),
-        body,
-        tail,
-    )
+    return b'{"h":"%b","prev":"%b","%b":%b%b}' % (hexlify(head), hexlify(previous), member, body, tail)
 
 
 def end_line(lines: int, head: bytes) -> bytes:
     """The end record after ``lines`` lines, without newline."""
-    return b'{"end":%d,"h":"%b"}' % (lines, head.hex().encode())
+    return b'{"end":%d,"h":"%b"}' % (lines, hexlify(head))

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 Rounding = Literal["floor", "ceil", "exact"]
 
+# gc=False below: these hold text and tuples of each other's kind, so no cycle can pass through them, and a ledger
+# of a million records is not walked again and again while it is read.
 
-class Quantity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+
+class Quantity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """A number as the manifest carries it: decimal strings of ``x * scale`` (evidence format 4.4)."""
 
     scale: int
@@ -30,14 +33,14 @@ class Quantity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     max: str | None = None
 
 
-class EvidenceRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True):
+class EvidenceRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True, gc=False):
     """A backing file by name and lowercase hexadecimal SHA-256."""
 
     name: str
     sha256: str
 
 
-class Producer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True):
+class Producer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True, gc=False):
     """Who made the claim, through which hook."""
 
     plugin: str
@@ -45,7 +48,7 @@ class Producer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=Tr
     hook: str
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False):
     """One ledger record body: the obligation with its verdict, its inputs and its evidence."""
 
     key: str

@@ -118,8 +118,8 @@ class SegmentWriter:
                 lines.append(self._header)
                 head = chain.first_link(self._header)
             if record.inputs not in self._stored:
-                head = self._extend(lines, head, "i", self._documents[record.inputs])
-            head = self._extend(lines, head, "b", body, extra)
+                head = self._extend(lines, head, b"i", self._documents[record.inputs])
+            head = self._extend(lines, head, b"b", body, extra)
             if self._fd < 0:
                 self._open()
             self._write(b"\n".join((*lines, b"")))

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import stat
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -21,7 +22,7 @@ from maestro_hooks.evidence import chain
 from maestro_hooks.evidence import inputs as inputs_documents
 from maestro_hooks.evidence.inputs import Inputs
 from maestro_hooks.evidence.obligation import Verdict, check_key
-from maestro_hooks.evidence.record import Quantity, Record, holds
+from maestro_hooks.evidence.record import Quantity, Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,7 @@ class UnknownSchemaError(EvidenceError):
     """A segment of a format this version does not read; it is reported and left alone, never deleted."""
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One record, the SHA-256 of its bytes in hexadecimal, what is not compared, and its line number."""
 
     record: Record
@@ -87,7 +88,8 @@ def read_segment(path: Path) -> Segment:
         # Asked before reading: a writer that ends in between has written its end record by then.
         live = has_writer(stream.fileno()) is True
         try:
-            return parse_segment(stream, path, live=live)
+            # What is there now: a reader must not run after a writer that is as fast as itself.
+            return parse_segment(stream, path, live=live, size=os.fstat(stream.fileno()).st_size)
         except OSError as error:
             raise _unreadable(path, error) from error
 
@@ -127,24 +129,28 @@ def has_writer(fd: int) -> bool | None:
     return False
 
 
-def parse_segment(stream: BinaryIO, path: Path, *, live: bool = False) -> Segment:
+def parse_segment(stream: BinaryIO, path: Path, *, live: bool = False, size: int = sys.maxsize) -> Segment:
     """Check the bytes of a segment; ``path`` gives the run (its directory's name) and the words of errors.
+
+    No line is begun at or after ``size`` bytes.
 
     Raises:
         EvidenceError: as for ``read_segment``.
     """
     first = stream.readline(chain.MAX_LINE_BYTES + 1)
     if not first.endswith(b"\n"):
-        _check_length(first, f"{path}:1", path)
+        _check_length(first, path, 1)
         return Segment(path=path, header=None, torn=bool(first), live=live)
     reader = _Reader(path=path, head=chain.first_link(first[:-1]))
     header = reader.header(first[:-1])
     torn = False
-    while raw := stream.readline(chain.MAX_LINE_BYTES + 1):
+    consumed = len(first)
+    while consumed < size and (raw := stream.readline(chain.MAX_LINE_BYTES + 1)):
+        consumed += len(raw)
         reader.line += 1
         if reader.finished:
             raise reader.refusal("there is data after the end record")
-        _check_length(raw, reader.where, path)
+        _check_length(raw, path, reader.line)
         if not raw.endswith(b"\n"):
             torn = True
             break
@@ -209,7 +215,7 @@ class _Reader:
             line = _LINE.decode(raw)
         except _MALFORMED as error:
             raise self.refusal(f"the line is malformed: {_words(error)}") from error
-        member: chain.Member = "b" if len(line.b) else "i"
+        member: chain.Member = b"b" if len(line.b) else b"i"
         body, meta = bytes(line.b or line.i), bytes(line.m)
         head = chain.link(self.head, member, body, meta)
         if raw != chain.frame(self.head, head, member, body, meta):
@@ -223,7 +229,7 @@ class _Reader:
             raise self.refusal(f"the line's content is malformed: {_words(error)}") from error
 
     def _keep(self, member: chain.Member, body: bytes, meta: bytes) -> None:
-        if member == "i":
+        if member == b"i":
             if meta:
                 raise ValueError("inputs take no meta object")
             self.inputs[inputs_documents.digest(body)] = _inputs_from(body)
@@ -256,13 +262,21 @@ def record_from(body: bytes) -> Record:
 
 
 def _check_quantity(quantity: Quantity, verdict: Verdict) -> None:
-    for number in (quantity.q, quantity.min, quantity.max):
-        # int() refuses what is no number and what is too long to be one; comparing refuses "+1", "01" and "1_0".
-        if number is not None and str(int(number)) != number:
-            raise ValueError(f"{number!r} is not a decimal integer in its only form")
+    q, low, high = _integer(quantity.q), _integer(quantity.min), _integer(quantity.max)
+    met = q is not None and (low is None or q >= low) and (high is None or q <= high)
     # A verdict is derived, never stated.
-    if verdict is (Verdict.UNMET if holds(quantity) else Verdict.MET):
+    if verdict is (Verdict.UNMET if met else Verdict.MET):
         raise ValueError(f"verdict {verdict.value!r} contradicts the number and its bound")
+
+
+def _integer(text: str | None) -> int | None:
+    if text is None:
+        return None
+    # int() refuses what is no number and what is too long to be one; comparing refuses "+1", "01" and "1_0".
+    number = int(text)
+    if str(number) != text:
+        raise ValueError(f"{text!r} is not a decimal integer in its only form")
+    return number
 
 
 def meta_from(raw: bytes) -> dict[str, object]:
@@ -280,9 +294,11 @@ def _inputs_from(body: bytes) -> Inputs:
     return inputs
 
 
-def _check_length(raw: bytes, where: str, path: Path) -> None:
+def _check_length(raw: bytes, path: Path, line: int) -> None:
     if len(raw) > chain.MAX_LINE_BYTES:
-        raise EvidenceError(f"the line is longer than {chain.MAX_LINE_BYTES} bytes", where=where, fix=_discard(path))
+        raise EvidenceError(
+            f"the line is longer than {chain.MAX_LINE_BYTES} bytes", where=f"{path}:{line}", fix=_discard(path)
+        )
 
 
 def _words(error: Exception) -> str:
