@@ -56,18 +56,18 @@ def document(covered: int, statements: int, *, branch: bool = False) -> dict[str
 )
 def test_a_bound_is_never_rounded_for_the_claimant(covered: int, bound: str, *, expected: bool) -> None:
     data = json.dumps(document(covered, 3)).encode()
-    assert met(claims(data, ReportsSettings(coverage_min=bound))["total"]) is expected
+    assert met(claims(data, ReportsSettings(coverage=("c.json",), coverage_min=bound))["total"]) is expected
 
 
 def test_an_empty_report_meets_no_bound() -> None:
     empty = {**document(0, 0), "files": {}}
-    found = claims(json.dumps(empty).encode(), ReportsSettings(coverage_min="1"))
+    found = claims(json.dumps(empty).encode(), ReportsSettings(coverage=("c.json",), coverage_min="1"))
     assert not met(found["total"])
     assert not met(found["files"])
 
 
 def test_a_bound_on_branches_that_were_not_measured_is_not_met() -> None:
-    found = claims(json.dumps(document(1, 1)).encode(), ReportsSettings(coverage_branch_min="50"))
+    found = claims(json.dumps(document(1, 1)).encode(), ReportsSettings(coverage=("c.json",), coverage_branch_min="50"))
     assert not met(found["branches"])
     assert "--branch" in found["branches"].findings[0].message
 

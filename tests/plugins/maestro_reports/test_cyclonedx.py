@@ -79,7 +79,9 @@ def test_vulnerabilities_count_at_their_highest_rating() -> None:
 
 
 def test_nested_components_and_optional_bounds(samples: dict[str, bytes]) -> None:
-    found = claims(samples["sbom"], ReportsSettings(sbom_unlicensed_max=0, sbom_unhashed_max=2, sbom_level="low"))
+    found = claims(
+        samples["sbom"], ReportsSettings(sbom=("*",), sbom_unlicensed_max=0, sbom_unhashed_max=2, sbom_level="low")
+    )
     assert (found["components"].value, found["unlicensed"].max, found["unhashed"].max) == (2, 0, 2)
     assert found["vulnerabilities-low"].max == 0
     assert found["components"].attachments[0].data == samples["sbom"]

@@ -57,6 +57,8 @@ def test_a_report_cut_anywhere_is_refused(table: str, samples: dict[str, bytes])
         b"\xff\xfe\xfa",
         b"[" * 100_000,
         b'{"a":' * 5000 + b"1" + b"}" * 5000,
+        b'{"a":' * 80 + b"1" + b"}" * 80,
+        b'{"version": "2.1.0", "runs": []}',
         b"<a>" * 100_000,
         b"<testsuite>" * 100 + b"</testsuite>" * 100,
         b"null",

@@ -11,11 +11,11 @@ from maestro_reports.settings import ReportsSettings
 @pytest.mark.parametrize(
     "table",
     [
-        {"coverage_min": 80.5},
-        {"coverage_min": "101"},
-        {"coverage_min": "1e2"},
-        {"coverage_min": "NaN"},
-        {"coverage_min": "-1"},
+        {"coverage": ["a"], "coverage_min": 80.5},
+        {"coverage": ["a"], "coverage_min": "101"},
+        {"coverage": ["a"], "coverage_min": "1e2"},
+        {"coverage": ["a"], "coverage_min": "NaN"},
+        {"coverage": ["a"], "coverage_min": "-1"},
         {"benchmark_max_us": {"a": 3.5}},
         {"benchmark_max_us": {"a": "1e9"}},
         {"junit": "reports/*.xml"},
@@ -24,7 +24,9 @@ from maestro_reports.settings import ReportsSettings
         {"junit": [""]},
         {"bandit_level": "severe"},
         {"bandit_skips": ["assert_used"]},
-        {"sbom_unhashed_max": -1},
+        {"sbom": ["a"], "sbom_unhashed_max": -1},
+        {"sbom_unhashed_max": 0},
+        {"coverage_branch_min": "80"},
         {"unknown": 1},
     ],
     ids=str,
@@ -35,7 +37,13 @@ def test_a_wrong_value_is_an_error(table: dict[str, object]) -> None:
 
 
 def test_good_values_are_taken() -> None:
-    table = {"coverage_min": "80.25", "junit": ["out/*.xml"], "benchmark_max_us": {"a": "12.5"}, "bandit": False}
+    table = {
+        "coverage": ["c.json"],
+        "coverage_min": "80.25",
+        "junit": ["out/*.xml"],
+        "benchmark_max_us": {"a": "12.5"},
+        "bandit": False,
+    }
     assert msgspec.convert(table, ReportsSettings).coverage_min == "80.25"
     assert "description" in str(msgspec.json.schema(ReportsSettings))
 
