@@ -57,7 +57,7 @@ def make_environment() -> None:
         print(f"bootstrap: creating {VENV.name} with Python {sys.version.split()[0]}", flush=True)
         create_venv()
     print("bootstrap: installing (about a minute the first time)", flush=True)
-    install = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     must([*install, "--upgrade", "pip>=25.1"])
     must([*install, "--editable", str(ROOT), "--group", f"{ROOT / 'pyproject.toml'}:dev"])
     STAMP.write_text(wanted, encoding="utf-8")

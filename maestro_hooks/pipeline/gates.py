@@ -1,6 +1,6 @@
 """Run gates over files and turn what they yield into records; fail closed.
 
-Invariant: after a gate ran there is exactly one record ``<plugin>/gate``: met with the number of obligations it
+Invariant: after a gate ran there is exactly one record of the host's own (``<plugin>/gate``): met with the number of obligations it
 yielded, or ``error``. A gate that dies midway contributes only its error.
 """
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from maestro_hooks.project.repository import Repository
 
 FINDINGS = "findings"
+GATE_KEYS = {"maestro_check": "gate", "maestro_before_seal": "before-seal"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +121,18 @@ def claims_of(
             plugin.name, hook, lambda: [_claim(v, plugin, producer, inputs=inputs, blobs=blobs) for v in values]
         )
     digest = inputs_module.digest(inputs_module.encode(inputs))
-    key = f"{plugin.name}/gate"
+    key = own_key(plugin.name, hook)
     if isinstance(made, Failure):
         words = f"{made.error_class}: {made.message}"
         return (Claim(error_record(key, producer=producer, inputs=digest, error=words), inputs),), made
     done = Obligation(key=key, value=len(made), min=0)
     own = Claim(record_of(done, producer=producer, inputs=digest), inputs)
     return tuple(sorted([*made, own], key=lambda c: c.record.key)), None
+
+
+def own_key(plugin: str, hook: str) -> str:
+    """The key under which the host records that a gate ran: ``taint/gate``, ``reports/before-seal``."""
+    return f"{plugin}/{GATE_KEYS[hook]}"
 
 
 def broken_claims(host: Host, hook: str) -> tuple[GateRun, ...]:
@@ -136,7 +142,7 @@ def broken_claims(host: Host, hook: str) -> tuple[GateRun, ...]:
         inputs = Inputs(plugin=failure.plugin, version="")
         digest = inputs_module.digest(inputs_module.encode(inputs))
         producer = Producer(plugin=failure.plugin, version="", hook=hook)
-        record = error_record(f"{failure.plugin}/gate", producer=producer, inputs=digest, error=failure.message)
+        record = error_record(own_key(failure.plugin, hook), producer=producer, inputs=digest, error=failure.message)
         runs.append(GateRun(failure.plugin, (Claim(record, inputs),), failure=failure))
     return tuple(runs)
 
@@ -147,7 +153,7 @@ def _claim(value: object, plugin: Plugin, producer: Producer, *, inputs: Inputs,
     namespaces = plugin.registry.namespaces if plugin.registry is not None else {plugin.name}
     if value.key.partition("/")[0] not in namespaces:
         raise ValueError(f"key {value.key!r} is outside the plugin's namespaces {sorted(namespaces)}")
-    if value.key == f"{plugin.name}/gate":
+    if value.key in (own_key(plugin.name, hook) for hook in GATE_KEYS):
         raise ValueError(f"key {value.key!r} is the host's own")
     narrowed = _narrow(inputs, value)
     references = [EvidenceRef(a.name, blobs.put(a.data)) for a in value.attachments]

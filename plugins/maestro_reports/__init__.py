@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.obligation import Obligation
     from maestro_hooks.registry import Registry
-    from maestro_hooks.requests import CheckRequest
+    from maestro_hooks.requests import CheckRequest, LedgerView
 
 MAESTRO_API = 1
 
@@ -38,22 +38,29 @@ def maestro_register(registry: Registry) -> None:
     """Declare the settings table, the key namespaces and the plugin's own rules."""
     registry.settings(ReportsSettings)
     registry.keys("bandit", "coverage", "junit", "sarif", "benchmark", "sbom")
+    registry.depends_on("bandit")
     for rule in RULES:
         registry.rule(rule)
 
 
 @hookimpl
 def maestro_check(request: CheckRequest) -> Iterator[Obligation]:
-    """Run Bandit on the request's Python files; import the configured reports when the whole tree is asked about.
-
-    Reports speak about the whole tree, so a hook that sees a few files does not read them.
-    """
+    """Run Bandit on the request's Python files."""
     settings = request.settings if isinstance(request.settings, ReportsSettings) else ReportsSettings()
     if settings.bandit:
         from maestro_reports import bandit_gate  # noqa: PLC0415 - loaded when a check runs
 
         yield from bandit_gate.check(request.files, settings)
-    if request.whole:
-        from maestro_reports import importing  # noqa: PLC0415 - loaded when a check runs
 
-        yield from importing.obligations(request.root, settings)
+
+@hookimpl
+def maestro_before_seal(view: LedgerView) -> Iterator[Obligation]:
+    """Import the configured reports.
+
+    Reports are made by the tests and the build, after the checks, and lie outside the tree; so they are read when
+    the evidence is sealed, and what an earlier reading said is never used again.
+    """
+    settings = view.settings if isinstance(view.settings, ReportsSettings) else ReportsSettings()
+    from maestro_reports import importing  # noqa: PLC0415 - loaded before a seal
+
+    yield from importing.obligations(view.root, settings)

@@ -39,13 +39,14 @@ def check(files: Iterable[SourceFile], settings: ReportsSettings) -> Iterator[Ob
         ConfigError: a configured skip names no Bandit test.
         ToolError: a file changed while it was being analysed.
     """
-    sources = {str(f.place): f for f in files if f.path.endswith(PYTHON)}
+    sources = {str(f.place.absolute()): f for f in files if f.path.endswith(PYTHON)}
     chosen = {place: f for place, f in sources.items() if not matches(f.path, settings.bandit_exclude)}
     if not chosen:
         return
     outcome = _analyse(chosen, settings)
     counted = [one for one in outcome.issues if _counts(one, settings)]
-    findings = tuple(sorted((_finding(one, chosen[one.path]) for one in counted), key=_order))
+    texts = {place: chosen[place].text.split("\n") for place in {one.path for one in counted}}
+    findings = tuple(sorted((_finding(one, chosen[one.path].path, texts[one.path]) for one in counted), key=_order))
     gaps = tuple(sorted((_gap(gap, chosen[gap.path]) for gap in outcome.gaps), key=_order))
     silenced = tuple(sorted((_silenced(chosen[p].path, n) for p, n in outcome.suppressed.items()), key=_order))
     paths = tuple(f.path for f in chosen.values())
@@ -98,13 +99,12 @@ def _rank(bandit_rank: str) -> int:
     return RANKS.index(name) if name in RANKS else len(RANKS) - 1
 
 
-def _finding(issue: Issue, file: SourceFile) -> Finding:
-    lines = _lines(file)
+def _finding(issue: Issue, path: str, lines: list[str]) -> Finding:
     text = lines[issue.line - 1] if 0 < issue.line <= len(lines) else ""
     return Finding(
         rule=issue.rule,
         message=f"{issue.text} [{issue.severity.lower()} severity, {issue.confidence.lower()} confidence]",
-        at=_place(issue, file.path, text),
+        at=_place(issue, path, text),
         level=LEVELS.get(issue.severity, "note"),
         cwe=issue.cwe or None,
         fingerprint=hashlib.sha256(" ".join(text.split()).encode("utf-8", "surrogatepass")).hexdigest()[:16],
@@ -130,10 +130,6 @@ def _column(text: str, offset: int) -> int:
     if not 0 <= offset <= len(encoded):
         return 0
     return len(encoded[:offset].decode("utf-8", "replace")) + 1
-
-
-def _lines(file: SourceFile) -> list[str]:
-    return file.text.split("\n")
 
 
 def _gap(gap: Gap, file: SourceFile) -> Finding:

@@ -78,7 +78,7 @@ def run(paths: Sequence[str], skips: Iterable[str]) -> Outcome:
     """
     with _contained() as log:
         config, manager, _, _ = _core()
-        profile = {"include": set(), "exclude": _known(skips)}
+        profile = {"include": set(), "exclude": _checked(skips)}
         bandit = manager.BanditManager(config.BanditConfig(), "file", quiet=True, profile=profile)
         if not bandit.b_ts.tests:
             raise ConfigError("no Bandit test is left to run", where="tool.maestro.reports.bandit_skips")
@@ -96,9 +96,9 @@ def run(paths: Sequence[str], skips: Iterable[str]) -> Outcome:
 def titles(rules: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Name and documentation address of each test id."""
     _, _, docs_utils, extension_loader = _core()
-    known = extension_loader.MANAGER
-    names = {rule: plugin.name for rule, plugin in known.plugins_by_id.items()}
-    names |= {rule: entry["name"] for rule, entry in known.blacklist_by_id.items()}
+    tests = extension_loader.MANAGER
+    names = {rule: plugin.name for rule, plugin in tests.plugins_by_id.items()}
+    names |= {rule: entry["name"] for rule, entry in tests.blacklist_by_id.items()}
     return {rule: (names.get(rule, rule), docs_utils.get_url(rule)) for rule in rules}
 
 
@@ -114,10 +114,14 @@ def _core() -> tuple[Any, Any, Any, Any]:
     return config, manager, docs_utils, extension_loader
 
 
-def _known(skips: Iterable[str]) -> set[str]:
-    extension_loader = _core()[3]
+def known(rule: str) -> bool:
+    """Whether an installed Bandit test has this id."""
+    return bool(_core()[3].MANAGER.check_id(rule))
+
+
+def _checked(skips: Iterable[str]) -> set[str]:
     wanted = set(skips)
-    unknown = sorted(rule for rule in wanted if not extension_loader.MANAGER.check_id(rule))
+    unknown = sorted(rule for rule in wanted if not known(rule))
     if unknown:
         raise ConfigError(
             f"Bandit has no test {', '.join(unknown)}",

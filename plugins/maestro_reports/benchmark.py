@@ -24,7 +24,7 @@ SCALE = 1000
 class Stats(msgspec.Struct, frozen=True):
     """Seconds."""
 
-    median: Decimal
+    median: int | Decimal
     rounds: int
 
 

@@ -68,7 +68,8 @@ def json_document(data: bytes) -> object:
 def convert(document: object, shape: type[T]) -> T:
     """``document`` as ``shape``. Raises ``UnreadableError`` naming the member that does not fit."""
     try:
-        return msgspec.convert(document, shape)
+        # Decimal is built in here, so that a number in quotes stays a text and is refused.
+        return msgspec.convert(document, shape, builtin_types=(Decimal,))
     except msgspec.ValidationError as error:
         raise UnreadableError(str(error)) from error
 

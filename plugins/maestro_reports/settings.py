@@ -39,6 +39,12 @@ Severity: TypeAlias = Literal["low", "medium", "high", "critical"]
 Bound: TypeAlias = Annotated[int, Meta(ge=0, description="Largest number allowed; absent means recorded, not bounded.")]
 
 REPORT_TABLES = ("junit", "coverage", "sarif", "benchmark", "sbom")
+BOUNDS = {
+    "coverage_min": "coverage",
+    "coverage_branch_min": "coverage",
+    "sbom_unlicensed_max": "sbom",
+    "sbom_unhashed_max": "sbom",
+}
 TEST_FILES = ("tests/*", "*/tests/*", "test_*.py", "*_test.py", "conftest.py")
 
 
@@ -46,7 +52,7 @@ class ReportsSettings(Settings, frozen=True, kw_only=True):
     """Settings of the reports plugin; every list of patterns is empty until configured.
 
     Raises:
-        ValueError: for a pattern that leaves the repository.
+        ValueError: for a pattern that leaves the repository, or a bound on reports that are not configured.
     """
 
     junit: tuple[Pattern, ...] = ()
@@ -74,3 +80,6 @@ class ReportsSettings(Settings, frozen=True, kw_only=True):
                 path = PurePosixPath(pattern)
                 if path.is_absolute() or ".." in path.parts:
                     raise ValueError(f"{table}: {pattern!r} must stay below the repository root")
+        for bound, table in BOUNDS.items():
+            if getattr(self, bound) is not None and not getattr(self, table):
+                raise ValueError(f"{bound} bounds nothing: name the reports in {table!r}")

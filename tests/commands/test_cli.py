@@ -14,7 +14,7 @@ from maestro_hooks.cli import COMMANDS, main
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import GitRepository
+    from tests.support.git_repository import GitRepository
 
 
 def maestro(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:

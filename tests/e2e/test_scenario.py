@@ -6,12 +6,13 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import User
+
+from tests.support.user import User
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import GitRepository
+    from tests.support.git_repository import GitRepository
 
 PYPROJECT = """\
 [build-system]

@@ -8,12 +8,13 @@ import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import User
+
+from tests.support.user import User
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import GitRepository
+    from tests.support.git_repository import GitRepository
 
 WAIVER = """\
 waivers:

@@ -11,7 +11,7 @@ from maestro_hooks.errors import ToolError, UsageError
 from maestro_hooks.project.repository import Repository, path_text
 
 if TYPE_CHECKING:
-    from conftest import GitRepository
+    from tests.support.git_repository import GitRepository
 
 
 def test_work_tree_of_a_clean_checkout_is_the_commits_tree(repository: GitRepository) -> None:
@@ -104,7 +104,7 @@ def test_quoted_names_do_not_collide() -> None:
 def test_submodules_are_named(repository: GitRepository, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    from conftest import GitRepository as Repo
+    from tests.support.git_repository import GitRepository as Repo
 
     inner = Repo(other)
     inner.git("init", "--quiet")
