@@ -159,9 +159,10 @@ def _check_leaves(disclosures: Sequence[Disclosure], manifest: Manifest) -> tupl
         return Step("leaf", Status.NOT_REQUIRED, "no leaf given, nothing to check"), {}
     good: dict[int, Leaf] = {}
     problems: list[str] = []
+    tree = merkle.InclusionVerifier(manifest.size, manifest.root)
     for item in disclosures:
         try:
-            merkle.verify_inclusion(merkle.leaf_hash(item.leaf), item.index, manifest.size, item.hashes, manifest.root)
+            tree.verify(merkle.leaf_hash(item.leaf), item.index, item.hashes)
             good[item.index] = parse_leaf(item.leaf)
         except EvidenceError as error:
             problems.append(f"leaf at index {item.index}: {_words(error)}")
