@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import binascii
 import json
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from maestro_hooks.errors import EvidenceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 32
@@ -19,6 +22,9 @@ MAX_SAFE_INTEGER = 2**53 - 1  # RFC 7493 section 2.2: what every JSON reader hol
 # JSON's own escapes are those of RFC 8785 section 3.2.2.2 once non-ASCII text is left alone.
 _SORTED = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _AS_GIVEN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+quote: Callable[[str], str] = _AS_GIVEN.encode
+"""A text as a JSON string literal, exactly as ``encode`` writes it (before UTF-8)."""
 
 
 def encode(value: object) -> bytes:
@@ -32,11 +38,6 @@ def encode(value: object) -> bytes:
         return _AS_GIVEN.encode(_ordered(value, 0)).encode("utf-8")
     except UnicodeEncodeError as error:
         raise EvidenceError("a text holds a lone surrogate", where="canonical JSON") from error
-
-
-def quote(text: str) -> str:
-    """``text`` as a JSON string literal, exactly as ``encode`` writes it (before UTF-8)."""
-    return _AS_GIVEN.encode(text)
 
 
 def decode(
