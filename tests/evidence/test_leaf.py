@@ -46,7 +46,7 @@ def object_of(record: Record, salt: bytes, commit: str | None = None) -> dict[st
     if text is not None:
         body["value"] = text
     if record.quantity is not None:
-        metric = {"scale": record.quantity.scale, "round": record.quantity.round}
+        metric: dict[str, object] = {"scale": record.quantity.scale, "round": record.quantity.round}
         metric |= {"commit": commit} if commit else {"q": record.quantity.q}
         metric |= {n: b for n in ("min", "max") if (b := getattr(record.quantity, n)) is not None}
         body["metrics"] = {record.key.split("/")[1]: metric}

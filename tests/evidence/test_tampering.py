@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -126,8 +127,7 @@ def test_every_byte_of_the_trust_file_is_protected() -> None:
 
 def disclosures(**changes: Any) -> bytes:
     one = SHIPMENT.sealed.leaves.disclose("pytest/failed")
-    body = {"leaf": one.leaf, "index": one.index, "hashes": one.hashes} | changes
-    return encode_disclosures([Disclosure(**body)])
+    return encode_disclosures([replace(one, **changes)])
 
 
 ONE = SHIPMENT.sealed.leaves.disclose("pytest/failed")
