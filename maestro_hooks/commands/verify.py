@@ -99,7 +99,11 @@ def _subject_names(bundle: Path) -> list[str]:
         names = parse_manifest(parse_bundle(_read(bundle)).envelope.payload).files().values()
     except EvidenceError:
         return []  # the step "parse" will say it
-    return sorted({n for n in names if n not in ("", ".", "..") and not set(n) & {"/", "\\", "\x00"}})
+    return sorted(filter(_is_plain, names))
+
+
+def _is_plain(name: str) -> bool:
+    return name not in ("", ".", "..") and not set(name) & {"/", "\\", "\x00"}
 
 
 def _read(path: Path) -> bytes:
@@ -133,4 +137,5 @@ def _lines(report: Report, taken: Sequence[str]) -> list[str]:
     lines += [f"  {step.step:<13} {step.status.value:<12} {step.detail}" for step in report.steps]
     if taken:
         lines.append(f"  taken from beside the bundle or from here, not given: {', '.join(taken)}")
-    return [*lines, f"{words}{stop}"]
+    # Names come from the files under test: control characters must not reach the terminal.
+    return ["".join(c if c.isprintable() else "?" for c in line) for line in [*lines, f"{words}{stop}"]]

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import binascii
 import json
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from maestro_hooks.errors import EvidenceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 32
@@ -19,6 +22,9 @@ MAX_SAFE_INTEGER = 2**53 - 1  # RFC 7493 section 2.2: what every JSON reader hol
 # JSON's own escapes are those of RFC 8785 section 3.2.2.2 once non-ASCII text is left alone.
 _SORTED = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _AS_GIVEN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+quote: Callable[[str], str] = _AS_GIVEN.encode
+"""A text as a JSON string literal, exactly as ``encode`` writes it (before UTF-8)."""
 
 
 def encode(value: object) -> bytes:
@@ -32,11 +38,6 @@ def encode(value: object) -> bytes:
         return _AS_GIVEN.encode(_ordered(value, 0)).encode("utf-8")
     except UnicodeEncodeError as error:
         raise EvidenceError("a text holds a lone surrogate", where="canonical JSON") from error
-
-
-def quote(text: str) -> str:
-    """``text`` as a JSON string literal, exactly as ``encode`` writes it (before UTF-8)."""
-    return _AS_GIVEN.encode(text)
 
 
 def decode(
@@ -56,9 +57,10 @@ def decode(
     """
     if len(data) > max_bytes:
         raise EvidenceError(f"{len(data)} bytes are more than the limit of {max_bytes}", where=where)
+    if canonical and (value := _decode_canonical(data, max_depth)) is not None:
+        return value
     try:
-        text = data.decode("utf-8")
-        value = _READER.decode(text)
+        value = _READER.decode(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise EvidenceError(f"no valid UTF-8 at byte {error.start}", where=where) from error
     except RecursionError as error:
@@ -66,14 +68,26 @@ def decode(
     except ValueError as error:  # JSONDecodeError and the refusals below
         raise EvidenceError(f"no strict JSON: {error}", where=where) from error
     _check_depth(value, max_depth, where)
-    if canonical:
-        # Code point order and UTF-16 order (RFC 8785 section 3.2.3) agree on ASCII.
-        again = _SORTED.encode(value).encode() if data.isascii() and b"\\u" not in data else encode(value)
-        if again != data:
-            raise EvidenceError("not in canonical form (RFC 8785): whitespace, key order or escapes", where=where)
-    elif b"\\u" in data:
+    if b"\\u" in data:
         _check_surrogates(value, where)
+    if canonical and encode(value) != data:
+        raise EvidenceError("not in canonical form (RFC 8785): whitespace, key order or escapes", where=where)
     return value
+
+
+def _decode_canonical(data: bytes, max_depth: int) -> object:
+    """The value of well-formed ASCII input, or ``None``: the general way then decides and finds the words.
+
+    Re-encoding shows everything else (duplicate keys, whitespace, escapes), and on ASCII the code point order of
+    the encoder is the UTF-16 order of RFC 8785 section 3.2.3. As many brackets as levels allowed cannot be too deep.
+    """
+    if not data.isascii() or b"\\u" in data or data.count(b"{") + data.count(b"[") > max_depth:
+        return None
+    try:
+        value, _ = _NUMBERS_CHECKED.raw_decode(data.decode("ascii"))
+    except ValueError:
+        return None
+    return value if _SORTED.encode(value).encode("ascii") == data else None
 
 
 def decode_object(data: bytes, *, canonical: bool, where: str, max_bytes: int = MAX_BYTES) -> dict[str, object]:
@@ -99,7 +113,7 @@ def base64_decode(text: object, *, where: str, size: int | None = None) -> bytes
             pass
         else:
             if binascii.b2a_base64(data, newline=False) == standard.encode():
-                if size is not None and len(data) != size:
+                if size not in (None, len(data)):
                     raise EvidenceError(f"expected {size} bytes, got {len(data)}", where=where)
                 return data
     raise EvidenceError("expected canonical padded base64", where=where)
@@ -180,6 +194,7 @@ def _refuse(text: str) -> NoReturn:
     raise ValueError(f"number {text:.24} is no integer")
 
 
+_NUMBERS_CHECKED = json.JSONDecoder(parse_int=_integer, parse_float=_refuse, parse_constant=_refuse)
 _READER = json.JSONDecoder(
     object_pairs_hook=_unique, parse_int=_integer, parse_float=_refuse, parse_constant=_refuse, strict=True
 )

@@ -44,17 +44,23 @@ def parse_disclosures(data: bytes) -> tuple[Disclosure, ...]:
     """Parse a leaf file. Raises ``EvidenceError``; the leaves themselves are not looked into."""
     value = canonical.decode(data, canonical=False, where="leaf file")
     items = value if isinstance(value, list) else [value]
-    return tuple(_parse(item, f"leaf file entry {number}") for number, item in enumerate(items))
+    known: dict[str, bytes] = {}  # neighbours share most of their hashes
+    return tuple(_parse(item, f"leaf file entry {number}", known) for number, item in enumerate(items))
 
 
-def _parse(value: object, where: str) -> Disclosure:
+def _parse(value: object, where: str, known: dict[str, bytes]) -> Disclosure:
     body = shape.members(value, required=_MEMBERS, where=where)
     shape.integer(body["v"], low=3, high=3, where=f"{where} v")
     return Disclosure(
         leaf=canonical.base64_decode(body["leaf"], where=f"{where} leaf"),
         index=shape.natural(body["index"], where=f"{where} index"),
-        hashes=tuple(
-            canonical.base64_decode(item, where=f"{where} hashes", size=HASH_SIZE)
-            for item in shape.array(body["hashes"], where=f"{where} hashes")
-        ),
+        hashes=tuple([_hash(item, where, known) for item in shape.array(body["hashes"], where=f"{where} hashes")]),
     )
+
+
+def _hash(text: object, where: str, known: dict[str, bytes]) -> bytes:
+    if isinstance(text, str) and text in known:
+        return known[text]
+    value = canonical.base64_decode(text, where=f"{where} hashes", size=HASH_SIZE)
+    known[str(text)] = value
+    return value

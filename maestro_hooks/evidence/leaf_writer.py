@@ -67,19 +67,21 @@ def _base64url(data: bytes) -> str:
 
 
 class LeafWriter:
-    """Writes leaves, remembering the producers, which repeat from record to record."""
+    """Writes leaves, remembering what repeats from record to record: producers, and the inputs of the one before."""
 
-    __slots__ = ("_commitments", "_producers")
+    __slots__ = ("_commitments", "_last_inputs", "_producers")
 
     def __init__(self, commitments: Mapping[str, str]) -> None:
         self._commitments = commitments
         self._producers: dict[tuple[str, str], str] = {}
+        self._last_inputs = ("", "")
 
     def write(self, record: Record, salt: str) -> bytes:
         """The bytes of one leaf; ``salt`` is 22 characters of base64url."""
         key = check_id(record.key)
-        verdict = VERDICT_OF[record.verdict]
-        crashed = verdict == "fail" and record.verdict == "error"
+        # The hash of an enum member is slow, its comparison is not; most claims are met.
+        verdict = "pass" if record.verdict == "met" else _verdict(record)
+        crashed = record.verdict == "error"
         # A number may be inside its bound although its producer crashed; such a leaf shows the error alone.
         text = record.error if crashed else record.text
         quantity = None if crashed else record.quantity
@@ -89,10 +91,11 @@ class LeafWriter:
                 where=f"leaf {key}",
                 fix="publish the value (private=False), or enable a plugin that commits to numbers",
             )
-        metrics = "" if quantity is None else self._metrics(key, quantity, hidden=record.private)
+        metrics = "" if quantity is None else self._metrics(record, quantity)
         value = "" if text is None else f',"value":{quote(text)}'
+        evidence = f"{self._inputs(record)}{_files(record)}" if record.evidence else self._inputs(record)
         line = (
-            f'{{"evidence":[{_evidence(record)}],"id":{quote(key)},"kind":{_kind(record)}{metrics},'
+            f'{{"evidence":[{evidence}],"id":{quote(key)},"kind":{_kind(record)}{metrics},'
             f'"producer":{self._producer(record)},"salt":"{salt}","v":3{value},"verdict":"{verdict}"}}'
         )
         try:
@@ -111,24 +114,44 @@ class LeafWriter:
             self._producers[name] = found
         return found
 
-    def _metrics(self, key: str, quantity: Quantity, *, hidden: bool) -> str:
-        parts = key.split("/", 2)
+    def _inputs(self, record: Record) -> str:
+        if record.inputs != self._last_inputs[0]:
+            self._last_inputs = (record.inputs, _entry(INPUTS, record.inputs, record.key))
+        return self._last_inputs[1]
+
+    def _metrics(self, record: Record, quantity: Quantity) -> str:
+        parts = record.key.split("/", 2)
         if len(parts) < 2 or not parts[1]:
-            raise EvidenceError("a number's key reads plugin/metric or plugin/metric/subject", where=f"leaf {key}")
+            raise EvidenceError("a number's key reads plugin/metric or plugin/metric/subject", where=record.key)
+        _check_quantity(record.verdict, quantity, record.key)
         low, high = quantity.min, quantity.max
-        where = f"leaf {key}"
-        check_rounding(quantity.round, low=low is not None, high=high is not None, where=where)
-        shape.integer(quantity.scale, low=1, high=MAX_SCALE, where=where)
-        for number in (quantity.q, low, high):
-            if number is not None:
-                shape.decimal(number, where=where)
-        bounds = ("" if high is None else f'"max":"{high}",') + ("" if low is None else f'"min":"{low}",')
-        if hidden:
-            commit = shape.sha256_hex(self._commitments[key], where=where)
+        bounds = "" if high is None else f'"max":"{high}",'
+        if low is not None:
+            bounds += f'"min":"{low}",'
+        if record.private:
+            commit = shape.sha256_hex(self._commitments[record.key], where=record.key)
             frame = f'"commit":"{commit}",{bounds}'
         else:
             frame = f'{bounds}"q":"{quantity.q}",'
         return f',"metrics":{{{quote(parts[1])}:{{{frame}"round":"{quantity.round}","scale":{quantity.scale}}}}}'
+
+
+def _verdict(record: Record) -> str:
+    if record.verdict not in VERDICT_OF:
+        raise EvidenceError(f"unknown verdict {record.verdict!r:.80}", where=f"leaf {record.key}")
+    return VERDICT_OF[record.verdict]
+
+
+def _check_quantity(verdict: str, quantity: Quantity, where: str) -> None:
+    """Refuse what ``parse_leaf`` would refuse: a record edited after its verdict was derived."""
+    shape.integer(quantity.scale, low=1, high=MAX_SCALE, where=where)
+    q = shape.decimal(quantity.q, where=where)
+    low = None if quantity.min is None else shape.decimal(quantity.min, where=where)
+    high = None if quantity.max is None else shape.decimal(quantity.max, where=where)
+    check_rounding(quantity.round, low=low is not None, high=high is not None, where=where)
+    holds = (low is None or q >= low) and (high is None or q <= high)
+    if verdict == ("unmet" if holds else "met"):
+        raise EvidenceError(f"the verdict {verdict!s} contradicts its number and bounds", where=where)
 
 
 def _kind(record: Record) -> str:
@@ -137,14 +160,11 @@ def _kind(record: Record) -> str:
     return f'"{record.kind}"'
 
 
-def _evidence(record: Record) -> str:
-    inputs = _entry(INPUTS, record.inputs, record.key) if record.inputs else ""
-    if not record.evidence:
-        return inputs
+def _files(record: Record) -> str:
     if any(item.name == INPUTS for item in record.evidence):
         raise EvidenceError(f"{INPUTS!r} is the name of the inputs digest", where=f"leaf {record.key}")
-    entries = [_entry(item.name, item.sha256, record.key) for item in dict.fromkeys(record.evidence)]
-    return ",".join([inputs, *entries] if inputs else entries)
+    entries = ",".join([_entry(item.name, item.sha256, record.key) for item in dict.fromkeys(record.evidence)])
+    return f",{entries}" if record.inputs else entries
 
 
 def _entry(name: str, sha256: str, key: str) -> str:

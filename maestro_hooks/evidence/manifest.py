@@ -165,11 +165,17 @@ def parse_manifest(payload: bytes) -> Manifest:
         required=_parse_required(predicate["required"], f"{where} required"),
         prev=shape.sha256_hex(predicate["prev"], where=f"{where} prev") if "prev" in predicate else None,
         sections={
-            name: shape.members(predicate[name], required=inner, where=f"{where} {name}")
-            for name, inner in SECTIONS.items()
-            if name in predicate
+            name: _parse_section(name, predicate[name], f"{where} {name}") for name in SECTIONS if name in predicate
         },
     )
+
+
+def _parse_section(name: str, value: object, where: str) -> Mapping[str, object]:
+    body = shape.members(value, required=SECTIONS[name], where=where)
+    if name == "sbom":
+        shape.digest(body["digest"], where=where)
+        shape.text(body["mediaType"], where=where)
+    return body  # the inside of ``zk`` is for its checker
 
 
 def _parse_release(value: object, where: str) -> Release:

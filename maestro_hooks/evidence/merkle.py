@@ -144,6 +144,43 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
         raise EvidenceError("the leaf is not in the signed tree at this index", where=where)
 
 
+class InclusionVerifier:
+    """Checks many proofs against one (size, root), hashing no node twice.
+
+    A proof that reaches a node already verified must go on exactly as the proof that verified it: then it is the
+    rest of a proof that was checked to the root.
+    """
+
+    def __init__(self, size: int, root: bytes) -> None:
+        self._size = size
+        self._root = root
+        self._known: dict[tuple[int, int], tuple[bytes, Sequence[bytes]]] = {}
+
+    def verify(self, leaf: bytes, index: int, path: tuple[bytes, ...]) -> None:
+        """As ``verify_inclusion``. Raises ``EvidenceError``."""
+        seen: list[tuple[tuple[int, int], tuple[bytes, Sequence[bytes]]]] = []
+        seed, position, last, used = leaf, index, self._size - 1, 0
+        for height in range(last.bit_length() if 0 <= index <= last else 0):
+            known = self._known.get((height, position))
+            if known is not None:
+                if known != (seed, path[used:]):
+                    break
+                self._known.update(seen)
+                return
+            seen.append(((height, position), (seed, path[used:])))
+            if position & 1 or position < last:
+                if used == len(path) or len(path[used]) != HASH_SIZE:
+                    break
+                pair = path[used] + seed if position & 1 else seed + path[used]
+                seed = sha256(b"\x01" + pair).digest()
+                used += 1
+            position >>= 1
+            last >>= 1
+        # Not met a known node: the plain algorithm decides, and finds the words.
+        verify_inclusion(leaf, index, self._size, path, self._root)
+        self._known.update(seen)
+
+
 def verify_consistency(old: tuple[int, bytes], new: tuple[int, bytes], path: Sequence[bytes]) -> None:
     """Check that the tree ``old`` = (size, root) is a prefix of ``new`` (RFC 9162 section 2.1.4.2).
 

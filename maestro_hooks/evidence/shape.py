@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 MAX_DIGITS = 256
-_DECIMAL = re.compile(r"0|-?[1-9][0-9]*")
 _HEX_SHA256 = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
@@ -65,10 +64,16 @@ def integer(value: object, *, low: int, high: int, where: str) -> int:
 
 
 def decimal(value: object, *, where: str) -> int:
-    """An integer written as a decimal string: ``0`` or ``-?[1-9][0-9]*``, at most 256 digits."""
-    if not isinstance(value, str) or len(value) > MAX_DIGITS or not _DECIMAL.fullmatch(value):
-        raise EvidenceError(f"{value!r:.80} is no integer in decimal text of at most {MAX_DIGITS} digits", where=where)
-    return int(value)
+    """An integer written as a decimal string: ``0`` or ``-?[1-9][0-9]*``, at most 256 characters."""
+    if isinstance(value, str) and len(value) <= MAX_DIGITS:
+        try:
+            number = int(value)
+        except ValueError:
+            pass
+        else:
+            if str(number) == value:
+                return number
+    raise EvidenceError(f"{value!r:.80} is no integer in decimal text of at most {MAX_DIGITS} digits", where=where)
 
 
 def natural(value: object, *, where: str) -> int:

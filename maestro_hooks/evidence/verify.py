@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from maestro_hooks.errors import EvidenceError
-from maestro_hooks.evidence import merkle, steps
+from maestro_hooks.evidence import merkle, shape, steps
 from maestro_hooks.evidence.bundle import parse_bundle
 from maestro_hooks.evidence.disclosure import parse_disclosures
 from maestro_hooks.evidence.leaf import parse_leaf
@@ -159,9 +159,10 @@ def _check_leaves(disclosures: Sequence[Disclosure], manifest: Manifest) -> tupl
         return Step("leaf", Status.NOT_REQUIRED, "no leaf given, nothing to check"), {}
     good: dict[int, Leaf] = {}
     problems: list[str] = []
+    tree = merkle.InclusionVerifier(manifest.size, manifest.root)
     for item in disclosures:
         try:
-            merkle.verify_inclusion(merkle.leaf_hash(item.leaf), item.index, manifest.size, item.hashes, manifest.root)
+            tree.verify(merkle.leaf_hash(item.leaf), item.index, item.hashes)
             good[item.index] = parse_leaf(item.leaf)
         except EvidenceError as error:
             problems.append(f"leaf at index {item.index}: {_words(error)}")
@@ -197,8 +198,7 @@ def _ask(checker: Checker, name: str, manifest: Manifest, leaves: Mapping[str, L
 
 
 def _sbom_digest(manifest: Manifest) -> str:
-    digest = manifest.sections["sbom"]["digest"]
-    return str(digest["sha256"]) if isinstance(digest, dict) else ""
+    return shape.digest(manifest.sections["sbom"]["digest"], where="manifest sbom")
 
 
 def _words(error: EvidenceError) -> str:

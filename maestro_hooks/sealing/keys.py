@@ -1,7 +1,8 @@
 """Private keys and the trust file they are announced in.
 
-Invariant: ``trust.json`` is replaced only after every private key it names is safely on disk, and a rotation is signed
-by the old and the new root keys, so that whoever trusts the old file can check the new one.
+Invariant: a private key has its own file, named by its key id, and none is overwritten. ``trust.json`` is replaced only
+after the keys it names are on disk, and retired keys are deleted only after that, so a crash at any point leaves a
+trust file whose keys are there. A rotation is signed by the old and the new root keys.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from maestro_hooks.evidence.trust import Trust, TrustedKey, TrustFile, check_tru
 from maestro_hooks.project.files import private_directory, write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from maestro_hooks.evidence.signature import PrivateKey
+    from maestro_hooks.evidence.signature import PrivateKey, PublicKey
 
 KEY_VARIABLE = "MAESTRO_SIGNING_KEY"
 PASSPHRASE_VARIABLE = "MAESTRO_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
@@ -41,9 +42,9 @@ def trust_path(root: Path) -> Path:
     return root / TRUST_NAME
 
 
-def key_path(root: Path, role: str) -> Path:
-    """Where the private key of ``role`` (``root`` or ``release``) stands."""
-    return root / ".maestro" / "keys" / f"{role}.pem"
+def key_path(root: Path, public: PublicKey) -> Path:
+    """Where the private half of ``public`` stands."""
+    return root / ".maestro" / "keys" / f"{public.id[:32]}.pem"
 
 
 def create(root: Path, *, now: datetime, encrypted_with: bytes | None, policy: str | None = None) -> Trust:
@@ -57,13 +58,14 @@ def create(root: Path, *, now: datetime, encrypted_with: bytes | None, policy: s
         policy: SHA-256 of the policy document to pin, hexadecimal.
 
     Raises:
-        UsageError: if there are keys or a trust file already.
+        UsageError: if there is a trust file already.
     """
-    for path in (trust_path(root), key_path(root, "root"), key_path(root, "release")):
-        if path.exists():
-            raise UsageError(
-                "keys exist already", where=str(path), fix="'maestro keys rotate' replaces them and keeps the trust"
-            )
+    if trust_path(root).exists():
+        raise UsageError(
+            "there is a trust file already",
+            where=str(trust_path(root)),
+            fix="'maestro keys rotate' replaces the keys and keeps the trust",
+        )
     root_key, release_key = _generate(), _generate()
     trust = Trust(
         version=1,
@@ -72,7 +74,7 @@ def create(root: Path, *, now: datetime, encrypted_with: bytes | None, policy: s
         thresholds={"root": 1, "release": 1},
         policy=policy,
     )
-    _store(root, {"root": root_key, "release": release_key}, encrypted_with)
+    _store(root, [root_key, release_key], encrypted_with)
     write_atomic(trust_path(root), sign_trust(trust, [root_key]))
     return trust
 
@@ -80,25 +82,34 @@ def create(root: Path, *, now: datetime, encrypted_with: bytes | None, policy: s
 def rotate(root: Path, *, now: datetime, passphrase: bytes | None, with_root: bool = False) -> Trust:
     """Replace the release key (``with_root``: the root key too): new version, old key valid until ``now``.
 
-    Bundles signed by the old key stay valid under the trust file they were shipped with.
+    Bundles signed by the old key stay valid under the trust file they were shipped with. The old private keys are
+    deleted.
 
     Raises:
         UsageError: if the private root key is not here or the passphrase is wrong.
-        EvidenceError: if the trust file at hand is not sound.
+        EvidenceError: if the trust file at hand is not sound, or has expired.
     """
-    old = load_trust(root)
-    check_trust(old, now=now)
-    roots = [load_private(key_path(root, "root"), passphrase)]
-    fresh = {"release": _generate()} | ({"root": _generate()} if with_root else {})
-    version = old.trust.version + 1
-    kept = tuple(replace(key, valid_to=min(key.valid_to, now)) if key.role in fresh else key for key in old.trust.keys)
-    added = tuple(_trusted(f"{role}-{version}", key, role, now) for role, key in sorted(fresh.items()))
-    if not with_root:
-        kept = tuple(replace(key, valid_to=now + LIFETIME) if _is_ours(key, roots[0]) else key for key in kept)
-    trust = replace(old.trust, version=version, expires=now + LIFETIME, keys=(*kept, *added))
-    data = sign_trust(trust, [*roots, *([fresh["root"]] if with_root else [])])
-    _store(root, fresh, passphrase)
+    old = check_trust(load_trust(root), now=now)
+    roots = [load_private(root, key.public, passphrase) for key in _usable(root, old, "root", now)]
+    version = old.version + 1
+    fresh = {role: _generate() for role in (("release", "root") if with_root else ("release",))}
+    retired = [key for key in old.keys if key.role in fresh and key.valid_at(now)]
+    # A root key that stays lives as long as the new file.
+    kept = [
+        replace(key, valid_to=now)
+        if key in retired
+        else replace(key, valid_to=now + LIFETIME)
+        if key.role == "root" and key.valid_at(now)
+        else key
+        for key in old.keys
+    ]
+    added = [_trusted(f"{role}-{version}", key, role, now) for role, key in fresh.items()]
+    trust = replace(old, version=version, expires=now + LIFETIME, keys=(*kept, *added))
+    data = sign_trust(trust, [*roots, *(key for role, key in fresh.items() if role == "root")])
+    _store(root, list(fresh.values()), passphrase)
     write_atomic(trust_path(root), data)
+    for key in retired:
+        key_path(root, key.public).unlink(missing_ok=True)
     return trust
 
 
@@ -125,20 +136,36 @@ def signer(root: Path, *, environ: Mapping[str, str], now: datetime, passphrase:
         UsageError: if there is no key, it does not open, or the trust file does not let it sign now.
         EvidenceError: if the trust file is not sound.
     """
-    pem = environ.get(KEY_VARIABLE)
+    trust = check_trust(load_trust(root), now=now)
     if passphrase is None and environ.get(PASSPHRASE_VARIABLE):
         passphrase = environ[PASSPHRASE_VARIABLE].encode()
-    if pem:
-        where, key = f"environment variable {KEY_VARIABLE}", _open_pem(pem.encode(), passphrase, KEY_VARIABLE)
-    else:
-        where = str(key_path(root, "release"))
-        key = load_private(key_path(root, "release"), passphrase)
+    pem = environ.get(KEY_VARIABLE)
+    if not pem:
+        trusted = _usable(root, trust, "release", now)[0]
+        return Signer(load_private(root, trusted.public, passphrase), trusted)
+    key = _open_pem(pem.encode(), passphrase, f"environment variable {KEY_VARIABLE}")
     public = signature.public_of(key)
-    trust = check_trust(load_trust(root), now=now)
     for trusted in trust.of_role("release"):
         if trusted.public == public and trusted.valid_at(now):
             return Signer(key, trusted)
-    raise UsageError("trust.json does not let this key sign releases now", where=where, fix="run 'maestro keys rotate'")
+    raise UsageError(
+        "trust.json does not let this key sign releases now",
+        where=f"environment variable {KEY_VARIABLE}",
+        fix="give the private half of a release key that trust.json names ('maestro keys show')",
+    )
+
+
+def _usable(root: Path, trust: Trust, role: str, now: datetime) -> list[TrustedKey]:
+    """The keys of ``role`` that are valid now and whose private half is here, newest first; at least one."""
+    valid = sorted((key for key in trust.of_role(role) if key.valid_at(now)), key=lambda k: k.valid_from, reverse=True)
+    here = [key for key in valid if key_path(root, key.public).exists()]
+    if not here:
+        raise UsageError(
+            f"no private {role} key that trust.json names is here",
+            where=str(root / ".maestro" / "keys"),
+            fix=f"copy it here, or set {KEY_VARIABLE}" if role == "release" else "run this where the root key is kept",
+        )
+    return here
 
 
 def load_trust(root: Path) -> TrustFile:
@@ -150,14 +177,16 @@ def load_trust(root: Path) -> TrustFile:
         raise UsageError("there is no trust file", where=str(path), fix="run 'maestro keys new'") from None
 
 
-def load_private(path: Path, passphrase: bytes | None) -> PrivateKey:
-    """Read a private key file (PKCS8 PEM). Raises ``UsageError`` without ever quoting its content."""
+def load_private(root: Path, public: PublicKey, passphrase: bytes | None) -> PrivateKey:
+    """Read the private half of ``public`` (PKCS8 PEM). Raises ``UsageError`` without ever quoting its content."""
+    path = key_path(root, public)
     try:
-        return _open_pem(path.read_bytes(), passphrase, str(path))
-    except FileNotFoundError:
-        raise UsageError(
-            "the private key is not here", where=str(path), fix=f"run 'maestro keys new' or set {KEY_VARIABLE}"
-        ) from None
+        key = _open_pem(path.read_bytes(), passphrase, str(path))
+    except OSError as error:
+        raise UsageError(f"the private key cannot be read: {error.strerror}", where=str(path)) from error
+    if signature.public_of(key) != public:
+        raise UsageError("the file holds another key than its name says", where=str(path))
+    return key
 
 
 def is_encrypted(pem: bytes) -> bool:
@@ -193,7 +222,7 @@ def _generate() -> PrivateKey:
     return Ed25519PrivateKey.generate()
 
 
-def _store(root: Path, keys: Mapping[str, PrivateKey], passphrase: bytes | None) -> None:
+def _store(root: Path, keys: Sequence[PrivateKey], passphrase: bytes | None) -> None:
     from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
         BestAvailableEncryption,
         Encoding,
@@ -202,15 +231,11 @@ def _store(root: Path, keys: Mapping[str, PrivateKey], passphrase: bytes | None)
     )
 
     protection = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
-    private_directory(key_path(root, "root").parent)
-    for role, key in keys.items():
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
-        write_atomic(key_path(root, role), pem, mode=0o600)
+    for key in keys:
+        path = key_path(root, signature.public_of(key))
+        private_directory(path.parent)
+        write_atomic(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection), mode=0o600)
 
 
 def _trusted(name: str, key: PrivateKey, role: str, now: datetime) -> TrustedKey:
     return TrustedKey(name=name, public=signature.public_of(key), role=role, valid_from=now, valid_to=now + LIFETIME)
-
-
-def _is_ours(key: TrustedKey, root_key: PrivateKey) -> bool:
-    return key.public == signature.public_of(root_key)

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from maestro_hooks.errors import EvidenceError, UsageError
+from maestro_hooks.evidence import shape
 from maestro_hooks.evidence.leafset import plant
 from maestro_hooks.evidence.manifest import Sealed, parse_manifest
 from maestro_hooks.project.files import private_directory, write_atomic
@@ -60,8 +61,9 @@ def load_sealed(root: Path, manifest_sha256: str) -> Sealed:
     """
     place = sealed_directory(root) / manifest_sha256
     try:
+        shape.sha256_hex(manifest_sha256, where="manifest")
         payload, lines = (place / PAYLOAD).read_bytes(), (place / LEAVES).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, EvidenceError):
         raise UsageError(
             f"the private leaves of manifest {manifest_sha256[:12]} are not here",
             where=str(place),
