@@ -1,7 +1,7 @@
 """Run gates over files and turn what they yield into records; fail closed.
 
-Invariant: after a gate ran there is exactly one record of the host's own (``<plugin>/gate``): met with the number of obligations it
-yielded, or ``error``. A gate that dies midway contributes only its error.
+Invariant: after a gate ran there is exactly one record of the host's own (``<plugin>/gate``): met with the number of
+obligations it yielded, or ``error``. A gate that dies midway contributes only its error.
 """
 
 from __future__ import annotations

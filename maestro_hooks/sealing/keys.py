@@ -123,9 +123,9 @@ def pin(root: Path, *, policy: str, now: datetime, passphrase: bytes | None) -> 
     old = check_trust(load_trust(root), now=now)
     if old.policy == policy:
         return old
-    root_key = load_private(key_path(root, "root"), passphrase)
+    roots = [load_private(root, key.public, passphrase) for key in _usable(root, old, "root", now)]
     trust = replace(old, version=old.version + 1, policy=policy)
-    write_atomic(trust_path(root), sign_trust(trust, [root_key]))
+    write_atomic(trust_path(root), sign_trust(trust, roots))
     return trust
 
 

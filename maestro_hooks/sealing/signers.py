@@ -43,7 +43,7 @@ def find_signer(root: Path, *, now: dt.datetime, env: Mapping[str, str], policy:
         EvidenceError: a trust file is damaged.
     """
     now = now.replace(microsecond=0)
-    if env.get(keys.KEY_VARIABLE) or keys.key_path(root, "release").exists():
+    if env.get(keys.KEY_VARIABLE) or _has_release_key(root):
         found = keys.signer(root, environ=env, now=now)
         return SealingKey(
             key=found.key,
@@ -51,6 +51,14 @@ def find_signer(root: Path, *, now: dt.datetime, env: Mapping[str, str], policy:
             words=(f"signed with release key {found.trusted.name}, announced in {keys.TRUST_NAME}",),
         )
     return _development_key(root, now=now, policy=hashlib.sha256(policy.exported()).hexdigest())
+
+
+def _has_release_key(root: Path) -> bool:
+    """Whether a private release key that ``trust.json`` names lies here; a damaged trust file is an error, not a no."""
+    if not keys.trust_path(root).exists():
+        return False
+    trust = keys.load_trust(root).trust
+    return any(keys.key_path(root, key.public).exists() for key in trust.of_role("release"))
 
 
 def _development_key(root: Path, *, now: dt.datetime, policy: str) -> SealingKey:

@@ -53,7 +53,7 @@ def dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _policy() -> bytes:
-    from tests.evidence.shipment import RULES, policy_bytes  # noqa: PLC0415 - only here
+    from tests.evidence.shipment import RULES, policy_bytes
 
     return policy_bytes([rule for rule in RULES if rule["id"] != "slow"], [])
 

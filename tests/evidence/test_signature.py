@@ -137,7 +137,7 @@ def test_a_bundle_round_trips_and_holds_the_payload() -> None:
 
 
 def test_both_base64_alphabets_and_any_layout_are_read() -> None:
-    import json  # noqa: PLC0415 - only here
+    import json
 
     shipment = ship()
     value = json.loads(shipment.bundle)

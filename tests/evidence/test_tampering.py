@@ -160,14 +160,14 @@ def test_a_leaf_of_another_release_fails() -> None:
 
 
 def _records() -> list[Any]:
-    from tests.evidence.shipment import records  # noqa: PLC0415 - only here
+    from tests.evidence.shipment import records
 
     return records()
 
 
 def sealed_by_hand(leaves: list[bytes]) -> tuple[bytes, list[Disclosure]]:
     """A tree no honest sealer makes, signed by the honest key."""
-    from maestro_hooks.evidence import merkle  # noqa: PLC0415 - only here
+    from maestro_hooks.evidence import merkle
 
     tree = merkle.grow(merkle.leaf_hashes(leaves))
     document = json.loads(SHIPMENT.sealed.payload)
@@ -203,7 +203,7 @@ def test_a_signed_leaf_that_is_not_canonical_or_lies_fails() -> None:
 
 
 def test_an_envelope_over_another_type_or_pae_fails() -> None:
-    from maestro_hooks.evidence import signature  # noqa: PLC0415 - only here
+    from maestro_hooks.evidence import signature
 
     payload = SHIPMENT.sealed.payload
     for message in (payload, dsse.pae("text/plain", payload), dsse.pae(dsse.IN_TOTO, payload + b" ")):
@@ -250,8 +250,8 @@ def test_a_hostile_payload_fails_to_parse_even_when_signed(kind: str) -> None:
 
 
 def test_an_edited_or_replaced_trust_file_fails() -> None:
-    from maestro_hooks.evidence.trust import sign_trust  # noqa: PLC0415 - only here
-    from tests.evidence.shipment import trust_document, trusted  # noqa: PLC0415
+    from maestro_hooks.evidence.trust import sign_trust
+    from tests.evidence.shipment import trust_document, trusted
 
     forged = SHIPMENT.trust.replace(b'"log":"none"', b'"log":"nono"')
     assert forged != SHIPMENT.trust

@@ -309,8 +309,8 @@ def test_one_true_condition_is_enough_for_a_conditional_obligation() -> None:
 def hidden(statements: list[object]) -> Shipment:
     claim = Obligation(key="reports/coverage", value=93, min=90, private=True)
     secret: Record = record_of(claim, producer=producer(), inputs=INPUTS)
-    from maestro_hooks.evidence import leafset, manifest  # noqa: PLC0415 - only here
-    from tests.evidence.shipment import entropy  # noqa: PLC0415
+    from maestro_hooks.evidence import leafset, manifest
+    from tests.evidence.shipment import entropy
 
     policy = policy_bytes([{"id": "c", "require": "reports/coverage", "min": "90", "severity": "block"}])
     leaves = leafset.leaf_set([secret], entropy=entropy, commitments={secret.key: "c" * 64})

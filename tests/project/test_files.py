@@ -42,7 +42,7 @@ def test_a_private_file_never_exists_with_wider_permissions(tmp_path: Path, monk
 def test_a_failure_leaves_the_old_content_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    from pathlib import Path as RealPath  # noqa: PLC0415 - patched below
+    from pathlib import Path as RealPath
 
     path = tmp_path / "file"
     write_atomic(path, b"old")
