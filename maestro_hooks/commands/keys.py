@@ -45,13 +45,19 @@ def run(args: Namespace) -> ExitCode:
         if args.action == "new":
             trust = keys.create(root, now=now, encrypted_with=passphrase, policy=policy_digest(root))
         elif args.action == "pin":
-            trust = keys.pin(root, policy=policy_digest(root), now=now, passphrase=passphrase)
+            trust = keys.pin(root, policy=_policy_to_pin(policy_digest(root)), now=now, passphrase=passphrase)
         else:
             trust = keys.rotate(root, now=now, passphrase=passphrase, with_root=args.with_root)
     path = keys.trust_path(root)
     payload = {"schema": "maestro.keys/1", "ok": True, "warnings": warnings, **_object(trust, str(path), now)}
     emit(payload, [*warnings, *_lines(trust, str(path), now)], as_json=args.json)
     return ExitCode.OK
+
+
+def _policy_to_pin(digest: str | None) -> str:
+    if digest is None:
+        raise UsageError("there is no policy to pin", where="maestro keys", fix="run 'maestro init' to write one")
+    return digest
 
 
 def _passphrase(args: Namespace, *, confirm: bool) -> bytes | None:

@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maestro_hooks.errors import ExitCode, UsageError
+from maestro_hooks.evidence.disclosure import encode_disclosures
+from maestro_hooks.project.files import write_atomic
+from maestro_hooks.project.repository import Repository
+from maestro_hooks.render import emit
+from maestro_hooks.sealing.store import latest, load_sealed
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -23,13 +28,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> ExitCode:
     """Print the leaf file, or write it to ``--output``."""
-    from maestro_hooks.evidence.disclosure import encode_disclosures  # noqa: PLC0415 - loaded when used
-    from maestro_hooks.project.files import write_atomic  # noqa: PLC0415
-    from maestro_hooks.render import emit  # noqa: PLC0415
-    from maestro_hooks.sealing.store import latest, load_sealed  # noqa: PLC0415
-
-    name = args.manifest or latest(args.root)
-    sealed = load_sealed(args.root, name)
+    root = Repository.find(args.root).root
+    name = args.manifest or latest(root)
+    sealed = load_sealed(root, name)
     ids = list(dict.fromkeys(args.ids))
     for leaf_id in ids:
         _check_known(sealed.leaves, leaf_id)

@@ -39,11 +39,14 @@ def load_policy(root: Path, name: str) -> Policy:
     return read_policy(data, where=name)
 
 
-def policy_digest(root: Path) -> str:
-    """The SHA-256 of the exported policy that the configuration of ``root`` names, hexadecimal."""
+def policy_digest(root: Path) -> str | None:
+    """The SHA-256 of the exported policy that the configuration of ``root`` names, or ``None`` if it has no policy."""
     found = find_plugins()
     layers = read_layers(root, env=os.environ, overrides={}, plugins=[f.name for f in found])
-    policy = load_policy(root, host_settings(layers, [f.name for f in found]).policy)
+    name = host_settings(layers, [f.name for f in found]).policy
+    if not (root / name).exists():
+        return None
+    policy = load_policy(root, name)
     return hashlib.sha256(policy.exported()).hexdigest()
 
 

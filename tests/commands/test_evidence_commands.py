@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 def call(command: ModuleType, root: Path, *words: str, as_json: bool = False) -> ExitCode:
+    subprocess.run(["git", "init", "--quiet", str(root)], check=True)
     parser = ArgumentParser()
     command.add_arguments(parser)
     args: Namespace = parser.parse_args([*words])
@@ -215,7 +216,7 @@ def test_without_a_passphrase_nothing_is_written(tmp_path: Path, monkeypatch: py
     with pytest.raises(UsageError, match="passphrase") as caught:
         call(keys_command, tmp_path, "new")
     assert keys.PASSPHRASE_VARIABLE in caught.value.fix
-    assert not list(tmp_path.iterdir())
+    assert [place.name for place in tmp_path.iterdir()] == [".git"]
 
 
 def test_unencrypted_keys_are_said_loudly(
@@ -239,7 +240,7 @@ def test_a_terminal_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, an
     if words:
         with pytest.raises(UsageError, match=words):
             call(keys_command, tmp_path, "new")
-        assert not list(tmp_path.iterdir())
+        assert [place.name for place in tmp_path.iterdir()] == [".git"]
     else:
         assert call(keys_command, tmp_path, "new") is ExitCode.OK
         public = keys.load_trust(tmp_path).trust.keys[0].public

@@ -101,7 +101,7 @@ def test_from_commit_to_verified_bundle(user: User, wheel: Path, tmp_path: Path)
     assert tampered["first_failure"] == "subject"
 
     # One obligation more, disclosed on request, with its inclusion proof.
-    user.run("maestro", "prove", "pytest/collected", "--out", str(tmp_path / "auditor" / "one.ce-leaf.json"))
+    user.run("maestro", "prove", "pytest/collected", "--output", str(tmp_path / "auditor" / "one.ce-leaf.json"))
     built.unlink()
     more = auditor.json("maestro", "verify", "ledgerbook-2.0.sigstore.json", "--leaf", "one.ce-leaf.json", code=None)
     assert "pytest/collected" in {d["id"] for d in more["disclosed"]}
