@@ -104,12 +104,15 @@ def titles(rules: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 def _core() -> tuple[Any, Any, Any, Any]:
     """Bandit's modules, which carry no types. Importing them takes 0.2 s and changes global state."""
-    from bandit.core import (  # type: ignore[import-untyped]  # noqa: PLC0415 - see above
-        config,
-        docs_utils,
-        extension_loader,
-        manager,
-    )
+    with warnings.catch_warnings():
+        # A deprecation in Bandit's own dependencies, made an error by "-W error", would leave it half imported.
+        warnings.simplefilter("ignore")
+        from bandit.core import (  # type: ignore[import-untyped]  # noqa: PLC0415 - see above
+            config,
+            docs_utils,
+            extension_loader,
+            manager,
+        )
 
     return config, manager, docs_utils, extension_loader
 
