@@ -5,6 +5,8 @@ Invariant: no plugin is imported and no socket opened; what is taken from beside
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import file_digest
@@ -15,7 +17,7 @@ from maestro_hooks.errors import EvidenceError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from maestro_hooks.evidence.report import Report
 
@@ -40,9 +42,9 @@ def run(args: Namespace) -> ExitCode:
     from maestro_hooks.evidence.verify import Submission, verify  # noqa: PLC0415
     from maestro_hooks.render import emit  # noqa: PLC0415
 
-    inputs = _gather(args)
-    report = verify(
-        Submission(
+    with _without_collector():
+        inputs = _gather(args)
+        submission = Submission(
             bundles=[_read(path) for path in args.bundles],
             trust=_read_optional(inputs.trust),
             policy=_read_optional(inputs.policy),
@@ -50,10 +52,24 @@ def run(args: Namespace) -> ExitCode:
             artifacts=[(str(path), _hash(path)) for path in inputs.artifacts],
             now=datetime.now(UTC),
         )
-    )
-    payload = report_object(report) | {"defaults": inputs.taken}
-    emit(payload, _lines(report, inputs.taken) if not args.json else (), as_json=args.json)
+        report = verify(submission)
+    if args.json:
+        emit(report_object(report) | {"defaults": inputs.taken}, (), as_json=True)
+    else:
+        emit({}, _lines(report, inputs.taken), as_json=False)
     return report.exit_code
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Parsing makes many containers and no cycles: the collector would walk them again and again and find nothing."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 32
 MAX_SAFE_INTEGER = 2**53 - 1  # RFC 7493 section 2.2: what every JSON reader holds exactly
 
+_CONTAINERS = frozenset({dict, list})
 # JSON's own escapes are those of RFC 8785 section 3.2.2.2 once non-ASCII text is left alone.
 _SORTED = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _AS_GIVEN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -154,17 +155,19 @@ def _utf16(key: str) -> bytes:
 
 
 def _check_depth(value: object, limit: int, where: str) -> None:
-    level: list[object] = [value]
+    level = [value] if type(value) in _CONTAINERS else []
     for _ in range(limit):
+        if not level:
+            return
         inner: list[object] = []
         for item in level:
-            if isinstance(item, dict):
-                inner += [child for child in item.values() if isinstance(child, dict | list)]
-            elif isinstance(item, list):
-                inner += [child for child in item if isinstance(child, dict | list)]
-        if not inner:
-            return
+            children = list(item.values()) if isinstance(item, dict) else item
+            # Long arrays of texts are the common case: one pass in C.
+            if isinstance(children, list) and not _CONTAINERS.isdisjoint(map(type, children)):
+                inner += [child for child in children if type(child) in _CONTAINERS]
         level = inner
+    if not level:
+        return
     raise EvidenceError(f"nested deeper than {limit}", where=where)
 
 

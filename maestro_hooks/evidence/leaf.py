@@ -73,15 +73,15 @@ def parse_leaf(data: bytes) -> Leaf:
     body = shape.members(document, required=_REQUIRED, optional=_OPTIONAL, where="leaf")
     shape.integer(body["v"], low=3, high=3, where="leaf v")
     where = f"leaf {check_id(body['id'])}"
-    producer = shape.members(body["producer"], required=("plugin", "version"), where=f"{where} producer")
+    producer = shape.members(body["producer"], required=("plugin", "version"), where=where)
     leaf = Leaf(
         id=str(body["id"]),
-        kind=shape.one_of(body["kind"], KINDS, where=f"{where} kind"),
-        verdict=shape.one_of(body["verdict"], VERDICTS, where=f"{where} verdict"),
-        salt=canonical.salt_decode(body["salt"], where=f"{where} salt"),
-        plugin=shape.text(producer["plugin"], where=f"{where} producer"),
-        version=shape.text(producer["version"], where=f"{where} producer"),
-        evidence=_parse_evidence(body["evidence"], f"{where} evidence"),
+        kind=shape.one_of(body["kind"], KINDS, where=where),
+        verdict=shape.one_of(body["verdict"], VERDICTS, where=where),
+        salt=canonical.salt_decode(body["salt"], where=where),
+        plugin=shape.text(producer["plugin"], where=where),
+        version=shape.text(producer["version"], where=where),
+        evidence=_parse_evidence(body["evidence"], where),
         predicate_type=_optional_text(body, "predicateType", where),
         value=_optional_text(body, "value", where),
         metrics=_parse_metrics(body["metrics"], where) if "metrics" in body else {},
@@ -136,7 +136,7 @@ def _parse_evidence(value: object, where: str) -> tuple[tuple[str, str], ...]:
 def _parse_metrics(value: object, where: str) -> dict[str, Metric]:
     if not isinstance(value, dict) or not value:
         raise EvidenceError("expected an object with at least one metric", where=f"{where} metrics")
-    return {name: _parse_metric(body, f"{where} metric {name:.80}") for name, body in value.items()}
+    return {name: _parse_metric(body, where) for name, body in value.items()}
 
 
 def _parse_metric(value: object, where: str) -> Metric:

@@ -104,7 +104,11 @@ def _refusal(leaf: Leaf, manifest: Manifest, rule: Rule) -> str | None:
         (
             f"{leaf.id}: {problem} (rule {rule.id!r})"
             for name, metric in leaf.metrics.items()
-            if (problem := _bound_problem(metric, rule, proved=_statements(manifest, leaf.id, name)))
+            if (
+                problem := _bound_problem(
+                    metric, rule, proved=set() if metric.q is not None else _statements(manifest, leaf.id, name)
+                )
+            )
         ),
         None,
     )
@@ -123,9 +127,9 @@ def _bound_problem(metric: Metric, rule: Rule, *, proved: set[tuple[str, str]]) 
     if metric.q is None:
         low = metric.min if (">=", str(metric.min)) in proved else None
         high = metric.max if ("<=", str(metric.max)) in proved else None
-    if rule.low is not None and (low is None or Fraction(low, metric.scale) < rule.low):
+    if rule.low is not None and (low is None or low * rule.low.denominator < rule.low.numerator * metric.scale):
         return f"{_number(low, metric.scale)} where at least {rule.low} is demanded"
-    if rule.high is not None and (high is None or Fraction(high, metric.scale) > rule.high):
+    if rule.high is not None and (high is None or high * rule.high.denominator > rule.high.numerator * metric.scale):
         return f"{_number(high, metric.scale)} where at most {rule.high} is demanded"
     return None
 

@@ -25,13 +25,13 @@ def members(
     """The object ``value``, with exactly the required members and none but the optional ones besides."""
     if not isinstance(value, dict):
         raise EvidenceError("expected a JSON object", where=where)
-    missing = [name for name in required if name not in value]
-    if missing:
-        raise EvidenceError(f"member {missing[0]!r} is missing", where=where)
+    for name in required:
+        if name not in value:
+            raise EvidenceError(f"member {name!r} is missing", where=where)
     if len(value) > len(required):
-        unknown = [name for name in value if name not in required and name not in optional]
-        if unknown:
-            raise EvidenceError(f"unknown member {unknown[0]!r:.80}", where=where)
+        for name in value:
+            if name not in required and name not in optional:
+                raise EvidenceError(f"unknown member {name!r:.80}", where=where)
     return value
 
 

@@ -16,7 +16,7 @@ from in_toto_attestation.v1.statement import Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
-from securesystemslib.signer._key import SSlibKey
+from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # re-exported without __all__
 
 from maestro_hooks.evidence import dsse, signature
 from maestro_hooks.evidence.bundle import parse_bundle, sign_bundle
