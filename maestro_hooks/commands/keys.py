@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from maestro_hooks.config import host_settings
+from maestro_hooks.discovery import find_plugins
 from maestro_hooks.errors import ExitCode, UsageError
+from maestro_hooks.policy.load import load_policy
+from maestro_hooks.workspace import read_configuration
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from pathlib import Path
 
     from maestro_hooks.evidence.trust import Trust
 
@@ -28,7 +34,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> ExitCode:
     """Do what ``action`` says, then list the keys of ``trust.json``."""
-    from maestro_hooks.policy.load import policy_digest  # noqa: PLC0415 - loaded when used
     from maestro_hooks.project.repository import Repository  # noqa: PLC0415
     from maestro_hooks.render import emit  # noqa: PLC0415
     from maestro_hooks.sealing import keys  # noqa: PLC0415
@@ -43,15 +48,24 @@ def run(args: Namespace) -> ExitCode:
         if passphrase is None:
             warnings.append("WARNING: the private keys are NOT encrypted; whoever can read .maestro/keys can sign")
         if args.action == "new":
-            trust = keys.create(root, now=now, encrypted_with=passphrase, policy=policy_digest(root))
+            trust = keys.create(root, now=now, encrypted_with=passphrase, policy=_policy_digest(root))
         elif args.action == "pin":
-            trust = keys.pin(root, policy=_policy_to_pin(policy_digest(root)), now=now, passphrase=passphrase)
+            trust = keys.pin(root, policy=_policy_to_pin(_policy_digest(root)), now=now, passphrase=passphrase)
         else:
             trust = keys.rotate(root, now=now, passphrase=passphrase, with_root=args.with_root)
     path = keys.trust_path(root)
     payload = {"schema": "maestro.keys/1", "ok": True, "warnings": warnings, **_object(trust, str(path), now)}
     emit(payload, [*warnings, *_lines(trust, str(path), now)], as_json=args.json)
     return ExitCode.OK
+
+
+def _policy_digest(root: Path) -> str | None:
+    """The SHA-256 of the exported policy that the configuration of ``root`` names, or ``None`` if it has no policy."""
+    found = find_plugins()
+    settings = host_settings(read_configuration(root, found), [f.name for f in found])
+    if not (root / settings.policy).exists():
+        return None
+    return hashlib.sha256(load_policy(root, settings.policy).exported()).hexdigest()
 
 
 def _policy_to_pin(digest: str | None) -> str:

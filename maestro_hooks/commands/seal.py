@@ -11,9 +11,9 @@ from maestro_hooks.errors import ExitCode
 from maestro_hooks.pipeline.card import to_json
 from maestro_hooks.pipeline.card_text import lines
 from maestro_hooks.pipeline.deciding import card_of, decide_tree
+from maestro_hooks.pipeline.gathering import check_whole_tree, look_at_tree
 from maestro_hooks.pipeline.sealing import seal_and_verify
 from maestro_hooks.render import emit
-from maestro_hooks.sealing.gather import check_whole_tree, look_at_tree
 from maestro_hooks.workspace import open_workspace
 
 if TYPE_CHECKING:

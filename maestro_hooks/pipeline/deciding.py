@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.obligation import Verdict
 from maestro_hooks.pipeline.card import Proof, Subject, make_card
+from maestro_hooks.pipeline.gathering import gather
 from maestro_hooks.policy.evaluate import Outcome, decide
 from maestro_hooks.policy.load import facts_of, load_policy
 from maestro_hooks.requests import Advice, AdviceRequest
-from maestro_hooks.sealing.gather import gather
 from maestro_hooks.sealing.subjects import built_files, release_of
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.ledger import Merged
     from maestro_hooks.pipeline.card import Card
+    from maestro_hooks.pipeline.gathering import Tree
     from maestro_hooks.policy.document import Policy
     from maestro_hooks.policy.evaluate import Decision
-    from maestro_hooks.sealing.gather import Tree
     from maestro_hooks.workspace import Workspace
 
 

@@ -10,10 +10,10 @@ from maestro_hooks.errors import UsageError
 from maestro_hooks.evidence.obligation import Verdict
 from maestro_hooks.pipeline.building import build
 from maestro_hooks.pipeline.deciding import card_of, decide_tree
+from maestro_hooks.pipeline.gathering import check_whole_tree, look_at_tree
 from maestro_hooks.pipeline.sealing import seal_and_verify
 from maestro_hooks.pipeline.testing import run_tests
 from maestro_hooks.policy.load import load_policy
-from maestro_hooks.sealing.gather import check_whole_tree, look_at_tree
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from maestro_hooks.pipeline.card import Card
     from maestro_hooks.pipeline.deciding import Decided
+    from maestro_hooks.pipeline.gathering import Tree
     from maestro_hooks.pipeline.sealing import SealStep
-    from maestro_hooks.sealing.gather import Tree
     from maestro_hooks.workspace import Workspace
 
 

@@ -120,7 +120,7 @@ def read_policy(data: bytes, *, where: str) -> Policy:
     if len(data) > MAX_BYTES:
         raise ConfigError(f"larger than {MAX_BYTES} bytes", where=where, fix="split or shorten the policy")
     try:
-        document = yaml.load(data.decode("utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader subclass
+        document = yaml.load(data.decode("utf-8"), Loader=_StrictLoader)  # noqa: S506  # nosec B506 - a SafeLoader
     except UnicodeDecodeError as error:
         raise ConfigError(f"not UTF-8: {error}", where=where, fix="save the file as UTF-8") from error
     except (yaml.YAMLError, RecursionError) as error:

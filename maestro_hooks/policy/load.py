@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import TYPE_CHECKING
 
-from maestro_hooks.config import host_settings, read_layers
-from maestro_hooks.discovery import find_plugins
 from maestro_hooks.errors import UsageError
 from maestro_hooks.policy.document import read_policy
 from maestro_hooks.policy.evaluate import Facts
@@ -37,17 +34,6 @@ def load_policy(root: Path, name: str) -> Policy:
             fix="run 'maestro init' to write one, then read what it requires",
         ) from error
     return read_policy(data, where=name)
-
-
-def policy_digest(root: Path) -> str | None:
-    """The SHA-256 of the exported policy that the configuration of ``root`` names, or ``None`` if it has no policy."""
-    found = find_plugins()
-    layers = read_layers(root, env=os.environ, overrides={}, plugins=[f.name for f in found])
-    name = host_settings(layers, [f.name for f in found]).policy
-    if not (root / name).exists():
-        return None
-    policy = load_policy(root, name)
-    return hashlib.sha256(policy.exported()).hexdigest()
 
 
 def facts_of(repository: Repository, files: Iterable[str]) -> Facts:

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.leafset import LeafSet
     from maestro_hooks.evidence.manifest import Release, Sealed, Subject
+    from maestro_hooks.pipeline.gathering import Tree
     from maestro_hooks.policy.document import Policy
     from maestro_hooks.policy.evaluate import Decision
-    from maestro_hooks.sealing.gather import Tree
     from maestro_hooks.sealing.signers import SealingKey
     from maestro_hooks.workspace import Workspace
 

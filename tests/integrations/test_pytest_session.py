@@ -350,7 +350,7 @@ def test_junit_names_the_run(project: Project, workers: list[str]) -> None:
     project.write(test_a=ONE)
     project.commit()
     assert project.run_apart("--junitxml=out.xml", "--maestro-run=r", *workers).ret == 0
-    properties = ET.parse(project.root / "out.xml").iter("property")  # noqa: S314 - made by this test
+    properties = ET.parse(project.root / "out.xml").iter("property")  # noqa: S314  # nosec B314 - made by this test
     assert [(p.get("name"), p.get("value")) for p in properties] == [("maestro.run", "r")]
 
 
