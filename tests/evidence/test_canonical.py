@@ -20,13 +20,13 @@ VALUES = st.recursive(
 )
 
 
-@settings(derandomize=True, max_examples=400)
+@settings(derandomize=True, max_examples=250)
 @given(VALUES)
 def test_encodes_as_an_independent_implementation_does(value: object) -> None:
     assert canonical.encode(value) == rfc8785.dumps(value)  # type: ignore[arg-type]  # generated JSON
 
 
-@settings(derandomize=True, max_examples=400)
+@settings(derandomize=True, max_examples=250)
 @given(VALUES)
 def test_decoding_inverts_encoding_and_ignores_the_spelling(value: object) -> None:
     data = canonical.encode(value)

@@ -36,7 +36,7 @@ JUNK = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-QUICK = settings(derandomize=True, max_examples=250, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+QUICK = settings(derandomize=True, max_examples=120, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
 def mutate(value: Any, path: list[int], junk: object) -> Any:

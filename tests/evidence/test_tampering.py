@@ -93,10 +93,10 @@ def test_every_byte_of_every_proof_hash_is_protected() -> None:
             for position, edited in edits(value):
                 hashes = (*chosen.hashes[:place], edited, *chosen.hashes[place + 1 :])
                 forged = Disclosure(chosen.leaf, chosen.index, hashes)
-                # Alone, and after honest proofs that verified the nodes above.
-                for others in ([], [*honest[:number], *honest[number + 1 :]]):
-                    report = SHIPMENT.verify(leaves=[encode_disclosures([*others, forged])])
-                    assert (report.verdict, report.first_failure) == ("fail", "leaf"), (number, place, position)
+                # Half of them alone, half after honest proofs that verified the nodes above.
+                others = [*honest[:number], *honest[number + 1 :]] if position % 2 else []
+                report = SHIPMENT.verify(leaves=[encode_disclosures([*others, forged])])
+                assert (report.verdict, report.first_failure) == ("fail", "leaf"), (number, place, position)
 
 
 def test_every_byte_of_the_leaf_file_is_protected() -> None:
