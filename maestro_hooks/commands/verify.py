@@ -33,6 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     ):
         parser.add_argument(option, action="append", default=[], metavar="FILE", type=Path, help=f"{words}; repeatable")
     parser.add_argument("--trust", metavar="FILE", type=Path, help="trust file (default: trust.json beside, or here)")
+    parser.add_argument("--source", metavar="DIR", type=Path, help="a checkout whose content must be the source tree")
     parser.add_argument("--policy", metavar="FILE", type=Path, help="exported policy (default: <name>.policy.json)")
 
 
@@ -50,6 +51,7 @@ def run(args: Namespace) -> ExitCode:
             policy=_read_optional(inputs.policy),
             leaves=[_read(path) for path in inputs.leaves],
             artifacts=[(str(path), _hash(path)) for path in inputs.artifacts],
+            source=_tree_id(args.source) if args.source is not None else "",
             now=datetime.now(UTC),
         )
         report = verify(submission)
@@ -130,6 +132,12 @@ def _read(path: Path) -> bytes:
             return stream.read(MAX_BYTES + 1)  # one byte too many is enough for the reader to refuse it
     except OSError as error:
         raise UsageError(f"cannot read: {error.strerror}", where=str(path)) from error
+
+
+def _tree_id(checkout: Path) -> str:
+    from maestro_hooks.project.repository import Repository  # noqa: PLC0415 - only with --source
+
+    return Repository.find(checkout).work_tree()
 
 
 def _read_optional(path: Path | None) -> bytes | None:

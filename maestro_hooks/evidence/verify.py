@@ -51,6 +51,7 @@ class Submission:
         policy: the exported policy document, if there is one.
         leaves: leaf files.
         artifacts: (name, SHA-256 in hexadecimal) of the files at hand.
+        source: the git tree id of a checkout at hand, or ``""``.
         now: the verifier's clock; the only trusted time as long as no log stands.
         checkers: section name (``zk``) to the function that checks it.
     """
@@ -61,6 +62,7 @@ class Submission:
     policy: bytes | None = None
     leaves: Sequence[bytes] = ()
     artifacts: Sequence[tuple[str, str]] = ()
+    source: str = ""
     checkers: Mapping[str, Checker] = field(default_factory=dict)
 
 
@@ -87,7 +89,7 @@ def verify(submission: Submission) -> Report:
     found = [
         Step("parse", Status.PASS, f"{_count(submission)} read strictly; {manifest.size} leaves in the manifest"),
         check_signatures(parsed.bundles, trust, now=submission.now),
-        _check_subject(submission.artifacts, manifest),
+        _check_subject(submission.artifacts, submission.source, manifest),
         *_log_steps(trust),
         check_required(
             manifest,
@@ -129,18 +131,24 @@ def _count(submission: Submission) -> str:
     return f"{inputs} files"
 
 
-def _check_subject(artifacts: Sequence[tuple[str, str]], manifest: Manifest) -> Step:
-    if not artifacts:
-        return Step("subject", Status.NOT_CHECKED, "no artifact given: which files the manifest means is not compared")
+def _check_subject(artifacts: Sequence[tuple[str, str]], source: str, manifest: Manifest) -> Step:
+    """Files by SHA-256, a checkout by its git tree id; whatever is at hand must be a subject."""
     known = manifest.files()
     if "sbom" in manifest.sections:
         known[_sbom_digest(manifest)] = "SBOM"
     strangers = [name for name, digest in artifacts if digest not in known]
+    trees = {s.digest["gitTree"] for s in manifest.subjects if "gitTree" in s.digest}
+    if source and source not in trees:
+        strangers.append(f"source tree {source[:12]}")
     if strangers:
         return Step("subject", Status.FAIL, f"the manifest does not speak about {', '.join(strangers[:3])}")
-    if all(digest not in manifest.files() for _, digest in artifacts):
-        return Step("subject", Status.NOT_CHECKED, "only the SBOM was given, none of the released files")
-    return Step("subject", Status.PASS, f"{', '.join(name for name, _ in artifacts[:3])}: SHA-256 is a subject")
+    released = [name for name, digest in artifacts if digest in manifest.files()]
+    if not released and not source:
+        given = "only the SBOM was given" if artifacts else "no artifact and no source tree was given"
+        return Step("subject", Status.NOT_CHECKED, f"{given}: what the manifest means is not compared")
+    words = [f"{', '.join(released[:3])}: SHA-256 is a subject"] if released else []
+    words += [f"source tree {source[:12]} is a subject"] if source else []
+    return Step("subject", Status.PASS, "; ".join(words))
 
 
 def _log_steps(trust: TrustFile | None) -> list[Step]:

@@ -62,7 +62,7 @@ def seal_and_verify(
 
 def verify_in_new_process(root: Path, sealed: SealedRelease) -> Proof:
     """What ``maestro verify`` says, run as an auditor would."""
-    command = [sys.executable, "-m", "maestro_hooks", "verify", str(sealed.bundle), "--json"]
+    command = [sys.executable, "-m", "maestro_hooks", "verify", str(sealed.bundle), "--source", str(root), "--json"]
     for artifact in sealed.artifacts:
         command += ["--artifact", str(artifact)]
     done = run(command, cwd=root, env={}, timeout_s=VERIFY_TIMEOUT_S, stderr=False)

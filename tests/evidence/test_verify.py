@@ -339,3 +339,11 @@ def test_a_hidden_number_counts_only_with_a_statement_as_strict_as_the_rule() ->
         report = hidden(list(weaker)).verify()
         assert status(report, "required") == "fail"
         assert "without a proved bound" in detail(report, "required")
+
+
+def test_a_checkout_is_a_subject_by_its_tree_id() -> None:
+    alone = ship().verify(artifacts=(), source="a" * 40)
+    assert (status(alone, "subject"), alone.verdict) == (Status.PASS, "pass")
+    for source in ("b" * 40, "c" * 40):
+        other = ship().verify(source=source)
+        assert (status(other, "subject"), other.first_failure) == (Status.FAIL, "subject")
