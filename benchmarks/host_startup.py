@@ -49,9 +49,9 @@ def main() -> None:
             for name, command in commands.items():
                 if name.startswith("maestro hook"):
                     (root / "a.py").write_text(f"x = {round_number}\n", encoding="utf-8")  # never a reused result
-                figures = child(command, root)
+                figure = child(command, root)
                 if round_number:
-                    measured[name].append(figures)
+                    measured[name].append(figure)
     base = statistics.median(cpu for cpu, _ in measured["python -c pass"])
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {ROUNDS} rounds\n")
     print("| command | CPU ms | over bare | ratio to bare | wall ms |\n|---|---|---|---|---|")

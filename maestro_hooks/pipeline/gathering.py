@@ -14,7 +14,7 @@ from maestro_hooks.evidence import inputs as inputs_module
 from maestro_hooks.evidence.ledger import merge, read_all
 from maestro_hooks.pipeline.checking import CheckJob, record_claims, run_checks
 from maestro_hooks.pipeline.gates import claims_of, gate_inputs, source_files
-from maestro_hooks.pipeline.test_runs import PLUGIN, accepted_runs
+from maestro_hooks.pipeline.recorded_runs import PLUGIN, accepted_runs
 from maestro_hooks.requests import LedgerView
 from maestro_hooks.workspace import progress, progress_done
 

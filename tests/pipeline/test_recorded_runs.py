@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from maestro_hooks.evidence.inputs import Inputs, digest, encode
-from maestro_hooks.pipeline.test_runs import accepted_runs
+from maestro_hooks.pipeline.recorded_runs import accepted_runs
 
 
 def run(*arguments: str) -> Inputs:
