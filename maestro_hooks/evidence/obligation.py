@@ -11,10 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal, TypeAlias
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 Number: TypeAlias = bool | int | Decimal | Fraction
 Value: TypeAlias = Number | str
@@ -69,7 +66,7 @@ class Finding:
     trace: tuple[Location, ...] = ()
     fix: tuple[Replacement, ...] = ()
     fingerprint: str = ""
-    properties: Mapping[str, object] = field(default_factory=dict)
+    properties: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
