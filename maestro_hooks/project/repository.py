@@ -92,7 +92,8 @@ class Repository:
             index = Path(os.fsdecode(git(self.root, "rev-parse", "--git-path", "index").removesuffix(b"\n")))
             index = index if index.is_absolute() else self.root / index
             if index.exists():
-                shutil.copyfile(index, Path(scratch) / "index")
+                # With its time: git looks again at files changed in the same clock tick as the index was written.
+                shutil.copy2(index, Path(scratch) / "index")
             git(self.root, "add", "--all", *_NOT_DERIVED, env=env)
             return git(self.root, "write-tree", env=env).decode().strip()
 

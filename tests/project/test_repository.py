@@ -35,6 +35,17 @@ def test_work_tree_counts_changed_and_new_files_and_leaves_git_alone(repository:
     assert tree == repository.git("rev-parse", "HEAD^{tree}")
 
 
+def test_a_change_in_the_clock_tick_of_the_index_is_seen(repository: GitRepository) -> None:
+    repository.commit({"a.py": "1"})
+    found, before = Repository.find(repository.root), repository.git("rev-parse", "HEAD^{tree}")
+    place, index = repository.root / "a.py", repository.root / ".git" / "index"
+    moment = place.stat().st_mtime_ns
+    place.write_bytes(b"2")  # as long as before, and as old: only reading it tells
+    os.utime(place, ns=(moment, moment))
+    os.utime(index, ns=(moment, moment))
+    assert found.work_tree() != before
+
+
 def test_ignored_files_and_bytecode_are_no_part_of_the_tree(repository: GitRepository) -> None:
     repository.commit({"a.py": "1", ".gitignore": "*.log\n"})
     found = Repository.find(repository.root)
