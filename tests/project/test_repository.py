@@ -37,13 +37,15 @@ def test_work_tree_counts_changed_and_new_files_and_leaves_git_alone(repository:
 
 def test_a_change_in_the_clock_tick_of_the_index_is_seen(repository: GitRepository) -> None:
     repository.git("config", "core.trustctime", "false")  # the other clock cannot be set back
-    repository.commit({"a.py": "1"})
-    found, before = Repository.find(repository.root), repository.git("rev-parse", "HEAD^{tree}")
     place, index = repository.root / "a.py", repository.root / ".git" / "index"
-    moment = place.stat().st_mtime_ns
+    repository.write({"a.py": "1"})
+    long_ago = 1_000_000_000_000_000_000
+    os.utime(place, ns=(long_ago, long_ago))
+    repository.commit()
+    found, before = Repository.find(repository.root), repository.git("rev-parse", "HEAD^{tree}")
     place.write_bytes(b"2")  # as long as before, and as old: only reading it tells
-    os.utime(place, ns=(moment, moment))
-    os.utime(index, ns=(moment, moment))
+    os.utime(place, ns=(long_ago, long_ago))
+    os.utime(index, ns=(long_ago, long_ago))
     assert found.work_tree() != before
 
 
