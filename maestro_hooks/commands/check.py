@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from maestro_hooks.errors import ExitCode, UsageError
 from maestro_hooks.evidence.obligation import Verdict
+from maestro_hooks.evidence.sarif import github_annotations
 from maestro_hooks.pipeline.checking import CheckJob, run_checks
 from maestro_hooks.pipeline.gates import source_files
 from maestro_hooks.pipeline.report import check_lines, check_payload, jsonl_rows, write_sarif
@@ -30,6 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--fix", action="store_true", help="let gates apply their verified repairs to the work tree")
     parser.add_argument("--fresh", action="store_true", help="run every gate again, even where its result still holds")
     parser.add_argument("--jsonl", action="store_true", help="print one JSON object per finding")
+    parser.add_argument("--github", action="store_true", help="print findings as GitHub annotations")
     parser.add_argument("--sarif", type=Path, metavar="FILE", help="write the findings as SARIF 2.1.0")
 
 
@@ -43,6 +45,10 @@ def run(arguments: Namespace) -> ExitCode:
         write_sarif(arguments.sarif, runs, rules)
     if arguments.jsonl:
         sys.stdout.writelines(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in jsonl_rows(runs))
+    elif arguments.github:
+        findings = [finding for run in runs for claim in run.claims for finding in claim.findings]
+        failures = [f"::error::{run.failure}" for run in runs if run.failure is not None]
+        emit({}, [*github_annotations(findings), *failures], as_json=False)
     else:
         emit(check_payload(runs), check_lines(runs), as_json=arguments.json)
     return exit_code(runs)

@@ -86,26 +86,27 @@ class Repository:
 
     def work_tree(self) -> str:
         """The git tree id of the work directory's content (see the module's invariant)."""
+        index, objects = self._git_places()
         with tempfile.TemporaryDirectory(prefix="maestro-index-") as scratch:
-            env = self._scratch_database(Path(scratch))
+            place = Path(scratch)
+            (place / "objects").mkdir()
+            env = {
+                "GIT_INDEX_FILE": str(place / "index"),
+                "GIT_OBJECT_DIRECTORY": str(place / "objects"),
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects),
+            }
             # A missing index (before the first add) is an empty one.
-            index = Path(os.fsdecode(git(self.root, "rev-parse", "--git-path", "index").removesuffix(b"\n")))
-            index = index if index.is_absolute() else self.root / index
             if index.exists():
                 # With its time: git looks again at files changed in the same clock tick as the index was written.
-                shutil.copy2(index, Path(scratch) / "index")
+                shutil.copy2(index, place / "index")
             git(self.root, "add", "--all", *_NOT_DERIVED, env=env)
             return git(self.root, "write-tree", env=env).decode().strip()
 
-    def _scratch_database(self, scratch: Path) -> dict[str, str]:
-        objects = Path(os.fsdecode(git(self.root, "rev-parse", "--git-path", "objects").removesuffix(b"\n")))
-        objects = objects if objects.is_absolute() else self.root / objects
-        (scratch / "objects").mkdir()
-        return {
-            "GIT_INDEX_FILE": str(scratch / "index"),
-            "GIT_OBJECT_DIRECTORY": str(scratch / "objects"),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects),
-        }
+    def _git_places(self) -> tuple[Path, Path]:
+        """Where the index and the object database are (elsewhere in a linked work tree)."""
+        output = git(self.root, "rev-parse", "--git-path", "index", "--git-path", "objects")
+        index, objects = (self.root / os.fsdecode(line) for line in output.splitlines())
+        return index, objects
 
     def status(self) -> Status:
         """What differs from ``HEAD``, by ``git status --porcelain=v2 -z``."""

@@ -164,6 +164,7 @@ def test_check_finds_blocks_and_writes_sarif(repository: GitRepository, tmp_path
     (run,) = json.loads((tmp_path / "out.sarif").read_bytes())["runs"]
     assert "B602" in {r["ruleId"] for r in run["results"]}
     assert maestro("check", "ok.py", cwd=repository.root).returncode == 0
+    assert "::error file=bad.py,line=2" in maestro("check", "--github", cwd=repository.root).stdout
     rows = [json.loads(x) for x in maestro("check", "--jsonl", "bad.py", cwd=repository.root).stdout.splitlines()]
     assert ("bad.py", 2, "B602") in {(r["file"], r["line"], r["rule"]) for r in rows}
 
