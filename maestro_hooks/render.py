@@ -1,19 +1,26 @@
-"""The one place that writes to the terminal: JSON for machines, plain or coloured lines for people.
+"""The one place that writes to the terminal: JSON for machines, lines for people.
 
-Rich is imported only when standard output is a terminal that wants colour; the words are the same without it.
+Colour only repeats what a line's first word says, so the words are the same with and without it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-STYLES = {"pass": "green", "met": "green", "ok": "green", "fail": "red", "unmet": "red", "error": "red"}
+_GREEN, _RED, _YELLOW = "32", "31", "33"
+_COLOURS = {
+    **dict.fromkeys(("ok", "met", "pass", "SEALED", "VERIFIED"), _GREEN),
+    **dict.fromkeys(("FAIL", "fail", "unmet", "missing", "error", "BLOCKED", "UNPROVEN", "NOT"), _RED),
+    **dict.fromkeys(("waived", "WARNING", "not-checked"), _YELLOW),
+}
+_VERDICT = re.compile(rf"^(\s*(?:[a-z-]+ +)?)({'|'.join(_COLOURS)})(?=[\s:]|$)")
 
 
 def emit(payload: Mapping[str, object], lines: Sequence[str], *, as_json: bool) -> None:
@@ -21,8 +28,14 @@ def emit(payload: Mapping[str, object], lines: Sequence[str], *, as_json: bool) 
     if as_json:
         sys.stdout.write(json.dumps(payload, ensure_ascii=False, sort_keys=True) + "\n")
     else:
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        shown = [coloured(line) for line in lines] if wants_colour() else lines
+        sys.stdout.write("".join(f"{line}\n" for line in shown))
     sys.stdout.flush()
+
+
+def coloured(line: str) -> str:
+    """The line with its verdict word coloured, if it begins with one (or has one in its second column)."""
+    return _VERDICT.sub(lambda m: f"{m[1]}\x1b[{_COLOURS[m[2]]}m{m[2]}\x1b[0m", line)
 
 
 def wants_colour() -> bool:
