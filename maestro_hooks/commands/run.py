@@ -71,7 +71,6 @@ def _tell(job: MainJob, card: Card, *, as_json: bool) -> None:
         "card": to_json(card),
     }
     words = ["", *lines(card)]
-    words += [f"saved: {saved}" for saved in job.saved]
     if sealed is not None:
         words += ["", *sealed.words]
     emit(payload, words, as_json=as_json)

@@ -112,9 +112,9 @@ class MainJob:
             return
         self.sealed = seal_and_verify(self.workspace, self.decided, artifacts=(), now=self.now, env=self.env)
         size = len(self.decided.decision.records)
-        self._done("seal", ok=True, words=f"{size} obligations sealed", began=began)
-        began = time.monotonic()
-        self._done("verify", self.sealed.ok, f"verdict {self.sealed.proof.verdict}", began)
+        verify_began = time.monotonic() - self.sealed.verify_s
+        self._done("seal", ok=True, words=f"{size} obligations sealed", began=began + self.sealed.verify_s)
+        self._done("verify", self.sealed.ok, f"verdict {self.sealed.proof.verdict}", verify_began)
 
     def _done(self, name: str, ok: bool, words: str, began: float, tail: str = "") -> None:  # noqa: FBT001 - private
         step = Step(name, ok, words, time.monotonic() - began, tail)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ class SealStep:
     release: SealedRelease
     proof: Proof
     words: tuple[str, ...]
+    verify_s: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -55,9 +57,11 @@ def seal_and_verify(
     signer = find_signer(workspace.root, now=now, env=env, policy=decided.policy)
     order = SealOrder(tree=decided.tree, decision=decided.decision, policy=decided.policy, artifacts=artifacts)
     sealed = seal(workspace, order, signer)
+    began = time.monotonic()
     proof = verify_in_new_process(workspace.root, sealed)
+    verify_s = time.monotonic() - began
     words = [f"bundle: {_relative(sealed.bundle, workspace.root)}", *signer.words, *sealed.warnings]
-    return SealStep(sealed, proof, tuple(words))
+    return SealStep(sealed, proof, tuple(words), verify_s)
 
 
 def verify_in_new_process(root: Path, sealed: SealedRelease) -> Proof:
