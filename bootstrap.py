@@ -37,21 +37,27 @@ def main(arguments: list[str]) -> int:
     if shutil.which("git") is None:
         print("bootstrap: git is needed; install it and run again")
         return 2
-    make_environment()
+    testing = arguments[0] == "test"
+    make_environment(groups=("dev", "engines") if testing else ("dev",))
+    missing = install_engines() if testing else []
     command = verbs[arguments[0]]
     if command is None:
         print(f"bootstrap: the environment is ready: {VENV.name}")
         return 0
     path = f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return subprocess.run(
+    code = subprocess.run(
         [PYTHON, *command, *arguments[1:]], cwd=ROOT, env={**os.environ, "PATH": path}, check=False
     ).returncode
+    for words in missing:
+        print(f"bootstrap: not tested: {words}")
+    return code
 
 
-def make_environment() -> None:
-    """Create .venv and install this checkout with its development tools, unless nothing changed since."""
-    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + sys.version.encode()).hexdigest()
-    if STAMP.is_file() and STAMP.read_text(encoding="utf-8") == wanted:
+def make_environment(*, groups: tuple[str, ...]) -> None:
+    """Create .venv and install this checkout with the dependency groups named, unless nothing changed since."""
+    project = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + sys.version.encode()).hexdigest()
+    done = STAMP.read_text(encoding="utf-8").split() if STAMP.is_file() else []
+    if done[:1] == [project] and set(groups) <= set(done[1:]):
         return
     if not PYTHON.exists():
         print(f"bootstrap: creating {VENV.name} with Python {sys.version.split()[0]}", flush=True)
@@ -59,8 +65,39 @@ def make_environment() -> None:
     print("bootstrap: installing (about a minute the first time)", flush=True)
     install: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     must([*install, "--upgrade", "pip>=25.1"])
-    must([*install, "--editable", str(ROOT), "--group", f"{ROOT / 'pyproject.toml'}:dev"])
-    STAMP.write_text(wanted, encoding="utf-8")
+    wanted = [part for group in groups for part in ("--group", f"{ROOT / 'pyproject.toml'}:{group}")]
+    must([*install, "--editable", f"{ROOT}[all]", *wanted])
+    STAMP.write_text(" ".join((project, *groups)), encoding="utf-8")
+
+
+def install_engines() -> list[str]:
+    """Install the engines of tests/engines.toml that are missing; return, in words, those that still are."""
+    import tomllib  # noqa: PLC0415 - absent from the older Pythons this script must be able to refuse
+
+    wanted = tomllib.loads((ROOT / "tests" / "engines.toml").read_text(encoding="utf-8"))
+    packages = [p for p in wanted["debian"]["packages"] if not debian_has(p)]
+    if packages and os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"bootstrap: installing {', '.join(packages)}", flush=True)
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+            subprocess.run(["apt-get", "-qq", *command], env=quiet, stdout=subprocess.DEVNULL, check=False)
+    missing = [f"{p}: not installed (sudo apt-get install {p})" for p in packages if not debian_has(p)]
+    for folder in wanted["npm"]["folders"]:
+        if shutil.which("npm") is None:
+            missing.append(f"{folder}: npm is not installed")
+        elif not (ROOT / folder / "node_modules").is_dir():
+            print(f"bootstrap: npm ci in {folder}", flush=True)
+            done = subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=ROOT / folder, check=False)
+            missing += [f"{folder}: npm ci failed"] if done.returncode else []
+    return missing
+
+
+def debian_has(package: str) -> bool:
+    """Whether a Debian package is installed; False where there is no dpkg."""
+    if shutil.which("dpkg-query") is None:
+        return False
+    query = ["dpkg-query", "--show", "--showformat=${db:Status-Status}", package]
+    return subprocess.run(query, capture_output=True, text=True, check=False).stdout == "installed"
 
 
 def create_venv() -> None:
