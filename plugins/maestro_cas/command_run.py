@@ -17,7 +17,7 @@ from maestro_cas import engine, key, locks, running
 from maestro_cas.globs import compile_globs
 from maestro_cas.opening import open_for, read_settings, remotes_of
 from maestro_cas.outputs import Aside, check_disjoint
-from maestro_cas.settings import access_mode
+from maestro_cas.access import access_mode
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

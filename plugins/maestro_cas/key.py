@@ -68,3 +68,21 @@ def file_digest(path: str) -> str:
             return hashlib.sha256(stream.read()).hexdigest()
     except FileNotFoundError:
         return "absent"
+
+
+def files_digest(root: str, names: Iterable[str]) -> str:
+    """One digest over named files, in the order given; an absent one counts as such."""
+    lines = [f"{name} {file_digest(f'{root}/{name}')}" for name in names]
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def own_distributions() -> str:
+    """Names and versions of what is installed beside the running interpreter, as one digest."""
+    names = sorted(
+        name
+        for place in dict.fromkeys((sysconfig.get_path("purelib"), sysconfig.get_path("platlib")))
+        if os.path.isdir(place)  # noqa: PTH112 - hit path
+        for name in os.listdir(place)  # noqa: PTH208
+        if name.endswith((".dist-info", ".egg-info"))
+    )
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()

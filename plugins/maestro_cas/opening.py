@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from maestro_cas.settings import CasSettings, access_mode, may_publish, store_home
+from maestro_cas.access import access_mode, store_home
+from maestro_cas.settings import CasSettings, may_publish
 from maestro_cas.store import open_store
 
 if TYPE_CHECKING:
