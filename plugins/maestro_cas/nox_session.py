@@ -63,7 +63,10 @@ class CachedSession(Session):
         if self._notes.env is not None and options.get("include_outer_env", True):
             options["include_outer_env"] = False
             env = {**self._notes.env, **(env or {})}
-        env = {**(env or {}), **self._notes.watch.env}
+        watching = dict(self._notes.watch.env)
+        if self._notes.hooked:
+            watching.pop("PYTHONPATH", None)  # the environment's own hook is enough
+        env = {**(env or {}), **watching}
         if self._notes.watch.prefix:
             args = (*self._notes.watch.prefix, *args)
             options["external"] = True
@@ -82,11 +85,11 @@ class CachedSession(Session):
         """Put the audit hook into the session's own environment, once."""
         if self._notes.hooked or self._notes.watch.method != "audit":
             return
-        self._notes.hooked = True
         location = getattr(self.virtualenv, "location", "")
         if location and self.bin_paths:
             for site_packages in Path(location).glob("lib/python*/site-packages"):
                 audit.install_in(site_packages)
+                self._notes.hooked = True
 
 
 def clean_environment(declared: Iterable[str], home: Path) -> dict[str, str]:
