@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from maestro_cas.settings import CasSettings
 from maestro_hooks.hookspecs import hookimpl
 from maestro_hooks.registry import Command, Rule
-from maestro_cas.settings import CasSettings
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

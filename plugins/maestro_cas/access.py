@@ -21,7 +21,7 @@ _PULL_REQUEST_SET = ("CI_MERGE_REQUEST_IID", "CHANGE_ID", "SYSTEM_PULLREQUEST_PU
 
 def store_home(root: str, directory: str) -> str:
     """The absolute path of the store."""
-    return os.path.normpath(os.path.join(root, os.path.expanduser(directory)))  # noqa: PTH111, PTH118
+    return os.path.normpath(os.path.join(root, os.path.expanduser(directory)))
 
 
 def in_pull_request() -> bool:

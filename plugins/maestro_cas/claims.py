@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from maestro_hooks.evidence.obligation import Attachment, Finding, Location, Obligation
-
 from maestro_cas.globs import compile_globs
 from maestro_cas.names import all_last
 from maestro_cas.scan import scan
 from maestro_cas.stat_cache import StatCache
+from maestro_hooks.evidence.obligation import Attachment, Finding, Location, Obligation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +35,9 @@ def obligations(store: Store, root: str) -> Iterator[Obligation]:
 
 def _holds(store: Store, found: Record, root: str) -> bool:
     patterns = [found.components.get("input patterns"), found.components.get("output patterns")]
-    inputs, outputs = (compile_globs(list(map(str, p)) if isinstance(p, list) else [], where="record") for p in patterns)
+    inputs, outputs = (
+        compile_globs(list(map(str, p)) if isinstance(p, list) else [], where="record") for p in patterns
+    )
     cache = StatCache(f"{store.home}/stat/seal-{found.key[:32]}")
     tree, _ = scan(root, inputs, cache, skip=outputs.matches if outputs.patterns else None, allow_empty=True)
     return tree.root == found.components.get("inputs")
@@ -50,7 +51,10 @@ def _claims(store: Store, found: Record, event: dict[str, Any]) -> Iterator[Obli
         key=f"cas/action/{name}",
         value=found.key,
         kind="build",
-        attachments=(Attachment("action-record.dsse.json", envelope), Attachment("inputs.txt", store.get(found.inputs.digest) or b"")),
+        attachments=(
+            Attachment("action-record.dsse.json", envelope),
+            Attachment("inputs.txt", store.get(found.inputs.digest) or b""),
+        ),
     )
     yield Obligation(key=f"cas/origin/{name}", value=str(event["reason"]) if hit else "run", kind="build")
     yield Obligation(key=f"cas/outputs/{name}", value=len(found.outputs), kind="build")
@@ -63,7 +67,11 @@ def _claims(store: Store, found: Record, event: dict[str, Any]) -> Iterator[Obli
         max=0 if enforced else None,
         kind="build",
         findings=tuple(
-            Finding(rule="cas-undeclared-read", message=f"{name} read {p} without declaring it ({found.reads.method})", at=Location(p))
+            Finding(
+                rule="cas-undeclared-read",
+                message=f"{name} read {p} without declaring it ({found.reads.method})",
+                at=Location(p),
+            )
             for p in found.reads.undeclared
         ),
     )

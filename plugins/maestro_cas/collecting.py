@@ -11,10 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from maestro_hooks.errors import ToolError
-
 from maestro_cas import locks
 from maestro_cas.scan import hash_file
+from maestro_hooks.errors import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +51,7 @@ def collect_garbage(store: Store, max_bytes: int, *, wait_s: float = 30) -> Coll
         ToolError: builds keep the store busy for ``wait_s`` seconds.
     """
     with locks.collecting(store, wait_s=wait_s):
-        sizes = {digest: size for digest, size in blobs(store)}
+        sizes = dict(blobs(store))
         kept: set[str] = set()
         total, records, dropped = 0, 0, 0
         for key in reversed(store.keys()):
@@ -61,7 +60,7 @@ def collect_garbage(store: Store, max_bytes: int, *, wait_s: float = 30) -> Coll
             extra = sum(sizes.get(d, 0) for d in needed - kept)
             if found is None or not needed <= sizes.keys() or total + extra > max_bytes:
                 with suppress(OSError):
-                    os.unlink(store.record_path(key))  # noqa: PTH108
+                    os.unlink(store.record_path(key))
                 dropped += 1
                 continue
             kept |= needed
@@ -70,7 +69,7 @@ def collect_garbage(store: Store, max_bytes: int, *, wait_s: float = 30) -> Coll
         gone = [digest for digest in sizes if digest not in kept]
         for digest in gone:
             with suppress(OSError):
-                os.unlink(store.blob_path(digest))  # noqa: PTH108
+                os.unlink(store.blob_path(digest))
         _sweep(store)
         return Collected(dropped, len(gone), sum(sizes[d] for d in gone), records, total)
 
@@ -102,7 +101,7 @@ def check(store: Store) -> Checked:
             if found is None:
                 damaged.append(f"record {key}")
             elif not all(store.has(b.digest, b.size) for b in found.blobs()):
-                os.unlink(store.record_path(key))  # noqa: PTH108
+                os.unlink(store.record_path(key))
                 incomplete.append(key)
         return Checked(len(keys), count, tuple(damaged), tuple(incomplete))
 
@@ -110,7 +109,7 @@ def check(store: Store) -> Checked:
 def blobs(store: Store) -> Iterator[tuple[str, int]]:
     """(digest, size) of every blob, unread."""
     base = f"{store.home}/cas/sha256"
-    for folder in os.listdir(base):  # noqa: PTH208
+    for folder in os.listdir(base):
         with suppress(OSError), os.scandir(f"{base}/{folder}") as entries:
             for entry in entries:
                 yield folder + entry.name, entry.stat().st_size
@@ -118,11 +117,11 @@ def blobs(store: Store) -> Iterator[tuple[str, int]]:
 
 def _sweep(store: Store) -> None:
     """Delete drafts of processes that are gone, and old locks; the caller is alone in the store."""
-    for name in os.listdir(f"{store.home}/tmp"):  # noqa: PTH208
+    for name in os.listdir(f"{store.home}/drafts"):
         owner = name.split("-")[0]
         if not (owner.isdigit() and _alive(int(owner))):
             with suppress(OSError):
-                os.unlink(f"{store.home}/tmp/{name}")  # noqa: PTH108
+                os.unlink(f"{store.home}/drafts/{name}")
 
 
 def _alive(process: int) -> bool:

@@ -80,9 +80,23 @@ def _ls(arguments: Namespace, store: Store) -> ExitCode:
             rows.append(_row(found))
     lines = table(
         ("key", "made", "seconds", "outputs", "bytes", "what"),
-        [(r["key"][:12], r["created"], f"{r['duration_ms'] / 1000:.1f}", str(r["outputs"]), str(r["bytes"]), r["what"]) for r in rows],
+        [
+            (
+                r["key"][:12],
+                r["created"],
+                f"{r['duration_ms'] / 1000:.1f}",
+                str(r["outputs"]),
+                str(r["bytes"]),
+                r["what"],
+            )
+            for r in rows
+        ],
     )
-    emit({"schema": "maestro.cas.ls/1", "ok": True, "results": rows}, lines or ["nothing is cached"], as_json=arguments.json)
+    emit(
+        {"schema": "maestro.cas.ls/1", "ok": True, "results": rows},
+        lines or ["nothing is cached"],
+        as_json=arguments.json,
+    )
     return ExitCode.OK
 
 
@@ -109,7 +123,14 @@ def _stat(arguments: Namespace, store: Store) -> ExitCode:
         return ExitCode.OK
     sizes = [size for _, size in blobs(store)]
     count, total, keys = len(sizes), sum(sizes), len(store.keys())
-    payload = {"schema": "maestro.cas.stat/1", "ok": True, "home": store.home, "records": keys, "blobs": count, "bytes": total}
+    payload = {
+        "schema": "maestro.cas.stat/1",
+        "ok": True,
+        "home": store.home,
+        "records": keys,
+        "blobs": count,
+        "bytes": total,
+    }
     emit(payload, [f"{store.home}: {keys} results, {count} blobs, {total} bytes"], as_json=arguments.json)
     return ExitCode.OK
 
@@ -119,7 +140,11 @@ def _why(arguments: Namespace, store: Store) -> ExitCode | int:
 
     answer = explain(store, arguments.name)
     if answer is None:
-        raise UsageError("nothing of this name was looked up", where=arguments.name, fix="run it once; 'maestro cas report' lists names")
+        raise UsageError(
+            "nothing of this name was looked up",
+            where=arguments.name,
+            fix="run it once; 'maestro cas report' lists names",
+        )
     payload = {
         "schema": "maestro.cas.why/1", "ok": True, "name": arguments.name, "result": answer.result, "key": answer.key,
         "reason": answer.reason, "nearest": answer.nearest, "differences": list(answer.lines),
@@ -141,7 +166,98 @@ def _report(arguments: Namespace, store: Store) -> ExitCode:
     read: list[Event | None] = list(events(store, since=since))
     rows = by_name(e for e in read if e is not None)
     torn = sum(1 for e in read if e is None)
-    payload = {"schema": "maestro.cas.report/1", "ok": True, "since": since, "torn": torn, "rows": [_reuse(r) for r in rows]}
+    payload = {
+        "schema": "maestro.cas.report/1",
+        "ok": True,
+        "since": since,
+        "torn": torn,
+        "rows": [_reuse(r) for r in rows],
+    }
+    lines = table(
+        ("name", "look-ups", "hits", "remote", "actions reused", "bytes reused", "saved s", "spent s"),
+        [_reuse_cells(r) for r in rows],
+    )
+    emit(
+        {"schema": "maestro.cas.ls/1", "ok": True, "results": rows},
+        lines or ["nothing is cached"],
+        as_json=arguments.json,
+    )
+    return ExitCode.OK
+
+
+def _row(found: Record) -> dict[str, Any]:
+    what = found.components.get("session") or found.components.get("command") or found.components.get("entry") or ""
+    return {
+        "key": found.key,
+        "created": found.created,
+        "duration_ms": found.duration_ms,
+        "outputs": len(found.outputs),
+        "bytes": found.size,
+        "what": " ".join(map(str, what)) if isinstance(what, list) else str(what),
+    }
+
+
+def _stat(arguments: Namespace, store: Store) -> ExitCode:
+    from maestro_cas.collecting import blobs  # noqa: PLC0415
+
+    if arguments.key:
+        found = _chosen(store, arguments.key)
+        body = {**_row(found), "components": dict(found.components), "undeclared": list(found.reads.undeclared)}
+        lines = [f"{name}: {value}" for name, value in body.items()]
+        emit({"schema": "maestro.cas.stat/1", "ok": True, **body}, lines, as_json=arguments.json)
+        return ExitCode.OK
+    sizes = [size for _, size in blobs(store)]
+    count, total, keys = len(sizes), sum(sizes), len(store.keys())
+    payload = {
+        "schema": "maestro.cas.stat/1",
+        "ok": True,
+        "home": store.home,
+        "records": keys,
+        "blobs": count,
+        "bytes": total,
+    }
+    emit(payload, [f"{store.home}: {keys} results, {count} blobs, {total} bytes"], as_json=arguments.json)
+    return ExitCode.OK
+
+
+def _why(arguments: Namespace, store: Store) -> ExitCode | int:
+    from maestro_cas.why import explain  # noqa: PLC0415
+
+    answer = explain(store, arguments.name)
+    if answer is None:
+        raise UsageError(
+            "nothing of this name was looked up",
+            where=arguments.name,
+            fix="run it once; 'maestro cas report' lists names",
+        )
+    payload = {
+        "schema": "maestro.cas.why/1", "ok": True, "name": arguments.name, "result": answer.result, "key": answer.key,
+        "reason": answer.reason, "nearest": answer.nearest, "differences": list(answer.lines),
+    }  # fmt: skip
+    head = f"{arguments.name}: {answer.result} ({answer.reason})"
+    compared = [f"compared with {answer.nearest[:12]}:"] if answer.nearest and answer.result == "miss" else []
+    emit(payload, [head, *compared, *(f"  {line}" for line in answer.lines)], as_json=arguments.json)
+    return {"hit": 0, "remote-hit": 0, "miss": 1}.get(answer.result, 2)
+
+
+def _report(arguments: Namespace, store: Store) -> ExitCode:
+    from maestro_cas.journal import events  # noqa: PLC0415
+    from maestro_cas.reuse import by_name  # noqa: PLC0415
+
+    match = _SPAN.fullmatch(arguments.since)
+    if match is None:
+        raise UsageError(f"{arguments.since!r} is no span", where="--since", fix="write a number and s, m, h or d")
+    since = int(time.time()) - int(match[1]) * _SECONDS[match[2]]
+    read: list[Event | None] = list(events(store, since=since))
+    rows = by_name(e for e in read if e is not None)
+    torn = sum(1 for e in read if e is None)
+    payload = {
+        "schema": "maestro.cas.report/1",
+        "ok": True,
+        "since": since,
+        "torn": torn,
+        "rows": [_reuse(r) for r in rows],
+    }
     lines = table(
         ("name", "look-ups", "hits", "remote", "actions reused", "bytes reused", "saved s", "spent s"),
         [
@@ -155,6 +271,12 @@ def _report(arguments: Namespace, store: Store) -> ExitCode:
         lines.append(f"{torn} torn lines of the journal were left out")
     emit(payload, lines, as_json=arguments.json)
     return ExitCode.OK
+
+
+def _reuse_cells(r: Reuse) -> tuple[str, ...]:
+    rates = (_percent(r.action_permille), _percent(r.byte_permille))
+    times = (f"{r.saved_ms / 1000:.1f}", f"{r.spent_ms / 1000:.1f}")
+    return (r.name, str(r.lookups), str(r.hits), str(r.remote_hits), *rates, *times)
 
 
 def _reuse(r: Reuse) -> dict[str, Any]:
@@ -173,8 +295,19 @@ def _gc(arguments: Namespace, store: Store, max_bytes: int) -> ExitCode:
     from maestro_cas.collecting import collect_garbage  # noqa: PLC0415
 
     done = collect_garbage(store, max_bytes)
-    payload = {"schema": "maestro.cas.gc/1", "ok": True, "records": done.records, "blobs": done.blobs, "bytes": done.size, "kept": done.kept, "kept_bytes": done.kept_size}
-    lines = [f"{done.records} results and {done.blobs} blobs ({done.size} bytes) deleted; {done.kept} results ({done.kept_size} bytes) kept"]
+    payload = {
+        "schema": "maestro.cas.gc/1",
+        "ok": True,
+        "records": done.records,
+        "blobs": done.blobs,
+        "bytes": done.size,
+        "kept": done.kept,
+        "kept_bytes": done.kept_size,
+    }
+    lines = [
+        f"{done.records} results and {done.blobs} blobs ({done.size} bytes) deleted",
+        f"{done.kept} results ({done.kept_size} bytes) kept",
+    ]
     emit(payload, lines, as_json=arguments.json)
     return ExitCode.OK
 
@@ -184,7 +317,14 @@ def _fsck(arguments: Namespace, store: Store) -> ExitCode:
 
     done = check(store)
     ok = not done.damaged and not done.incomplete
-    payload = {"schema": "maestro.cas.fsck/1", "ok": ok, "records": done.records, "blobs": done.blobs, "damaged": list(done.damaged), "incomplete": list(done.incomplete)}
+    payload = {
+        "schema": "maestro.cas.fsck/1",
+        "ok": ok,
+        "records": done.records,
+        "blobs": done.blobs,
+        "damaged": list(done.damaged),
+        "incomplete": list(done.incomplete),
+    }
     lines = [f"{done.records} results and {done.blobs} blobs read"]
     lines += [f"damaged, moved to quarantine: {what}" for what in done.damaged]
     lines += [f"without all of its blobs, dropped: {key}" for key in done.incomplete]
@@ -213,7 +353,7 @@ def _export(arguments: Namespace, store: Store) -> ExitCode:
 
 
 def _chosen(store: Store, beginning: str) -> Record:
-    keys = [key for key in store.keys() if key.startswith(beginning)]
+    keys = [key for key in store.keys() if key.startswith(beginning)]  # noqa: SIM118 - a method of the store
     found = store.record(keys[0]) if len(keys) == 1 else None
     if found is None:
         raise UsageError(f"{len(keys)} results have a key that begins so", where=beginning, fix="see 'maestro cas ls'")

@@ -11,13 +11,12 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from maestro_hooks.errors import ExitCode, UsageError
-
 from maestro_cas import engine, key, locks, running
+from maestro_cas.access import access_mode
 from maestro_cas.globs import compile_globs
 from maestro_cas.opening import open_for, read_settings, remotes_of
 from maestro_cas.outputs import Aside, check_disjoint
-from maestro_cas.access import access_mode
+from maestro_hooks.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -57,7 +56,9 @@ def run(arguments: Namespace, command: list[str], root: str) -> ExitCode | int:
     prepared = engine.prepare(store, action)
     remotes = remotes_of(store, settings, root=root, announce=_say)
     with locks.single_flight(store, prepared.key):
-        outcome = engine.Miss("asked to refresh") if access == "refresh" else engine.look_up(store, prepared, lambda: remotes)
+        outcome = (
+            engine.Miss("asked to refresh") if access == "refresh" else engine.look_up(store, prepared, lambda: remotes)
+        )
         engine.observe(store, prepared, outcome, began=began, ended=time.monotonic())
         if isinstance(outcome, engine.Hit):
             return _hit(store, outcome)
@@ -69,7 +70,7 @@ def run(arguments: Namespace, command: list[str], root: str) -> ExitCode | int:
 
 def _action(arguments: Namespace, command: list[str], root: str, programs: list[Program]) -> Action:
     return engine.Action(
-        name=arguments.name or os.path.basename(command[0]),  # noqa: PTH119
+        name=arguments.name or os.path.basename(command[0]),
         root=root,
         inputs=compile_globs(arguments.inputs, where="--inputs"),
         outputs=compile_globs(arguments.outputs, where="--outputs"),
@@ -125,8 +126,8 @@ def _miss(
             ended = running.run(
                 [*watch.prefix, programs[0].path, *command[1:]], cwd=action.root, env={**env, **watch.env}
             )
-            prefixes = [os.path.dirname(os.path.dirname(os.path.realpath(p.path))) for p in programs]  # noqa: PTH120
-            own = os.path.dirname(os.path.dirname(programs[0].path))  # noqa: PTH120
+            prefixes = [os.path.dirname(os.path.dirname(os.path.realpath(p.path))) for p in programs]
+            own = os.path.dirname(os.path.dirname(programs[0].path))
             reads = running.reads_of(
                 watch,
                 root=action.root,

@@ -12,14 +12,13 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from maestro_hooks.errors import EvidenceError, MaestroError, ToolError
-
 from maestro_cas import journal, locks, record, scan
 from maestro_cas.key import key_of
 from maestro_cas.names import note_last, note_name, safe_name
 from maestro_cas.outputs import collect, restore
 from maestro_cas.record import Blob, Reads, Record
 from maestro_cas.stat_cache import StatCache
+from maestro_hooks.errors import EvidenceError, MaestroError, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -244,7 +243,7 @@ def _restore(store: Store, prepared: Prepared, found: Record) -> Restored | str:
 def _record(store: Store, prepared: Prepared, run: Run, *, now: float) -> Record:
     action = prepared.action
     outputs = collect(action.root, action.outputs, store) if action.outputs.patterns else ()
-    reserved = [o.path for o in outputs if os.path.basename(o.path).startswith(".maestro-")]  # noqa: PTH119
+    reserved = [o.path for o in outputs if os.path.basename(o.path).startswith(".maestro-")]
     if reserved:
         raise ToolError("the name is reserved", where=reserved[0])
     listing, log = prepared.tree.listing, run.log

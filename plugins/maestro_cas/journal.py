@@ -54,8 +54,8 @@ def note(store: Store, event: Event) -> None:
 def events(store: Store, *, since: int = 0) -> Iterator[Event | None]:
     """All events from ``since`` on, oldest file first; ``None`` for a line that is none."""
     folder = f"{store.home}/journal"
-    for name in sorted(os.listdir(folder)):  # noqa: PTH208
-        with open(f"{folder}/{name}", "rb") as stream:  # noqa: PTH123
+    for name in sorted(os.listdir(folder)):
+        with open(f"{folder}/{name}", "rb") as stream:
             for line in stream:
                 event = _event(line)
                 if event is None or event.at >= since:

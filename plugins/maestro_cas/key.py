@@ -64,7 +64,7 @@ def portable(words: Iterable[str], root: str) -> list[str]:
 def file_digest(path: str) -> str:
     """SHA-256 of a file, or ``absent``."""
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123 - small, hot
+        with open(path, "rb") as stream:
             return hashlib.sha256(stream.read()).hexdigest()
     except FileNotFoundError:
         return "absent"
@@ -81,8 +81,8 @@ def own_distributions() -> str:
     names = sorted(
         name
         for place in dict.fromkeys((sysconfig.get_path("purelib"), sysconfig.get_path("platlib")))
-        if os.path.isdir(place)  # noqa: PTH112 - hit path
-        for name in os.listdir(place)  # noqa: PTH208
+        if os.path.isdir(place)
+        for name in os.listdir(place)
         if name.endswith((".dist-info", ".egg-info"))
     )
     return hashlib.sha256("\n".join(names).encode()).hexdigest()

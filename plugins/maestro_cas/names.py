@@ -38,7 +38,7 @@ def note_name(store: Store, name: str, key: str) -> None:
 def keys_of(store: Store, name: str) -> list[str]:
     """The last keys of ``name``, newest first, once each."""
     try:
-        with open(f"{store.home}/names/{safe_name(name)}", encoding="ascii", errors="replace") as stream:  # noqa: PTH123
+        with open(f"{store.home}/names/{safe_name(name)}", encoding="ascii", errors="replace") as stream:
             lines = stream.read().split()
     except OSError:
         return []
@@ -53,17 +53,17 @@ def note_last(store: Store, prepared: Prepared, event: Event) -> None:
         "listing": hashlib.sha256(prepared.tree.listing).hexdigest(),
         "shared": prepared.action.shared,
     }
-    draft = f"{store.home}/tmp/{os.getpid()}-last"
+    draft = f"{store.home}/drafts/{os.getpid()}-last"
     with suppress(OSError):
-        with open(draft, "wb") as stream:  # noqa: PTH123
+        with open(draft, "wb") as stream:
             stream.write(json.dumps(body).encode("utf-8", "surrogateescape"))
-        os.replace(draft, f"{store.home}/last/{safe_name(prepared.action.name)}")  # noqa: PTH105
+        os.replace(draft, f"{store.home}/last/{safe_name(prepared.action.name)}")
 
 
 def last_of(store: Store, name: str) -> dict[str, Any] | None:
     """The latest look-up of a name."""
     try:
-        with open(f"{store.home}/last/{safe_name(name)}", "rb") as stream:  # noqa: PTH123
+        with open(f"{store.home}/last/{safe_name(name)}", "rb") as stream:
             value: Any = json.loads(stream.read())
     except (OSError, ValueError):
         return None
@@ -73,7 +73,7 @@ def last_of(store: Store, name: str) -> dict[str, Any] | None:
 def all_last(store: Store) -> list[dict[str, Any]]:
     """The latest look-up of every name."""
     found = []
-    for name in sorted(os.listdir(f"{store.home}/last")):  # noqa: PTH208
-        with suppress(OSError, ValueError), open(f"{store.home}/last/{name}", "rb") as stream:  # noqa: PTH123
+    for name in sorted(os.listdir(f"{store.home}/last")):
+        with suppress(OSError, ValueError), open(f"{store.home}/last/{name}", "rb") as stream:
             found.append(json.loads(stream.read()))
     return [value for value in found if isinstance(value, dict)]

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nox import virtualenv
 
-
 from maestro_cas import engine, key, locks, nox_venv
 from maestro_cas.access import access_mode
 from maestro_cas.globs import compile_globs
@@ -50,7 +49,7 @@ class Spec:
     read_only: bool
 
 
-def cached(
+def cached(  # noqa: PLR0913 - a decorator's options, all by keyword
     *,
     inputs: Sequence[str],
     outputs: Sequence[str] = (),
@@ -105,7 +104,7 @@ def _run(session: Session, function: Callable[..., None], spec: Spec, *, args: A
         session.log("not cached: " + ("MAESTRO_CACHE=off" if access == "off" else "--install-only or --no-install"))
         function(session, *args, **kwargs)
         return
-    root = os.getcwd()  # noqa: PTH109 - nox runs sessions in the noxfile's directory
+    root = os.getcwd()
     began = time.monotonic()
     quick = quick_settings(root)
     store = quick.open(root)
@@ -126,7 +125,7 @@ def _run(session: Session, function: Callable[..., None], spec: Spec, *, args: A
 
         run_session(
             session, lambda s: function(s, *args, **kwargs), spec, store=store, prepared=prepared, miss=outcome,
-            remotes=source.remotes, keep=access != "ro",
+            remotes=source.remotes if access != "ro" else None,
         )  # fmt: skip
     source.end()
 
@@ -202,5 +201,3 @@ def _action(
             "platform": key.platform_tag(),
         },
     )
-
-

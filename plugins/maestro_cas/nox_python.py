@@ -13,10 +13,9 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from maestro_hooks.errors import ToolError
-
 from maestro_cas.key import own_python
 from maestro_cas.names import safe_name
+from maestro_hooks.errors import ToolError
 
 if TYPE_CHECKING:
     from nox.virtualenv import ProcessEnv
@@ -39,9 +38,9 @@ def python_identity(environment: ProcessEnv, store: Store) -> str:
     path = str(getattr(environment, "_resolved_interpreter", sys.executable))
     if os.path.realpath(path) == os.path.realpath(sys.executable):
         return own_python()
-    numbers = os.stat(path)  # noqa: PTH116 - hit path
+    numbers = os.stat(path)
     note = f"{store.home}/stat/python-{safe_name(f'{path} {numbers.st_mtime_ns} {numbers.st_size} {numbers.st_ino}')}"
-    with suppress(OSError, ValueError), open(note, encoding="utf-8") as stream:  # noqa: PTH123
+    with suppress(OSError, ValueError), open(note, encoding="utf-8") as stream:
         known = json.loads(stream.read())
         if isinstance(known, str):
             return known
@@ -50,7 +49,7 @@ def python_identity(environment: ProcessEnv, store: Store) -> str:
         raise ToolError("the interpreter does not run", where=path, fix="repair it")
     draft = f"{note}.{os.getpid()}"
     with suppress(OSError):
-        with open(draft, "w", encoding="utf-8") as stream:  # noqa: PTH123
+        with open(draft, "w", encoding="utf-8") as stream:
             stream.write(json.dumps(done.stdout.strip()))
-        os.replace(draft, note)  # noqa: PTH105
+        os.replace(draft, note)
     return done.stdout.strip()

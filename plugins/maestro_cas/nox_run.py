@@ -36,10 +36,9 @@ def run_session(
     store: Store,
     prepared: Prepared,
     miss: Miss,
-    remotes: Callable[[], Remotes],
-    keep: bool,
+    remotes: Callable[[], Remotes] | None,
 ) -> None:
-    """Run ``function``; whatever it raises is nox's to handle, and then nothing is stored."""
+    """Run ``function``; whatever it raises is nox's to handle, and then nothing is stored; nor without ``remotes``."""
     action = prepared.action
     session.log(f"not cached ({miss.reason}); 'maestro cas why {action.name}' tells more")
     aside = Aside(action.root, action.outputs)
@@ -59,8 +58,13 @@ def run_session(
             aside.put_back()
     aside.discard()
     result = engine.Run(duration_ms=duration_ms, log=tee.log, reads=reads, notify=tuple(notes.notify))
-    refused = notes.refused or ("" if keep else "MAESTRO_CACHE=ro")
-    refused = refused or engine.store_run(store, prepared, result, remotes=remotes, now=time.time())
+    refused = notes.refused
+    if not refused:
+        refused = (
+            "MAESTRO_CACHE=ro"
+            if remotes is None
+            else engine.store_run(store, prepared, result, remotes=remotes, now=time.time())
+        )
     engine.observe_run(store, prepared, result, miss=miss, not_stored=refused)
     for path in reads.undeclared[:SHOWN]:
         session.warn(f"undeclared read: {path}")
@@ -75,7 +79,7 @@ def _reads(session: Session, watch: Watch, spec: Spec, prepared: Prepared) -> Re
     environment = session.virtualenv
     location = str(getattr(environment, "location", ""))
     interpreter = str(getattr(environment, "_resolved_interpreter", sys.executable))
-    homes = {os.path.dirname(os.path.dirname(os.path.realpath(p))) for p in (interpreter, sys.executable)}  # noqa: PTH120
+    homes = {os.path.dirname(os.path.dirname(os.path.realpath(p))) for p in (interpreter, sys.executable)}
     caches = compile_globs(spec.caches, where="caches")
     found = running.reads_of(
         watch,

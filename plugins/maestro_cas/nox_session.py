@@ -105,4 +105,3 @@ def clean_environment(declared: Iterable[str], home: Path) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
     }
     return {**fixed, **{name: os.environ[name] for name in declared if name in os.environ}}
-

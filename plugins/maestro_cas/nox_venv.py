@@ -7,12 +7,8 @@ name is a real one, so nox treats it as it treats any.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
 
 from nox import virtualenv
-
-if TYPE_CHECKING:
-    from nox.virtualenv import ProcessEnv
 
 NAMES = {"maestro": "virtualenv", "maestro-uv": "uv", "maestro-venv": "venv"}
 
@@ -51,13 +47,11 @@ class LazyEnv(virtualenv.VirtualEnv):
         return self._was_reused
 
     @_reused.setter
-    def _reused(self, value: bool) -> None:  # noqa: FBT001 - nox assigns it
+    def _reused(self, value: bool) -> None:
         self._was_reused = value
 
 
 def register() -> None:
     """Teach nox the backends ``maestro``, ``maestro-uv`` and ``maestro-venv``; doing it twice changes nothing."""
-    backends: dict[str, functools.partial[ProcessEnv]] = {
-        name: functools.partial(LazyEnv, venv_backend=real) for name, real in NAMES.items()
-    }
-    virtualenv.ALL_VENVS.update(backends)
+    for name, real in NAMES.items():
+        virtualenv.ALL_VENVS[name] = functools.partial(LazyEnv, venv_backend=real)

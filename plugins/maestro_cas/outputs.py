@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
-from maestro_hooks.errors import EvidenceError, ToolError
-
 from maestro_cas.globs import compile_globs
 from maestro_cas.record import Output, check_layout
 from maestro_cas.scan import parse_listing, present, walk
+from maestro_hooks.errors import EvidenceError, ToolError
 
 if TYPE_CHECKING:
     from maestro_cas.globs import Globs
@@ -51,13 +50,15 @@ def collect(root: str, globs: Globs, store: Store) -> tuple[Output, ...]:
     """
     walked = walk(root, globs, prune=False)
     for pattern in globs.patterns:
-        if not pattern.startswith("!") and not any(map(compile_globs((pattern,), where="outputs").matches, walked.paths)):
+        if not pattern.startswith("!") and not any(
+            map(compile_globs((pattern,), where="outputs").matches, walked.paths)
+        ):
             raise ToolError("a declared output was not made", where=pattern, fix="correct 'outputs', or make it")
     outputs = []
     for i, path in enumerate(walked.paths):
         mode, size, mtime_ns = walked.stats[6 * i : 6 * i + 3]
         if stat.S_ISLNK(mode):
-            outputs.append(Output(path, "l", target=os.readlink(f"{root}/{path}")))  # noqa: PTH115
+            outputs.append(Output(path, "l", target=os.readlink(f"{root}/{path}")))
             continue
         if not stat.S_ISREG(mode):
             raise ToolError("an output is no file, directory or link", where=path)
@@ -92,14 +93,16 @@ def restore(
     strays = sorted(set(there) - {o.path for o in record.outputs})
     try:
         for path in strays:
-            os.unlink(f"{root}/{path}")  # noqa: PTH108 - hot, paths are text here
+            os.unlink(f"{root}/{path}")
         for output in wanted:
             _parents(root, output.path)
             if not _write(store, output, root, read_only=read_only):
                 return f"the content of {output.path} was damaged"
     except OSError as error:
         raise ToolError(
-            f"cannot restore an output: {error.strerror}", where=str(error.filename), fix="free space or mend permissions"
+            f"cannot restore an output: {error.strerror}",
+            where=str(error.filename),
+            fix="free space or mend permissions",
         ) from error
     size = sum(o.size for o in wanted)
     return Restored(len(wanted), size, len(record.outputs) - len(wanted), len(strays))
@@ -121,25 +124,25 @@ def _parents(root: str, path: str) -> None:
             if stat.S_ISDIR(os.lstat(place).st_mode):
                 continue
         except FileNotFoundError:
-            os.mkdir(place)  # noqa: PTH102
+            os.mkdir(place)
             continue
         raise ToolError("stands where an output's directory must be", where=place, fix="move it away")
 
 
 def _write(store: Store, output: Output, root: str, *, read_only: bool) -> bool:
     place = f"{root}/{output.path}"
-    draft = f"{os.path.dirname(place)}/.maestro-{token_hex(6)}"  # noqa: PTH120
+    draft = f"{os.path.dirname(place)}/.maestro-{token_hex(6)}"
     try:
         if output.kind == "l":
-            os.symlink(output.target, draft)  # noqa: PTH211
+            os.symlink(output.target, draft)
         elif not _content(store, output, draft, read_only=read_only):
             return False
-        if os.path.isdir(place) and not os.path.islink(place):  # noqa: PTH112, PTH114
-            os.rmdir(place)  # noqa: PTH106 - a directory that an output replaces must be empty by now
-        os.replace(draft, place)  # noqa: PTH105
+        if os.path.isdir(place) and not os.path.islink(place):
+            os.rmdir(place)
+        os.replace(draft, place)
     finally:
         with suppress(OSError):
-            os.unlink(draft)  # noqa: PTH108
+            os.unlink(draft)
     return True
 
 
@@ -149,11 +152,11 @@ def _content(store: Store, output: Output, draft: str, *, read_only: bool) -> bo
     link = read_only and not output.mode & 0o111
     digest = hashlib.sha256()
     try:
-        with open(blob, "rb") as source:  # noqa: PTH123
+        with open(blob, "rb") as source:
             if link:
                 digest = hashlib.file_digest(source, "sha256")
             else:
-                with open(draft, "xb") as target:  # noqa: PTH123
+                with open(draft, "xb") as target:
                     cloned = _clone(source.fileno(), target.fileno())
                     while piece := source.read(1 << 20):
                         digest.update(piece)
@@ -167,7 +170,7 @@ def _content(store: Store, output: Output, draft: str, *, read_only: bool) -> bo
         return False
     if link:
         try:
-            os.link(blob, draft)  # noqa: PTH200
+            os.link(blob, draft)
         except OSError as error:
             if error.errno not in (errno.EXDEV, errno.EMLINK, errno.EPERM):
                 raise
@@ -197,8 +200,8 @@ class Aside:
         self._moved: list[str] = []
         for path in sorted(_units(root, globs)):
             target = f"{self._place}/{path}"
-            os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
-            os.replace(f"{root}/{path}", target)  # noqa: PTH105
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.replace(f"{root}/{path}", target)
             self._moved.append(path)
 
     def discard(self) -> None:
@@ -209,8 +212,8 @@ class Aside:
         """The run failed: what it did not make again is as before."""
         for path in self._moved:
             if not os.path.lexists(f"{self._root}/{path}"):
-                os.makedirs(os.path.dirname(f"{self._root}/{path}"), exist_ok=True)  # noqa: PTH103, PTH120
-                os.replace(f"{self._place}/{path}", f"{self._root}/{path}")  # noqa: PTH105
+                os.makedirs(os.path.dirname(f"{self._root}/{path}"), exist_ok=True)
+                os.replace(f"{self._place}/{path}", f"{self._root}/{path}")
         _remove(self._place)
 
 

@@ -11,10 +11,9 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from maestro_hooks.errors import ConfigError
-
 from maestro_cas.access import DIRECTORY, UNLOCKED_HOURS, store_home
 from maestro_cas.store import open_store
+from maestro_hooks.errors import ConfigError
 
 if TYPE_CHECKING:
     from maestro_cas.store import Store
@@ -31,7 +30,7 @@ class Quick:
     def open(self, root: str) -> Store:
         """The project's store; made with the host's state directory on first use."""
         home = store_home(root, self.directory)
-        if not os.path.exists(f"{root}/.maestro/.gitignore"):  # noqa: PTH110 - hit path
+        if not os.path.exists(f"{root}/.maestro/.gitignore"):
             from pathlib import Path  # noqa: PLC0415 - first use only
 
             from maestro_hooks.project.state import state_directory  # noqa: PLC0415
@@ -51,7 +50,7 @@ def quick_settings(root: str) -> Quick:
     table: object = {}
     for name, path in (("maestro.toml", ("cas",)), ("pyproject.toml", ("tool", "maestro", "cas"))):
         try:
-            with open(f"{root}/{name}", "rb") as stream:  # noqa: PTH123 - hit path
+            with open(f"{root}/{name}", "rb") as stream:
                 table = tomllib.load(stream)
         except FileNotFoundError:
             continue

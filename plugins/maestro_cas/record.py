@@ -10,10 +10,9 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from maestro_cas.key import key_of
 from maestro_hooks.errors import EvidenceError
 from maestro_hooks.evidence import canonical, dsse, shape, signature
-
-from maestro_cas.key import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -146,7 +145,8 @@ def parse(payload: bytes, *, key: str) -> Record:
         outputs=outputs,
         log=_parse_blob(body["log"]),
         reads=Reads(
-            shape.one_of(reads["method"], ("none", "audit", "strace"), where=f"{_WHERE} method"), _texts(reads["undeclared"])
+            shape.one_of(reads["method"], ("none", "audit", "strace"), where=f"{_WHERE} method"),
+            _texts(reads["undeclared"]),
         ),
         notify=_texts(body["notify"]),
         shared=body["shared"],

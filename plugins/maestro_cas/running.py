@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maestro_hooks.errors import UsageError
-
 from maestro_cas.key import file_digest
 from maestro_cas.reads import audit, judge, strace
 from maestro_cas.record import Reads
 from maestro_cas.tee import Tee
+from maestro_hooks.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,11 +53,11 @@ class Program:
 def find_program(name: str, root: str) -> Program:
     """Resolve a program by the caller's ``PATH`` (or below the root). Raises ``UsageError``."""
     found = shutil.which(name, path=os.environ.get("PATH", DEFAULT_PATH)) if "/" not in name else f"{root}/{name}"
-    if "/" in name and os.path.isabs(name):  # noqa: PTH117
+    if "/" in name and os.path.isabs(name):
         found = name
     if found is None or not os.access(found, os.X_OK):
         raise UsageError("no such program", where=name, fix="install it, or correct the command")
-    return Program(name, os.path.abspath(found), file_digest(found))  # noqa: PTH100
+    return Program(name, os.path.abspath(found), file_digest(found))
 
 
 def distributions(program: str) -> str:
@@ -69,14 +68,16 @@ def distributions(program: str) -> str:
     if not (home / "pyvenv.cfg").is_file():
         return ""
     names = sorted(p.name for p in home.glob("lib/python*/site-packages/*.dist-info"))
-    records = [f"{name} {file_digest(str(p))}" for name in names for p in home.glob(f"lib/python*/site-packages/{name}/RECORD")]
+    records = [
+        f"{name} {file_digest(str(p))}" for name in names for p in home.glob(f"lib/python*/site-packages/{name}/RECORD")
+    ]
     return hashlib.sha256("\n".join(records).encode()).hexdigest()
 
 
 def clean_environment(declared: Sequence[str], *, program: Program, home: Path) -> dict[str, str]:
     """The child's whole environment: declared variables as they are, and fixed values for what programs need."""
     fixed = {
-        "PATH": f"{os.path.dirname(program.path)}:{DEFAULT_PATH}",  # noqa: PTH120
+        "PATH": f"{os.path.dirname(program.path)}:{DEFAULT_PATH}",
         "HOME": str(home),
         "TMPDIR": str(home),
         "LANG": "C.UTF-8",
@@ -117,7 +118,11 @@ def reads_of(
     """What the watch saw that was not declared. A trace that cannot be read is itself a finding."""
     if watch.method == "none":
         return Reads("none")
-    places = (*covered, str(watch.scratch), tempfile.gettempdir()) if watch.method == "audit" else (*covered, str(watch.scratch))
+    places = (
+        (*covered, str(watch.scratch), tempfile.gettempdir())
+        if watch.method == "audit"
+        else (*covered, str(watch.scratch))
+    )
     try:
         if watch.method == "strace":
             with watch.log.open(encoding="utf-8", errors="surrogateescape") as lines:
@@ -145,9 +150,14 @@ def run(command: Sequence[str], *, cwd: str, env: Mapping[str, str]) -> Ended:
     began = time.monotonic()
     with Tee() as tee:
         child = subprocess.Popen(
-            list(command), cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL, stdout=tee.descriptor, stderr=tee.descriptor,
+            list(command),
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=tee.descriptor,
+            stderr=tee.descriptor,
             start_new_session=True,
-        )  # fmt: skip
+        )
         try:
             code = child.wait()
         except BaseException:

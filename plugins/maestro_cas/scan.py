@@ -134,7 +134,7 @@ def _tree(root: str, walked: Walked, cache: StatCache, links: list[tuple[str, st
 
 def hash_file(path: str) -> str:
     """Lowercase hexadecimal SHA-256 of a regular file."""
-    with open(path, "rb") as stream:  # noqa: PTH123 - hot, and paths are text here
+    with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

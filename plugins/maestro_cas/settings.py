@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta
 
-from maestro_hooks.registry import Settings
-
 from maestro_cas.access import DIRECTORY, UNLOCKED_HOURS, in_pull_request
+from maestro_hooks.registry import Settings
 
 if TYPE_CHECKING:
     from maestro_cas.access import Access
@@ -26,7 +25,9 @@ class CasSettings(Settings, frozen=True, kw_only=True):
         ValueError: a remote that is neither ``oci://`` nor ``grpc://`` or ``grpcs://``.
     """
 
-    directory: Annotated[str, Meta(description="The store; relative to the root, or ~/... for one per user.")] = DIRECTORY
+    directory: Annotated[str, Meta(description="The store; relative to the root, or ~/... for one per user.")] = (
+        DIRECTORY
+    )
     max_bytes: Annotated[int, Meta(ge=1_000_000, description="Collect garbage above this size.")] = 10_000_000_000
     remotes: Annotated[
         tuple[str, ...],
@@ -41,7 +42,9 @@ class CasSettings(Settings, frozen=True, kw_only=True):
     remote_wait_s: Annotated[int, Meta(ge=1, le=600, description="Longest wait for a remote's next answer.")] = 5
     remote_budget_s: Annotated[int, Meta(ge=1, le=3600, description="Longest time remotes may take per action.")] = 60
     remote_rest_s: Annotated[int, Meta(ge=0, description="How long a failed remote is left alone.")] = 120
-    unlocked_hours: Annotated[int, Meta(ge=0, description="How long a result without a lock file is reused.")] = UNLOCKED_HOURS
+    unlocked_hours: Annotated[int, Meta(ge=0, description="How long a result without a lock file is reused.")] = (
+        UNLOCKED_HOURS
+    )
 
     def __post_init__(self) -> None:
         for remote in self.remotes:

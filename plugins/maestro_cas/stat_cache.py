@@ -43,7 +43,7 @@ class StatCache:
             try:
                 os.close(os.open(probe, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
                 now = min(now, os.lstat(probe).st_mtime_ns)
-                os.unlink(probe)  # noqa: PTH108 - paths are text here
+                os.unlink(probe)
             except OSError:
                 now = 0  # no clock of the file system's: trust no digest next time
             self._began = now
@@ -84,18 +84,18 @@ class StatCache:
         data = b"%d\n%s%s" % (len(packed), packed, body)
         draft = f"{self._path}.{os.getpid()}"
         try:
-            with open(draft, "wb") as stream:  # noqa: PTH123 - paths are text here
+            with open(draft, "wb") as stream:
                 stream.write(_MAGIC + hashlib.sha256(data).digest() + data)
-            os.replace(draft, self._path)  # noqa: PTH105
+            os.replace(draft, self._path)
         except OSError:
             with suppress(OSError):
-                os.unlink(draft)  # noqa: PTH108
+                os.unlink(draft)
         self._names, self._stats, self._tree, self._old = names, stats, tree, None
         self._racy, self._began = set(), None
 
     def _read(self) -> None:
         try:
-            with open(self._path, "rb") as stream:  # noqa: PTH123 - paths are text here
+            with open(self._path, "rb") as stream:
                 raw = stream.read()
         except OSError:
             return

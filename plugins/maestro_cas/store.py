@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
-from maestro_hooks.errors import EvidenceError, ToolError, UsageError
-
 from maestro_cas import record as records
+from maestro_hooks.errors import EvidenceError, ToolError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 VERSION = b"maestro.cas/1\n"
 CHUNK = 1 << 20
-_FOLDERS = ("cas/sha256", "ac", "tmp", "locks", "quarantine", "journal", "stat", "names", "last", "aside")
+_FOLDERS = ("cas/sha256", "ac", "drafts", "locks", "quarantine", "journal", "stat", "names", "last", "aside")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +43,13 @@ class Store:
     def has(self, digest: str, size: int) -> bool:
         """Whether a blob of that digest and size is there; its bytes are checked when they are read."""
         try:
-            return os.stat(self.blob_path(digest)).st_size == size  # noqa: PTH116 - hot, paths are text here
+            return os.stat(self.blob_path(digest)).st_size == size
         except OSError:
             return False
 
     def put_file(self, source: str) -> tuple[str, int]:
         """Store a file's content; the digest is that of the bytes stored. Raises ``ToolError`` (disk full)."""
-        with open(source, "rb") as stream:  # noqa: PTH123
+        with open(source, "rb") as stream:
             digest, size, draft = self._draft(iter(lambda: stream.read(CHUNK), b""), source)
         self._publish(draft, digest)
         return digest, size
@@ -71,7 +70,7 @@ class Store:
         Raises:
             EvidenceError: they did not.
         """
-        blob = IncomingBlob(f"{self.home}/tmp/{os.getpid()}-{token_hex(6)}", digest, size)
+        blob = IncomingBlob(f"{self.home}/drafts/{os.getpid()}-{token_hex(6)}", digest, size)
         try:
             yield blob
             blob.finish()
@@ -82,7 +81,7 @@ class Store:
     def get(self, digest: str) -> bytes | None:
         """A blob's bytes, verified; ``None`` if absent or damaged (then quarantined)."""
         try:
-            with open(self.blob_path(digest), "rb") as stream:  # noqa: PTH123
+            with open(self.blob_path(digest), "rb") as stream:
                 data = stream.read()
         except OSError:
             return None
@@ -107,24 +106,24 @@ class Store:
         """Make a record visible; its blobs must have been synced. Raises ``ToolError``."""
         path = self.record_path(key)
         data = hashlib.sha256(envelope).hexdigest().encode() + b"\n" + envelope
-        draft = f"{self.home}/tmp/{os.getpid()}-{token_hex(6)}"
+        draft = f"{self.home}/drafts/{os.getpid()}-{token_hex(6)}"
         try:
-            with open(draft, "wb") as stream:  # noqa: PTH123
+            with open(draft, "wb") as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
-            os.replace(draft, path)  # noqa: PTH105
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.replace(draft, path)
         except OSError as error:
             with suppress(OSError):
-                os.unlink(draft)  # noqa: PTH108
+                os.unlink(draft)
             raise _full(error, self.home) from error
 
     def envelope(self, key: str) -> bytes | None:
         """The envelope stored under ``key``, its bytes checked; ``None`` if absent or damaged."""
         path = self.record_path(key)
         try:
-            with open(path, "rb") as stream:  # noqa: PTH123
+            with open(path, "rb") as stream:
                 raw = stream.read()
         except OSError:
             return None
@@ -150,7 +149,7 @@ class Store:
         for folder in _listed(f"{self.home}/ac"):
             for name in _listed(f"{self.home}/ac/{folder}"):
                 with suppress(OSError):
-                    found.append((os.stat(f"{self.home}/ac/{folder}/{name}").st_mtime_ns, folder + name))  # noqa: PTH116
+                    found.append((os.stat(f"{self.home}/ac/{folder}/{name}").st_mtime_ns, folder + name))
         return [key for _, key in sorted(found)]
 
     def touch(self, key: str) -> None:
@@ -161,34 +160,34 @@ class Store:
     def quarantine(self, path: str) -> None:
         """Take a damaged file out of service; it is kept for whoever wants to know why."""
         with suppress(OSError):
-            os.replace(path, f"{self.home}/quarantine/{os.path.basename(path)}.{token_hex(4)}")  # noqa: PTH105, PTH119
+            os.replace(path, f"{self.home}/quarantine/{os.path.basename(path)}.{token_hex(4)}")
 
     def _draft(self, pieces: Iterator[bytes], where: str) -> tuple[str, int, str]:
-        draft = f"{self.home}/tmp/{os.getpid()}-{token_hex(6)}"
+        draft = f"{self.home}/drafts/{os.getpid()}-{token_hex(6)}"
         digest, size = hashlib.sha256(), 0
         try:
-            with open(draft, "xb") as stream:  # noqa: PTH123
+            with open(draft, "xb") as stream:
                 for piece in pieces:
                     digest.update(piece)
                     size += len(piece)
                     stream.write(piece)
-            if os.stat(draft).st_size != size:  # noqa: PTH116
+            if os.stat(draft).st_size != size:
                 raise ToolError("the file system kept fewer bytes than were written", where=where)
         except OSError as error:
             with suppress(OSError):
-                os.unlink(draft)  # noqa: PTH108
+                os.unlink(draft)
             raise _full(error, self.home) from error
         return digest.hexdigest(), size, draft
 
     def _publish(self, draft: str, digest: str) -> None:
         path = self.blob_path(digest)
         try:
-            os.chmod(draft, 0o444)  # noqa: PTH101
+            os.chmod(draft, 0o444)
             try:
-                os.replace(draft, path)  # noqa: PTH105
+                os.replace(draft, path)
             except FileNotFoundError:
-                os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
-                os.replace(draft, path)  # noqa: PTH105
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                os.replace(draft, path)
         except OSError as error:
             raise _full(error, self.home) from error
 
@@ -200,7 +199,7 @@ class IncomingBlob:
         self.draft = draft
         self._digest, self._size, self._seen = digest, size, 0
         self._hash = hashlib.sha256()
-        self._stream = open(draft, "xb")  # noqa: PTH123, SIM115 - closed by finish or discard
+        self._stream = open(draft, "xb")  # noqa: SIM115 - closed by finish or discard
 
     def write(self, piece: bytes) -> None:
         """Take the next piece. Raises ``EvidenceError`` as soon as there are too many bytes."""
@@ -227,7 +226,7 @@ class IncomingBlob:
         with suppress(OSError):
             self._stream.close()
         with suppress(OSError):
-            os.unlink(self.draft)  # noqa: PTH108
+            os.unlink(self.draft)
 
 
 def open_store(home: str) -> Store:
@@ -238,8 +237,8 @@ def open_store(home: str) -> Store:
         ToolError: it cannot be made.
     """
     try:
-        owner = os.stat(home).st_uid  # noqa: PTH116
-        with open(f"{home}/VERSION", "rb") as stream:  # noqa: PTH123
+        owner = os.stat(home).st_uid
+        with open(f"{home}/VERSION", "rb") as stream:
             version = stream.read(100)
     except FileNotFoundError:
         return _create(home)
@@ -261,22 +260,20 @@ def open_store(home: str) -> Store:
 def _create(home: str) -> Store:
     try:
         for folder in _FOLDERS:
-            os.makedirs(f"{home}/{folder}", mode=0o700, exist_ok=True)  # noqa: PTH103
-        os.chmod(home, 0o700)  # noqa: PTH101
-        draft = f"{home}/tmp/version-{os.getpid()}"
-        with open(draft, "wb") as stream:  # noqa: PTH123
+            os.makedirs(f"{home}/{folder}", mode=0o700, exist_ok=True)
+        os.chmod(home, 0o700)
+        draft = f"{home}/drafts/version-{os.getpid()}"
+        with open(draft, "wb") as stream:
             stream.write(VERSION)
-        os.replace(draft, f"{home}/VERSION")  # noqa: PTH105
+        os.replace(draft, f"{home}/VERSION")
     except OSError as error:
         raise _full(error, home) from error
     return Store(home)
 
 
-
-
 def _listed(path: str) -> list[str]:
     try:
-        return sorted(os.listdir(path))  # noqa: PTH208
+        return sorted(os.listdir(path))
     except OSError:
         return []
 

@@ -31,7 +31,9 @@ class Tee:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         os.close(self.descriptor)
         # A daemon the child left behind may hold the other end open; its words are not the action's.
         self._thread.join(timeout=5)

@@ -87,7 +87,9 @@ def _table(part: str, old: Mapping[str, object], new: Mapping[str, object]) -> l
         if before == after:
             continue
         if part == "env":
-            words = "was not declared" if before is None else "is not declared" if after is None else _change(before, after)
+            words = (
+                "was not declared" if before is None else "is not declared" if after is None else _change(before, after)
+            )
             lines.append(f"env {name}: {words}")
         else:
             lines.append(f"{part} {name}: {_short(before)} -> {_short(after)}")

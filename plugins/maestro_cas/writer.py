@@ -50,7 +50,9 @@ def public_key(text: str) -> PublicKey:
         return signature.load_public(algorithm, spki, where="writers")
     except EvidenceError as error:
         raise ConfigError(
-            f"{text!r:.24}... is no public key: {error.what}", where="tool.maestro.cas.writers", fix="see 'maestro cas key'"
+            f"{text!r:.24}... is no public key: {error.what}",
+            where="tool.maestro.cas.writers",
+            fix="see 'maestro cas key'",
         ) from error
 
 

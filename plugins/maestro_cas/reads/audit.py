@@ -61,7 +61,7 @@ def accesses(log: Path) -> Iterator[Access]:
         elif kind == "directory":
             yield Access(os.path.realpath(place), "directory")
         elif kind == "execute":
-            if os.path.isabs(path):  # noqa: PTH117
+            if os.path.isabs(path):
                 yield Access(os.path.realpath(place), "execute")
         elif place in written or os.path.lexists(place):
             yield Access(os.path.realpath(place), "read")

@@ -30,7 +30,7 @@ def install(log: str) -> None:
         if not isinstance(path, str) or (kind, path) in seen:
             return
         try:
-            here = os.getcwd()  # noqa: PTH109 - no pathlib inside a watched program
+            here = os.getcwd()
             os.write(descriptor, os.fsencode(f"{kind}\0{path}\0{here}\n"))
         except (OSError, ValueError):
             return

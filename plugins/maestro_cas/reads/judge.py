@@ -84,4 +84,4 @@ def _above(path: str, places: Sequence[str]) -> bool:
 
 def absolute(path: str, directory: str) -> str:
     """A path as the kernel would start to resolve it; links are left alone."""
-    return os.path.normpath(os.path.join(directory, path))  # noqa: PTH118
+    return os.path.normpath(os.path.join(directory, path))

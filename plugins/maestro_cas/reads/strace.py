@@ -20,10 +20,15 @@ from maestro_cas.reads.judge import Access, absolute
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from maestro_cas.reads.judge import Kind
+
 _CALLS = (
     "open,openat,openat2,creat,execve,execveat,readlink,readlinkat,stat,lstat,newfstatat,statx,access,faccessat,"
     "faccessat2,chdir,fchdir,rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,mkdirat"
 )
+_MAKING = (
+    "rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "mkdir", "mkdirat", "creat"
+)  # fmt: skip
 _LINE = re.compile(r"(\d+) +(?:<\.\.\. )?(\w+)(.*)", re.DOTALL)
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _AT = re.compile(r"(?:AT_FDCWD|\d+)<((?:[^<>\\]|\\.)*)>")
@@ -44,7 +49,20 @@ def available() -> bool:
 
 def command(log: Path) -> list[str]:
     """The words to put before a command so that its trace goes to ``log``."""
-    return ["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-o", str(log), "-e", f"trace={_CALLS}", "-e", "signal=none", "--"]
+    return [
+        "strace",
+        "-f",
+        "--seccomp-bpf",
+        "-qq",
+        "-y",
+        "-o",
+        str(log),
+        "-e",
+        f"trace={_CALLS}",
+        "-e",
+        "signal=none",
+        "--",
+    ]
 
 
 def accesses(lines: Iterable[str], directory: str) -> Iterator[Access]:
@@ -91,27 +109,24 @@ def _call(call: str, rest: str, process: str, places: dict[str, str], directory:
 
 def _look(call: str, rest: str, texts: list[str], *, landed: str | None, error: str | None) -> Iterator[Access]:
     path = texts[0]
-    if call in ("rename", "renameat", "renameat2", "link", "linkat"):
+    if call in _MAKING:
         yield Access(texts[-1], "write")
-    elif call in ("symlink", "symlinkat"):
-        yield Access(texts[-1], "write")
-    elif call in ("mkdir", "mkdirat", "creat"):
-        yield Access(path, "write")
     elif error in ("ENOENT", "ENOTDIR"):
         yield Access(path, "absent")
     elif call.startswith("execve"):
         if error is None:
             yield Access(os.path.realpath(path), "execute")
     elif call.startswith("open"):
-        if error is not None:
-            yield Access(path, "read")
-        elif "O_WRONLY" in rest or "O_CREAT" in rest and "O_EXCL" in rest or "O_TRUNC" in rest:
-            yield Access(_decode(landed) if landed else path, "write")
-        else:
-            yield Access(_decode(landed) if landed else path, "directory" if "O_DIRECTORY" in rest else "read")
-    elif _TEXT.search(rest) and _TEXT.search(rest)[1]:  # type: ignore[index] - the line above found it
+        yield Access(_decode(landed) if landed and error is None else path, _opened(rest) if error is None else "read")
+    elif '""' not in rest[: rest.find(",") + 4]:
         # A look at the name alone; what exists is told from a directory by the mode strace prints.
         yield Access(path, "directory" if "S_IFDIR" in rest or call in ("readlink", "readlinkat") else "read")
+
+
+def _opened(rest: str) -> Kind:
+    if "O_WRONLY" in rest or "O_TRUNC" in rest or ("O_CREAT" in rest and "O_EXCL" in rest):
+        return "write"
+    return "directory" if "O_DIRECTORY" in rest else "read"
 
 
 def _decode(text: str) -> str:

@@ -11,24 +11,23 @@ import os
 import random
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
-
-from maestro_hooks.errors import EvidenceError, MaestroError
-from maestro_hooks.remote import retry
 
 from maestro_cas import record as records
 from maestro_cas.remote.tier import Deadline, RemoteError, TransientError
+from maestro_hooks.errors import EvidenceError, MaestroError
+from maestro_hooks.remote import retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from maestro_hooks.evidence.signature import PrivateKey, PublicKey
 
     from maestro_cas.engine import Prepared
     from maestro_cas.record import Record
     from maestro_cas.remote.tier import Tier
     from maestro_cas.settings import CasSettings
     from maestro_cas.store import Store
+    from maestro_hooks.evidence.signature import PrivateKey, PublicKey
 
 T = TypeVar("T")
 _POLICY = retry.RetryPolicy(attempts=3, base_ms=100, cap_ms=1_000, deadline_ms=10_000)
@@ -37,7 +36,9 @@ _POLICY = retry.RetryPolicy(attempts=3, base_ms=100, cap_ms=1_000, deadline_ms=1
 class Remotes:
     """The remotes of one process. ``words`` are what the user should know; ``reason`` why the last look-up missed."""
 
-    def __init__(self, store: Store, settings: CasSettings, *, root: str, publishing: bool, announce: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: Store, settings: CasSettings, *, root: str, publishing: bool, announce: Callable[[str], None]
+    ) -> None:
         self._store, self._settings, self._root = store, settings, root
         self._publishing = publishing
         self._announce = announce
@@ -55,7 +56,7 @@ class Remotes:
         """The record of an action with all its blobs brought into the store, and the tier's name."""
         self.reason = ""
         for tier in self._open():
-            found = self._guarded(tier, lambda t=tier, d=self._deadline(): self._fetch_from(t, prepared, d))  # type: ignore[misc]
+            found = self._guarded(tier, partial(self._fetch_from, tier, prepared))
             if found is not None:
                 return found, tier.name
         return None
@@ -65,10 +66,7 @@ class Remotes:
         if not self._publishing:
             return
         for tier in self._open():
-            self._guarded(
-                tier,
-                lambda t=tier, d=self._deadline(): t.publish(prepared, record, envelope, self._store, deadline=d),  # type: ignore[misc]
-            )
+            self._guarded(tier, partial(self._publish_to, tier, prepared, record, envelope))
 
     def close(self) -> None:
         """End connections."""
@@ -94,11 +92,15 @@ class Remotes:
         self._store.put_record(prepared.key, envelope)
         return found
 
-    def _guarded(self, tier: Tier, call: Callable[[], T]) -> T | None:
+    def _publish_to(self, tier: Tier, prepared: Prepared, record: Record, envelope: bytes, deadline: Deadline) -> int:
+        return tier.publish(prepared, record, envelope, self._store, deadline=deadline)
+
+    def _guarded(self, tier: Tier, call: Callable[[Deadline], T]) -> T | None:
         """Call, trying again what may pass; a failure closes the tier for a while."""
         try:
+            deadline = self._deadline()
             return retry.call(
-                call,
+                lambda: call(deadline),
                 policy=_POLICY,
                 retry_on=(TransientError,),
                 clock_ms=lambda: int(time.monotonic() * 1000),
@@ -138,13 +140,13 @@ class Remotes:
 
     def _resting(self, tier: Tier) -> bool:
         try:
-            age = time.time() - os.stat(self._mark(tier)).st_mtime  # noqa: PTH116
+            age = time.time() - os.stat(self._mark(tier)).st_mtime
         except OSError:
             return False
         return 0 <= age < self._settings.remote_rest_s  # a mark from the future (clock set back) does not count
 
     def _rest(self, tier: Tier) -> None:
-        with suppress(OSError), open(self._mark(tier), "wb"):  # noqa: PTH123
+        with suppress(OSError), open(self._mark(tier), "wb"):
             os.utime(self._mark(tier))
 
     def _mark(self, tier: Tier) -> str:

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from maestro_hooks.evidence import canonical
-
 from maestro_cas.remote.tier import RemoteError
+from maestro_hooks.evidence import canonical
 
 if TYPE_CHECKING:
     from maestro_cas.remote.http import Client

@@ -10,14 +10,13 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from maestro_hooks.errors import ConfigError, EvidenceError
-from maestro_hooks.evidence import canonical
-
 from maestro_cas.record import Blob
 from maestro_cas.remote import credentials
 from maestro_cas.remote.http import Answer, Client
 from maestro_cas.remote.packs import PACK_ABOVE, Pack, is_digest, pack_stream, parse_packs, plan_packs, unpack
 from maestro_cas.remote.tier import RemoteError
+from maestro_hooks.errors import ConfigError, EvidenceError
+from maestro_hooks.evidence import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -92,15 +91,13 @@ class OciTier:
                 answer = self._ask("GET", f"blobs/sha256:{blob.digest}", deadline, sink=incoming.write)
                 self._expect(answer, 200)
 
-    def publish(
-        self, prepared: Prepared, record: Record, envelope: bytes, store: Store, *, deadline: Deadline
-    ) -> int:
+    def publish(self, prepared: Prepared, record: Record, envelope: bytes, store: Store, *, deadline: Deadline) -> int:
         """Send blobs, then the manifest under its tag."""
         sent = self._put_bytes(EMPTY, deadline) + self._put_bytes(envelope, deadline)
         layers = [_descriptor(RECORD, envelope)]
         alone, packs = plan_packs(record.blobs()) if len(record.outputs) > PACK_ABOVE else (record.blobs(), [])
         for blob in alone:
-            with open(store.blob_path(blob.digest), "rb") as stream:  # noqa: PTH123
+            with open(store.blob_path(blob.digest), "rb") as stream:
                 sent += self._put(blob, stream, deadline)
             layers.append({"mediaType": BLOB, "digest": f"sha256:{blob.digest}", "size": blob.size})
         made: list[dict[str, object]] = []
@@ -185,8 +182,8 @@ class OciTier:
         answer = send()
         if answer.status == 401:
             self._log_in(answer.headers.get("www-authenticate", ""), deadline)
-            if hasattr(body, "seek"):
-                body.seek(0)  # type: ignore[union-attr] - the line above asked
+            if body is not None and not isinstance(body, bytes):
+                body.seek(0)
             answer = send()
         if answer.status in (401, 403):
             raise RemoteError(f"refuses access ({answer.status})", where=self.name, fix="log in with docker or podman")
@@ -201,7 +198,9 @@ class OciTier:
             return
         stored = credentials.basic(self._host)
         if stored is None:
-            raise RemoteError("wants credentials, and none are stored", where=self.name, fix="log in with docker or podman")
+            raise RemoteError(
+                "wants credentials, and none are stored", where=self.name, fix="log in with docker or podman"
+            )
         self._authorization = stored
 
     def _url(self, path: str) -> str:

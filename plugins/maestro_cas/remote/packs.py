@@ -13,10 +13,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from maestro_cas.record import Blob
 from maestro_hooks.errors import EvidenceError
 from maestro_hooks.evidence import canonical, shape
-
-from maestro_cas.record import Blob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,7 +58,7 @@ def plan_packs(blobs: Sequence[Blob]) -> tuple[list[Blob], list[list[Blob]]]:
 @contextmanager
 def pack_stream(store: Store, blobs: Sequence[Blob]) -> Iterator[tuple[Blob, IO[bytes]]]:
     """A pack as a file that vanishes afterwards, with its digest and size. Raises ``EvidenceError`` (damaged blob)."""
-    with tempfile.TemporaryFile(dir=f"{store.home}/tmp") as stream:
+    with tempfile.TemporaryFile(dir=f"{store.home}/drafts") as stream:
         digest, size = hashlib.sha256(), 0
         for blob in blobs:
             data = store.get(blob.digest)
@@ -111,7 +110,7 @@ class _Splitter:
 
     def write(self, piece: bytes) -> None:
         view = memoryview(piece)
-        while len(view):
+        while view:
             if self._room == 0 and not self._next():
                 raise EvidenceError("a pack is longer than its index says", where="pack")
             part = view[: self._room]

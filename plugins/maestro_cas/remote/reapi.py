@@ -11,18 +11,16 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from maestro_hooks.errors import ConfigError, EvidenceError, UnavailableError
-
-from maestro_cas.record import Blob
 from maestro_cas.remote import reapi_messages as messages
 from maestro_cas.remote import wire
 from maestro_cas.remote.tier import RemoteError, TransientError
+from maestro_hooks.errors import ConfigError, EvidenceError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from maestro_cas.engine import Prepared
-    from maestro_cas.record import Record
+    from maestro_cas.record import Blob, Record
     from maestro_cas.remote.tier import Deadline
     from maestro_cas.store import Store
 
@@ -41,7 +39,9 @@ class ReapiTier:
         try:
             import grpc  # noqa: PLC0415 - heavy, and an extra
         except ImportError as error:
-            raise UnavailableError("grpcio is not installed", fix="pip install maestro-conductor[cas-remote]") from error
+            raise UnavailableError(
+                "grpcio is not installed", fix="pip install maestro-conductor[cas-remote]"
+            ) from error
         host, _, instance = (address, "", "") if address.startswith("unix:") else address.partition("/")
         if not host or "@" in host:
             raise ConfigError(f"{address!r:.80} is no HOST:PORT", where="tool.maestro.cas.remotes")
@@ -92,9 +92,7 @@ class ReapiTier:
                 with store.incoming(blob.digest, blob.size) as incoming:
                     self._stream(blob, incoming.write, deadline)
 
-    def publish(
-        self, prepared: Prepared, record: Record, envelope: bytes, store: Store, *, deadline: Deadline
-    ) -> int:
+    def publish(self, prepared: Prepared, record: Record, envelope: bytes, store: Store, *, deadline: Deadline) -> int:
         """Send what is missing, then the ``ActionResult``."""
         asked, described = messages.action(prepared)
         own = {messages.blob_of(data): data for data in (*described, envelope)}
@@ -190,7 +188,11 @@ class ReapiTier:
     def _trouble(self, error: Any) -> RemoteError:
         code = error.code()
         words = f"answers {code.name}"
-        passing = (self._grpc.StatusCode.INTERNAL, self._grpc.StatusCode.RESOURCE_EXHAUSTED, self._grpc.StatusCode.ABORTED)
+        passing = (
+            self._grpc.StatusCode.INTERNAL,
+            self._grpc.StatusCode.RESOURCE_EXHAUSTED,
+            self._grpc.StatusCode.ABORTED,
+        )
         return (TransientError if code in passing else RemoteError)(words, where=self.name)
 
     def _check_status(self, status: bytes) -> None:
@@ -225,6 +227,6 @@ def _pieces(path: str, data: bytes | None) -> Iterator[bytes]:
         for at in range(0, len(data), _CHUNK):
             yield data[at : at + _CHUNK]
         return
-    with open(path, "rb") as stream:  # noqa: PTH123
+    with open(path, "rb") as stream:
         while piece := stream.read(_CHUNK):
             yield piece

@@ -72,7 +72,11 @@ def _directory(node: Node, messages: list[bytes]) -> Blob:
         entry = wire.text(1, name.encode("utf-8", "surrogateescape")) + wire.message(2, digest(blob))
         data += wire.message(1, entry + wire.number(4, int(kind == "x")))
     for name, below in sorted(node.directories.items()):
-        data += wire.message(2, wire.text(1, name.encode("utf-8", "surrogateescape")) + wire.message(2, digest(_directory(below, messages))))
+        data += wire.message(
+            2,
+            wire.text(1, name.encode("utf-8", "surrogateescape"))
+            + wire.message(2, digest(_directory(below, messages))),
+        )
     messages.append(data)
     return blob_of(data)
 
@@ -87,7 +91,9 @@ def action_result(record: Record, envelope: bytes) -> bytes:
     )
     links = [(o.path, o.target) for o in record.outputs if o.kind == "l"]
     data += wire.message(6, digest(record.log))
-    return data + b"".join(wire.message(12, wire.text(1, path) + wire.text(2, target)) for path, target in sorted(links))
+    return data + b"".join(
+        wire.message(12, wire.text(1, path) + wire.text(2, target)) for path, target in sorted(links)
+    )
 
 
 def record_blob(result: bytes) -> Blob | None:

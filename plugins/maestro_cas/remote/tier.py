@@ -58,9 +58,7 @@ class Tier(Protocol):
         """Bring blobs into the local store, each checked on arrival."""
         ...
 
-    def publish(
-        self, prepared: Prepared, record: Record, envelope: bytes, store: Store, *, deadline: Deadline
-    ) -> int:
+    def publish(self, prepared: Prepared, record: Record, envelope: bytes, store: Store, *, deadline: Deadline) -> int:
         """Send blobs, then the record; returns the bytes sent."""
         ...
 
