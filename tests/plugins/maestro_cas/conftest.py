@@ -1,0 +1,125 @@
+"""A project with a store, an action over it, and ways to run it."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from maestro_cas import engine
+from maestro_cas.engine import Action, Hit, Miss, Mode, Prepared, Run
+from maestro_cas.globs import compile_globs
+from maestro_cas.record import Reads
+from maestro_cas.remote.access import Remotes
+from maestro_cas.settings import CasSettings
+from maestro_cas.store import Store, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass
+class Machine:
+    """A project directory with a store of its own: what one developer or CI job has."""
+
+    root: Path
+    settings: CasSettings = field(default_factory=CasSettings)
+    inputs: tuple[str, ...] = ("src",)
+    outputs: tuple[str, ...] = ("out/",)
+    mode: Mode = "observe"
+    words: list[str] = field(default_factory=list)
+    max_age_s: int | None = None
+
+    @property
+    def store(self) -> Store:
+        return open_store(str(self.root / ".maestro" / "cas"))
+
+    def action(self, **components: object) -> Action:
+        return Action(
+            name="build",
+            root=str(self.root),
+            inputs=compile_globs(self.inputs, where="inputs"),
+            outputs=compile_globs(self.outputs, where="outputs"),
+            components={"command": ["make"], **components},
+            mode=self.mode,
+            max_age_s=self.max_age_s,
+        )
+
+    def prepare(self, **components: object) -> Prepared:
+        return engine.prepare(self.store, self.action(**components))
+
+    def remotes(self) -> Remotes:
+        return Remotes(
+            self.store,
+            self.settings,
+            root=str(self.root),
+            publishing=self.settings.publish,
+            announce=self.words.append,
+        )
+
+    def look_up(self, prepared: Prepared | None = None) -> Hit | Miss:
+        remotes = self.remotes if self.settings.remotes else None
+        return engine.look_up(self.store, prepared or self.prepare(), remotes)
+
+    def build(self) -> None:
+        """The "compiler": out/ holds each source twice."""
+        out = self.root / "out"
+        out.mkdir(exist_ok=True)
+        for source in sorted((self.root / "src").rglob("*")):
+            if source.is_file():
+                (out / source.name).write_bytes(source.read_bytes() * 2)
+
+    def run(self, prepared: Prepared | None = None, reads: Reads | None = None) -> str:
+        """Build and store; returns why it was not stored."""
+        ready = prepared or self.prepare()
+        self.build()
+        result = Run(duration_ms=1000, log=b"built\n", reads=reads or Reads("audit"))
+        return engine.store_run(self.store, ready, result, remotes=self.remotes, now=time.time())
+
+    def clear(self) -> None:
+        """Remove the outputs."""
+        for path in sorted((self.root / "out").rglob("*"), reverse=True):
+            path.unlink() if path.is_symlink() or path.is_file() else path.rmdir()
+
+    def result(self) -> dict[str, bytes]:
+        """The outputs as they stand."""
+        out = self.root / "out"
+        return {p.relative_to(out).as_posix(): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
+
+
+def age(root: Path, seconds: int = 60) -> None:
+    """Make files old enough for the stat cache to trust (it cannot see an edit within a clock tick)."""
+    then = time.time() - seconds
+    for path in root.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            os.utime(path, (then, then))
+
+
+@pytest.fixture
+def make_machine(tmp_path: Path) -> Callable[..., Machine]:
+    """Make machines whose sources are equal."""
+
+    def make(name: str = "one", **options: object) -> Machine:
+        root = tmp_path / name
+        (root / "src" / "deep").mkdir(parents=True)
+        (root / "src" / "a.txt").write_text("alpha\n")
+        (root / "src" / "deep" / "b.txt").write_text("beta\n")
+        return Machine(root, **options)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def machine(make_machine: Callable[..., Machine]) -> Machine:
+    return make_machine()
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on the cache mode or the CI system of whoever runs it."""
+    for name in list(os.environ):
+        if name.startswith(("MAESTRO_", "GITHUB_", "BUILDKITE_")) or name in ("CI_MERGE_REQUEST_IID", "CHANGE_ID"):
+            monkeypatch.delenv(name)
