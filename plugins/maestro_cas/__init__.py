@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maestro_cas.settings import CasSettings
 from maestro_hooks.hookspecs import hookimpl
-from maestro_hooks.registry import Command, Rule
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -31,6 +29,9 @@ def _arguments(parser: ArgumentParser) -> None:
 @hookimpl
 def maestro_register(registry: Registry) -> None:
     """Declare the settings table, the verb ``cas`` and the rule for undeclared reads."""
+    from maestro_cas.settings import CasSettings  # noqa: PLC0415 - a nox hit imports this package without msgspec
+    from maestro_hooks.registry import Command, Rule  # noqa: PLC0415
+
     registry.settings(CasSettings)
     registry.command(
         Command(
@@ -48,6 +49,7 @@ def maestro_before_seal(view: LedgerView) -> Iterator[Obligation]:
     """Say of each cached action whose inputs are this tree's: its record, and whether it was run or restored."""
     from maestro_cas.claims import obligations  # noqa: PLC0415 - only at the seal
     from maestro_cas.opening import open_for  # noqa: PLC0415
+    from maestro_cas.settings import CasSettings  # noqa: PLC0415
 
     settings = view.settings if isinstance(view.settings, CasSettings) else CasSettings()
     yield from obligations(open_for(str(view.root), settings), str(view.root))

@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from maestro_cas.engine import Action, Hit, Miss, Prepared
-    from maestro_cas.running import Program
+    from maestro_cas.record import Reads
+    from maestro_cas.remote.access import Remotes
+    from maestro_cas.running import Ended, Program
     from maestro_cas.settings import CasSettings
     from maestro_cas.store import Store
+
+SHOWN = 10
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -55,15 +59,17 @@ def run(arguments: Namespace, command: list[str], root: str) -> ExitCode | int:
     began = time.monotonic()
     prepared = engine.prepare(store, action)
     remotes = remotes_of(store, settings, root=root, announce=_say)
-    with locks.single_flight(store, prepared.key):
-        outcome = (
-            engine.Miss("asked to refresh") if access == "refresh" else engine.look_up(store, prepared, lambda: remotes)
-        )
-        engine.observe(store, prepared, outcome, began=began, ended=time.monotonic())
-        if isinstance(outcome, engine.Hit):
-            return _hit(store, outcome)
-        code = _miss(store, prepared, outcome, command, programs, remotes=lambda: remotes, keep=access != "ro")
-    remotes.close()
+    try:
+        with locks.single_flight(store, prepared.key):
+            refresh = access == "refresh"
+            outcome = engine.Miss("asked to refresh") if refresh else engine.look_up(store, prepared, lambda: remotes)
+            engine.observe(store, prepared, outcome, began=began, ended=time.monotonic())
+            if isinstance(outcome, engine.Hit):
+                return _hit(store, outcome)
+            keep = None if access == "ro" else lambda: remotes
+            code = _miss(store, prepared, outcome, command=command, programs=programs, remotes=keep)
+    finally:
+        remotes.close()
     _trim(store, settings)
     return code
 
@@ -111,48 +117,52 @@ def _miss(
     store: Store,
     prepared: Prepared,
     miss: Miss,
+    *,
     command: list[str],
     programs: list[Program],
-    *,
-    remotes: Callable[[], object],
-    keep: bool,
+    remotes: Callable[[], Remotes] | None,
 ) -> int:
-    action = prepared.action
-    aside = Aside(action.root, action.outputs)
-    done = False
+    aside = Aside(prepared.action.root, prepared.action.outputs)
+    code = 1
     try:
-        with running.watching(mode=action.mode) as watch:
-            env = running.clean_environment(_declared(action), program=programs[0], home=watch.scratch)
-            ended = running.run(
-                [*watch.prefix, programs[0].path, *command[1:]], cwd=action.root, env={**env, **watch.env}
-            )
-            prefixes = [os.path.dirname(os.path.dirname(os.path.realpath(p.path))) for p in programs]
-            own = os.path.dirname(os.path.dirname(programs[0].path))
-            reads = running.reads_of(
-                watch,
-                root=action.root,
-                inputs=action.inputs,
-                outputs=action.outputs,
-                covered=_prefixes((own, *prefixes), action.root),
-                programs=[os.path.realpath(p.path) for p in programs],
-            )
-        done = ended.code == 0
+        ended, reads = _watched(prepared.action, command, programs)
+        code = ended.code
     finally:
-        if not done:
+        if code != 0:
             aside.put_back()
-    if not done:
-        _say(f"{prepared.key[:12]} not stored: exit code {ended.code}")
-        return ended.code
+    if code != 0:
+        _say(f"{prepared.key[:12]} not stored: exit code {code}")
+        return code
     aside.discard()
     result = engine.Run(duration_ms=ended.duration_ms, log=ended.log, reads=reads)
-    for path in reads.undeclared[:10]:
+    for path in reads.undeclared[:SHOWN]:
         _say(f"undeclared read: {path}")
-    refused = "MAESTRO_CACHE=ro" if not keep else engine.store_run(
-        store, prepared, result, remotes=remotes, now=time.time()  # type: ignore[arg-type]
-    )  # fmt: skip
+    refused = (
+        "MAESTRO_CACHE=ro"
+        if remotes is None
+        else engine.store_run(store, prepared, result, remotes=remotes, now=time.time())
+    )
     engine.observe_run(store, prepared, result, miss=miss, not_stored=refused)
     _say(f"{prepared.key[:12]} {'not stored: ' + refused if refused else 'stored'} (was a miss: {miss.reason})")
     return 0
+
+
+def _watched(action: Action, command: list[str], programs: list[Program]) -> tuple[Ended, Reads]:
+    """Run the command and tell what it read; the programs and where they stand are part of the key."""
+    own = os.path.dirname(os.path.dirname(programs[0].path))
+    homes = [os.path.dirname(os.path.dirname(os.path.realpath(p.path))) for p in programs]
+    with running.watching(mode=action.mode) as watch:
+        env = {**running.clean_environment(_declared(action), program=programs[0], home=watch.scratch), **watch.env}
+        ended = running.run([*watch.prefix, programs[0].path, *command[1:]], cwd=action.root, env=env)
+        reads = running.reads_of(
+            watch,
+            root=action.root,
+            inputs=action.inputs,
+            outputs=action.outputs,
+            covered=_prefixes((own, *homes), action.root),
+            programs=[os.path.realpath(p.path) for p in programs],
+        )
+    return ended, reads
 
 
 def _prefixes(places: tuple[str, ...], root: str) -> list[str]:

@@ -13,7 +13,6 @@ import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from maestro_cas.globs import compile_globs
@@ -131,7 +130,7 @@ def _parents(root: str, path: str) -> None:
 
 def _write(store: Store, output: Output, root: str, *, read_only: bool) -> bool:
     place = f"{root}/{output.path}"
-    draft = f"{os.path.dirname(place)}/.maestro-{token_hex(6)}"
+    draft = f"{os.path.dirname(place)}/.maestro-{os.urandom(6).hex()}"
     try:
         if output.kind == "l":
             os.symlink(output.target, draft)
@@ -196,7 +195,7 @@ class Aside:
 
     def __init__(self, root: str, globs: Globs) -> None:
         self._root = root
-        self._place = f"{root}/.maestro/aside/{os.getpid()}-{token_hex(4)}"
+        self._place = f"{root}/.maestro/aside/{os.getpid()}-{os.urandom(4).hex()}"
         self._moved: list[str] = []
         for path in sorted(_units(root, globs)):
             target = f"{self._place}/{path}"

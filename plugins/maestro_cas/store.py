@@ -10,7 +10,6 @@ import hashlib
 import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from maestro_cas import record as records
@@ -70,7 +69,7 @@ class Store:
         Raises:
             EvidenceError: they did not.
         """
-        blob = IncomingBlob(f"{self.home}/drafts/{os.getpid()}-{token_hex(6)}", digest, size)
+        blob = IncomingBlob(f"{self.home}/drafts/{os.getpid()}-{os.urandom(6).hex()}", digest, size)
         try:
             yield blob
             blob.finish()
@@ -106,7 +105,7 @@ class Store:
         """Make a record visible; its blobs must have been synced. Raises ``ToolError``."""
         path = self.record_path(key)
         data = hashlib.sha256(envelope).hexdigest().encode() + b"\n" + envelope
-        draft = f"{self.home}/drafts/{os.getpid()}-{token_hex(6)}"
+        draft = f"{self.home}/drafts/{os.getpid()}-{os.urandom(6).hex()}"
         try:
             with open(draft, "wb") as stream:
                 stream.write(data)
@@ -160,10 +159,10 @@ class Store:
     def quarantine(self, path: str) -> None:
         """Take a damaged file out of service; it is kept for whoever wants to know why."""
         with suppress(OSError):
-            os.replace(path, f"{self.home}/quarantine/{os.path.basename(path)}.{token_hex(4)}")
+            os.replace(path, f"{self.home}/quarantine/{os.path.basename(path)}.{os.urandom(4).hex()}")
 
     def _draft(self, pieces: Iterator[bytes], where: str) -> tuple[str, int, str]:
-        draft = f"{self.home}/drafts/{os.getpid()}-{token_hex(6)}"
+        draft = f"{self.home}/drafts/{os.getpid()}-{os.urandom(6).hex()}"
         digest, size = hashlib.sha256(), 0
         try:
             with open(draft, "xb") as stream:

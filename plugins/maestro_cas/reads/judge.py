@@ -8,6 +8,7 @@ depends on the file's absence.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 # The operating system; its version is the platform tag. What the tag does not tell apart is a stated limit.
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/dev", "/run", "/var/lib")
+
+# What CPython's getpath looks for in the directories above its executable (Modules/getpath.py).
+_LANDMARK = re.compile(r"python3\d+\.zip|pyvenv\.cfg|python3?\d*\._pth|pybuilddir\.txt")
 
 Kind = Literal["read", "write", "absent", "directory", "execute"]
 
@@ -49,23 +53,28 @@ def undeclared(
         covered: prefixes that the key speaks for besides ``SYSTEM``: interpreter, environment, temporary directory.
         programs: executables the key names; others count as undeclared. ``None`` does not look at programs.
     """
-    safe = tuple(f"{prefix.rstrip('/')}/" for prefix in (*SYSTEM, *covered) if prefix)
+    prefixes = tuple(f"{prefix.rstrip('/')}/" for prefix in (*SYSTEM, *covered) if prefix)
+    own = tuple(f"{prefix.rstrip('/')}/" for prefix in covered if prefix)
+    # What covers the project from above (a temporary directory it stands in) must not hide reads inside it.
+    inside = tuple(prefix for prefix in prefixes if prefix.startswith(f"{root}/"))
     written: set[str] = set()
     found: set[str] = set()
     for access in accesses:
-        path = access.path
+        path, slashed = access.path, f"{access.path}/"
         if access.kind == "write":
             written.add(path)
-        elif access.kind == "execute" and programs is not None and not f"{path}/".startswith(safe[len(SYSTEM) :]):
+        elif path in written:
+            continue
+        elif access.kind == "execute" and programs is not None and not slashed.startswith(own):
             if path not in programs:
                 found.add(f"{path} (program)")
-        elif path == root or path.startswith(f"{root}/"):
+        elif slashed.startswith(f"{root}/"):
             below = path[len(root) + 1 :]
-            if f"{path}/".startswith(safe) or path in written:
-                continue
-            if not _declared(root, below, access.kind, inputs=inputs, outputs=outputs):
+            if not slashed.startswith(inside) and not _declared(
+                root, below, access.kind, inputs=inputs, outputs=outputs
+            ):
                 found.add(f"{below} (absent)" if access.kind == "absent" else below)
-        elif not f"{path}/".startswith(safe) and path not in written and not _above(path, (root, *covered)):
+        elif not slashed.startswith(prefixes) and not _way(access, (root, *covered)):
             found.add(f"{path} (absent)" if access.kind == "absent" else path)
     return tuple(sorted(found))
 
@@ -77,8 +86,11 @@ def _declared(root: str, below: str, kind: Kind, *, inputs: Globs, outputs: Glob
     return kind != "absent" and (inputs.enters(below) or outputs.enters(below)) and os.path.isdir(f"{root}/{below}")
 
 
-def _above(path: str, places: Sequence[str]) -> bool:
-    """Whether ``path`` is a directory on the way to one of ``places``."""
+def _way(access: Access, places: Sequence[str]) -> bool:
+    """Whether it is a directory on the way to one of ``places``, or an interpreter finding out where it stands."""
+    path = access.path
+    if access.kind == "absent" and _LANDMARK.fullmatch(os.path.basename(path)):
+        return True
     return any(place.startswith(f"{path.rstrip('/')}/") or place == path for place in places)
 
 

@@ -7,9 +7,8 @@ hashed, because a server may serve a flipped one as good.
 from __future__ import annotations
 
 import os
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import uuid4
 
 from maestro_cas.remote import reapi_messages as messages
 from maestro_cas.remote import wire
@@ -158,7 +157,7 @@ class ReapiTier:
             raise self._trouble(error) from error
 
     def _upload(self, blob: Blob, data: bytes | None, store: Store, deadline: Deadline) -> None:
-        name = f"{self._instance}/uploads/{UUID(hex=token_hex(16))}/blobs/{blob.digest}/{blob.size}".lstrip("/")
+        name = f"{self._instance}/uploads/{uuid4()}/blobs/{blob.digest}/{blob.size}".lstrip("/")
 
         def requests() -> Iterator[bytes]:
             at = 0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from maestro_cas import engine
 from maestro_cas.engine import Action, Hit, Miss, Mode, Prepared, Run
 from maestro_cas.globs import compile_globs
@@ -19,6 +19,7 @@ from maestro_cas.store import Store, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Machine:
     mode: Mode = "observe"
     words: list[str] = field(default_factory=list)
     max_age_s: int | None = None
+    opened: list[Remotes] = field(default_factory=list)
 
     @property
     def store(self) -> Store:
@@ -52,17 +54,27 @@ class Machine:
         return engine.prepare(self.store, self.action(**components))
 
     def remotes(self) -> Remotes:
-        return Remotes(
+        made = Remotes(
             self.store,
             self.settings,
             root=str(self.root),
             publishing=self.settings.publish,
             announce=self.words.append,
         )
+        self.opened.append(made)
+        return made
+
+    def close(self) -> None:
+        """End connections to remotes."""
+        while self.opened:
+            self.opened.pop().close()
 
     def look_up(self, prepared: Prepared | None = None) -> Hit | Miss:
         remotes = self.remotes if self.settings.remotes else None
-        return engine.look_up(self.store, prepared or self.prepare(), remotes)
+        try:
+            return engine.look_up(self.store, prepared or self.prepare(), remotes)
+        finally:
+            self.close()
 
     def build(self) -> None:
         """The "compiler": out/ holds each source twice."""
@@ -77,7 +89,10 @@ class Machine:
         ready = prepared or self.prepare()
         self.build()
         result = Run(duration_ms=1000, log=b"built\n", reads=reads or Reads("audit"))
-        return engine.store_run(self.store, ready, result, remotes=self.remotes, now=time.time())
+        try:
+            return engine.store_run(self.store, ready, result, remotes=self.remotes, now=time.time())
+        finally:
+            self.close()
 
     def clear(self) -> None:
         """Remove the outputs."""

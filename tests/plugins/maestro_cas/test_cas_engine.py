@@ -4,10 +4,10 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+
 from maestro_cas import engine
 from maestro_cas.engine import Hit, Miss
 from maestro_cas.record import Reads
-
 from maestro_hooks.errors import ConfigError, ToolError
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from maestro_cas import record as records
 from maestro_cas.collecting import check, collect_garbage
 from maestro_cas.engine import Hit, Miss
 from maestro_cas.store import open_store
-
 from maestro_hooks.errors import ToolError, UsageError
 
 if TYPE_CHECKING:
