@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.obligation import Obligation
     from maestro_hooks.registry import Registry
-    from maestro_hooks.requests import LedgerView
+    from maestro_hooks.requests import CacheEntry, ContentKey, LedgerView
 
 MAESTRO_API = 1
 
@@ -53,3 +53,19 @@ def maestro_before_seal(view: LedgerView) -> Iterator[Obligation]:
 
     settings = view.settings if isinstance(view.settings, CasSettings) else CasSettings()
     yield from obligations(open_for(str(view.root), settings), str(view.root))
+
+
+@hookimpl
+def maestro_fetch(key: ContentKey) -> CacheEntry | None:
+    """Look an entry of the host's own caches up, here and in the remotes."""
+    from maestro_cas.entries import fetch_here  # noqa: PLC0415 - only when asked
+
+    return fetch_here(key)
+
+
+@hookimpl
+def maestro_store(key: ContentKey, entry: CacheEntry) -> None:
+    """Keep an entry of the host's own caches, and offer it to the remotes."""
+    from maestro_cas.entries import keep_here  # noqa: PLC0415 - only when asked
+
+    keep_here(key, entry)
