@@ -22,7 +22,9 @@ maestro.sessions(install=("-e", "."), test_install=("--group", "test"))
 
 
 @nox.session(venv_backend="maestro")
-@maestro.cached(inputs=[*SOURCES, "README.md", "LICENSE"], caches=[".ruff_cache", ".import_linter_cache"])
+@maestro.cached(
+    inputs=[*SOURCES, "README.md", "LICENSE"], allow_empty=True, caches=[".ruff_cache", ".import_linter_cache"]
+)
 def lint(session: nox.Session) -> None:
     """Style and import contracts."""
     session.install(*GROUPS)
@@ -32,7 +34,7 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="maestro")
-@maestro.cached(inputs=[*SOURCES, "README.md", "LICENSE"], caches=[".mypy_cache"])
+@maestro.cached(inputs=[*SOURCES, "README.md", "LICENSE"], allow_empty=True, caches=[".mypy_cache"])
 def types(session: nox.Session) -> None:
     """Types, strictly."""
     session.install(*GROUPS)

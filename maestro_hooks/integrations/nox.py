@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nox
 
@@ -29,13 +29,15 @@ from maestro_hooks.errors import UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    cached: Callable[..., Callable[[Callable[..., None]], Callable[..., None]]]
+
 # Names plugins offer to noxfiles: loaded by name when first used, so the host imports no plugin.
 _OFFERED = {"cached": "maestro_cas.nox_cached"}
 
 NAMES = ("check", "tests", "build", "seal", "release")
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if name not in _OFFERED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

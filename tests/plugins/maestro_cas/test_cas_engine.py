@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +13,7 @@ from maestro_cas.record import Reads
 from maestro_hooks.errors import ConfigError, ToolError
 
 if TYPE_CHECKING:
-    from conftest import Machine
+    from tests.plugins.maestro_cas.machines import Machine
 
 
 def test_a_second_look_up_restores_what_the_run_made(machine: Machine) -> None:
@@ -158,11 +160,11 @@ def test_a_result_without_a_lock_expires_also_when_the_clock_goes_back(
     machine.max_age_s = 3600
     machine.run()
     assert isinstance(machine.look_up(), Hit)
-    real = engine.time.time
+    real = time.time
     for jump in (2 * 3600, -2 * 3600):
-        monkeypatch.setattr(engine.time, "time", lambda jump=jump: real() + jump)
+        monkeypatch.setattr(time, "time", lambda jump=jump: real() + jump)
         assert isinstance(machine.look_up(), Miss)
-        monkeypatch.setattr(engine.time, "time", real)
+        monkeypatch.setattr(time, "time", real)
     assert not machine.prepare().action.shared
 
 
@@ -173,8 +175,8 @@ def test_read_only_outputs_are_hard_links_and_damage_is_found(machine: Machine) 
     found = store.record(prepared.key)
     assert found is not None
     machine.clear()
-    action = engine.replace(prepared.action, read_only=True)
-    ready = engine.replace(prepared, action=action)
+    action = replace(prepared.action, read_only=True)
+    ready = replace(prepared, action=action)
     assert isinstance(engine.look_up(store, ready), Hit)
     assert os.stat(machine.root / "out/a.txt").st_nlink == 2
     os.chmod(machine.root / "out/a.txt", 0o644)

@@ -22,7 +22,7 @@ from maestro_cas.store import open_store
 from maestro_hooks.errors import ToolError, UsageError
 
 if TYPE_CHECKING:
-    from conftest import Machine
+    from tests.plugins.maestro_cas.machines import Machine
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 EXPECTED = {"a.txt": b"alpha\nalpha\n", "b.txt": b"beta\nbeta\n"}
@@ -109,8 +109,7 @@ STAGES = ("put", "put_file", "_publish", "sync", "put_record", "replace", "fsync
 
 KILLER = """
 import os, signal, sys
-sys.path[:0] = [{tests!r}]
-from conftest import Machine
+from tests.plugins.maestro_cas.machines import Machine
 from pathlib import Path
 from maestro_cas.store import Store
 machine = Machine(Path({root!r}))
@@ -132,7 +131,7 @@ machine.run(prepared)
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("at", [1, 3])
 def test_killed_at_any_stage_of_storing(machine: Machine, stage: str, at: int) -> None:
-    program = KILLER.format(tests=str(Path(__file__).parent), root=str(machine.root), stage=stage, at=at)
+    program = KILLER.format(root=str(machine.root), stage=stage, at=at)
     done = subprocess.run([sys.executable, "-c", program], env=_environment(), capture_output=True, check=False)
     assert done.returncode in (-signal.SIGKILL, 0), done.stderr.decode()
     if done.returncode == 0:
@@ -149,7 +148,7 @@ def test_killed_at_any_stage_of_storing(machine: Machine, stage: str, at: int) -
 def test_killed_at_random_moments_while_storing_many_files(machine: Machine) -> None:
     for i in range(300):
         (machine.root / f"src/f{i}.txt").write_text(f"{i}\n" * 200)
-    program = KILLER.format(tests=str(Path(__file__).parent), root=str(machine.root), stage="fsync", at=-1)
+    program = KILLER.format(root=str(machine.root), stage="fsync", at=-1)
     rng = random.Random(22)  # noqa: S311
     expected = {p.name: p.read_bytes() * 2 for p in (machine.root / "src").rglob("*") if p.is_file()}
     killed = 0
@@ -198,8 +197,7 @@ def test_a_full_disk_is_told_and_stores_nothing(machine: Machine, tmp_path: Path
 
 BUILDER = """
 import sys
-sys.path[:0] = [{tests!r}]
-from conftest import Machine
+from tests.plugins.maestro_cas.machines import Machine
 from pathlib import Path
 from maestro_cas import locks
 from maestro_cas.engine import Miss
@@ -213,7 +211,7 @@ with locks.single_flight(machine.store, prepared.key):
 
 
 def test_two_builders_of_one_key_build_once(machine: Machine) -> None:
-    program = BUILDER.format(tests=str(Path(__file__).parent), root=str(machine.root))
+    program = BUILDER.format(root=str(machine.root))
     children = [
         subprocess.Popen([sys.executable, "-c", program], env=_environment(), stdout=subprocess.PIPE) for _ in range(4)
     ]
@@ -330,4 +328,4 @@ def test_many_small_files_and_large_outputs(machine: Machine) -> None:
 
 def test_the_texts_above_are_programs() -> None:
     for program in (KILLER, BUILDER):
-        compile(textwrap.dedent(program.format(tests="", root="", stage="", at=0)), "x", "exec")
+        compile(textwrap.dedent(program.format(root="", stage="", at=0)), "x", "exec")

@@ -9,7 +9,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import age
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,11 +23,12 @@ from maestro_cas.reuse import by_name
 from maestro_cas.stat_cache import StatCache
 from maestro_cas.why import explain
 from maestro_hooks.errors import ConfigError, EvidenceError
+from tests.plugins.maestro_cas.machines import age
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Machine
+    from tests.plugins.maestro_cas.machines import Machine
 
 
 @pytest.mark.parametrize(
@@ -66,14 +66,25 @@ def test_exclusion() -> None:
     assert not globs.matches("src/b/a.log")
 
 
+def record_hashing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths that are hashed from now on."""
+    hashed: list[str] = []
+    real = scan.hash_file
+
+    def noting(path: str) -> str:
+        hashed.append(path)
+        return real(path)
+
+    monkeypatch.setattr(scan, "hash_file", noting)
+    return hashed
+
+
 def test_an_unchanged_tree_is_not_hashed_again(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     age(machine.root)
     # utime is a change of its own: let the change time grow older than a tick, as it would in life.
     monkeypatch.setattr("maestro_cas.stat_cache.TICK_NS", -(10**12))
     before = machine.prepare()
-    hashed: list[str] = []
-    real = scan.hash_file
-    monkeypatch.setattr(scan, "hash_file", lambda path: hashed.append(path) or real(path))
+    hashed = record_hashing(monkeypatch)
     assert machine.prepare().key == before.key
     assert hashed == []
     (machine.root / "src/a.txt").write_text("new")
@@ -83,9 +94,7 @@ def test_an_unchanged_tree_is_not_hashed_again(machine: Machine, monkeypatch: py
 
 def test_a_file_changed_within_the_tick_is_hashed_again(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.prepare()
-    hashed: list[str] = []
-    real = scan.hash_file
-    monkeypatch.setattr(scan, "hash_file", lambda path: hashed.append(path) or real(path))
+    hashed = record_hashing(monkeypatch)
     machine.prepare()
     assert len(hashed) == 2
 

@@ -7,19 +7,19 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-import engines
 import pytest
-from test_cas_remote import MADE, share
 
 from maestro_cas import writer
 from maestro_cas.engine import Hit, Miss
 from maestro_cas.settings import CasSettings
+from tests.plugins.maestro_cas import engines
+from tests.plugins.maestro_cas.sharing import MADE, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from conftest import Machine
+    from tests.plugins.maestro_cas.machines import Machine
 
 
 @pytest.fixture

@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from fake_registry import Registry, serving
 
 from maestro_cas import writer
 from maestro_cas.access import in_pull_request
 from maestro_cas.engine import Hit, Miss
 from maestro_cas.settings import CasSettings, may_publish
 from maestro_hooks.errors import ConfigError
+from tests.plugins.maestro_cas.fake_registry import Registry, serving
+from tests.plugins.maestro_cas.sharing import MADE, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conftest import Machine
-
-MADE = {"a.txt": b"alpha\nalpha\n", "b.txt": b"beta\nbeta\n"}
+    from tests.plugins.maestro_cas.machines import Machine
 
 
 @pytest.fixture
@@ -34,15 +33,6 @@ def registry() -> Iterator[Registry]:
 def pair(make_machine: Callable[..., Machine], registry: Registry) -> tuple[Machine, Machine]:
     """A trusted writer that has published, and a reader that trusts it."""
     return share(make_machine, f"oci+http://{registry.address}/team/cache")
-
-
-def share(make_machine: Callable[..., Machine], remote: str) -> tuple[Machine, Machine]:
-    one, two = make_machine("one"), make_machine("two")
-    one.settings = CasSettings(remotes=(remote,), publish=True, remote_wait_s=1, remote_budget_s=3)
-    key = writer.public_text(str(one.root))
-    two.settings = CasSettings(remotes=(remote,), writers=(key,), remote_wait_s=1, remote_budget_s=3)
-    assert one.run() == ""
-    return one, two
 
 
 def test_what_one_machine_made_another_restores(pair: tuple[Machine, Machine]) -> None:
