@@ -60,7 +60,8 @@ def walk(root: str, globs: Globs, *, skip: Callable[[str], bool] | None = None, 
     paths: list[str] = []
     stats: list[int] = []
     pending = [""]
-    matches = globs.matches
+    accept = globs.accept.fullmatch
+    refuse = globs.refuse.fullmatch if globs.refuse is not None else None
     while pending:
         directory = pending.pop()
         prefix = f"{directory}/" if directory else ""
@@ -76,7 +77,7 @@ def walk(root: str, globs: Globs, *, skip: Callable[[str], bool] | None = None, 
                 if entry.is_dir(follow_symlinks=False):
                     if not (prune and entry.name in PRUNED) and globs.enters(path):
                         pending.append(path)
-                elif matches(path) and not (skip is not None and skip(path)):
+                elif accept(path) and not (refuse and refuse(path)) and not (skip and skip(path)):
                     st = entry.stat(follow_symlinks=False)
                     paths.append(path)
                     stats += (st.st_mode, st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino, st.st_dev)
