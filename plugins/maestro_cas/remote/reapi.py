@@ -6,6 +6,7 @@ hashed, because a server may serve a flipped one as good.
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -36,7 +37,7 @@ class ReapiTier:
 
     def __init__(self, address: str, *, tls: bool) -> None:
         try:
-            import grpc  # noqa: PLC0415 - heavy, and an extra
+            grpc: Any = importlib.import_module("grpc")  # heavy, an extra, and ships no types
         except ImportError as error:
             raise UnavailableError(
                 "grpcio is not installed", fix="pip install maestro-conductor[cas-remote]"
@@ -44,7 +45,7 @@ class ReapiTier:
         host, _, instance = (address, "", "") if address.startswith("unix:") else address.partition("/")
         if not host or "@" in host:
             raise ConfigError(f"{address!r:.80} is no HOST:PORT", where="tool.maestro.cas.remotes")
-        self._grpc: Any = grpc
+        self._grpc = grpc
         self._host, self._instance = host, instance
         options = [("grpc.max_receive_message_length", 8 * 1024 * 1024), ("grpc.enable_retries", 0)]
         self._channel: Any = (
