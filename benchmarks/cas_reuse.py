@@ -68,9 +68,13 @@ class Build:
             aside.discard()
         self.events.append(
             journal.Event(
-                at=0, name=name, key=prepared.key, root="", size=size,
+                at=0,
+                name=name,
+                key=prepared.key,
+                root="",
+                size=size,
                 result="hit" if isinstance(outcome, Hit) else "miss",
-            )  # fmt: skip
+            )
         )
 
 
@@ -160,8 +164,10 @@ def report(build: Build, wheels: list[Path], per_commit: list[int], *, builds: i
             f"{row.byte_permille / 10:>12.1f} %"
         )
     warm = per_commit[builds:] if builds == 1 else per_commit[1:]
-    print(f"per build after the first: least {min(warm) / 10:.1f} %, mean {sum(warm) / len(warm) / 10:.1f} % of results")
-    print(f"hits compared with a fresh computation: {sum(e.result == 'hit' for e in build.events)}; wrong: {build.wrong}")
+    mean = sum(warm) / len(warm) / 10
+    print(f"per build after the first: least {min(warm) / 10:.1f} %, mean {mean:.1f} % of results")
+    hits = sum(e.result == "hit" for e in build.events)
+    print(f"hits compared with a fresh computation: {hits}; wrong: {build.wrong}")
     print("the first build is cold and counted; bytes are those of outputs")
     assert build.wrong == 0
 

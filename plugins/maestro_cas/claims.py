@@ -6,11 +6,13 @@ the record was made from: a result speaks about content, not about the moment it
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
 from maestro_cas.globs import compile_globs
 from maestro_cas.names import all_last
+from maestro_cas.record import open_envelope
 from maestro_cas.scan import scan
 from maestro_cas.stat_cache import StatCache
 from maestro_hooks.evidence.obligation import Attachment, Finding, Location, Obligation
@@ -23,14 +25,18 @@ if TYPE_CHECKING:
 
 
 def obligations(store: Store, root: str) -> Iterator[Obligation]:
-    """The claims of every action of this project whose latest result still holds."""
+    """The claims of every action of this project whose latest result still holds, and how much damage was met."""
+    made = False
     for last in all_last(store):
         event = last.get("event", {})
         if event.get("root") != root:
             continue
         found = store.record(str(event.get("key")))
         if found is not None and _holds(store, found, root):
+            made = True
             yield from _claims(store, found, event)
+    if made:
+        yield Obligation(key="cas/quarantined", value=len(os.listdir(f"{store.home}/quarantine")), kind="build")
 
 
 def _holds(store: Store, found: Record, root: str) -> bool:
@@ -57,6 +63,8 @@ def _claims(store: Store, found: Record, event: dict[str, Any]) -> Iterator[Obli
         ),
     )
     yield Obligation(key=f"cas/origin/{name}", value=str(event["reason"]) if hit else "run", kind="build")
+    signatures = open_envelope(envelope).signatures if envelope else ()
+    yield Obligation(key=f"cas/writer/{name}", value=signatures[0].keyid if signatures else "unsigned", kind="build")
     yield Obligation(key=f"cas/outputs/{name}", value=len(found.outputs), kind="build")
     yield Obligation(key=f"cas/saved-ms/{name}", value=found.duration_ms if hit else 0, kind="build")
     yield Obligation(key=f"cas/saved-bytes/{name}", value=found.size if hit else 0, kind="build")

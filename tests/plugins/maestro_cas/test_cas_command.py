@@ -130,6 +130,8 @@ def test_cached_results_are_claims_about_the_tree(cas: Callable[..., tuple[int, 
     made = {o.key: o for o in claims.obligations(store, str(toy))}
     assert made["cas/origin/toy"].value == "local"
     assert made["cas/outputs/toy"].value == 1
+    assert made["cas/quarantined"].value == 0
+    assert len(str(made["cas/writer/toy"].value)) == 64
     assert made["cas/undeclared-reads/toy"].value == len(made["cas/undeclared-reads/toy"].findings)
     assert [a.name for a in made["cas/action/toy"].attachments] == ["action-record.dsse.json", "inputs.txt"]
     (toy / "in.txt").write_text("another tree\n")

@@ -191,3 +191,49 @@ def test_our_messages_are_those_of_the_published_protocol(make_machine: Callable
             engines.require(False, f"the stubs do not load: {done.stderr.decode()[-200:]}")  # noqa: FBT003
         assert done.returncode == 0, done.stderr.decode()
         assert done.stdout == data, kind
+
+
+BOTH = pytest.mark.parametrize("engine", ["oci", "reapi"])
+
+
+@pytest.mark.engine("docker-registry")
+@pytest.mark.engine("buildbox-casd")
+@BOTH
+def test_two_machines_by_the_command_line(tmp_path: Path, engine: str, request: pytest.FixtureRequest) -> None:
+    """Two checkouts, each with its own configuration, store and key: the second never runs the command."""
+    address = request.getfixturevalue(engine)
+    remote = f"oci+http://{address}/team/cli" if engine == "oci" else f"grpc://{address}"
+    writing, reading = tmp_path / "writing", tmp_path / "reading"
+    for place in (writing, reading):
+        checkout(place)
+    public = maestro(writing, "cas", "key").strip()
+    configure(writing, f'remotes = ["{remote}"]\npublish = true\n')
+    configure(reading, f'remotes = ["{remote}"]\nwriters = ["{public}"]\n')
+    run = ("cas", "run", "--inputs", "in.txt", "make.sh", "--outputs", "out.txt", "--", "./make.sh")
+    assert "ran here" in maestro(writing, *run)
+    (writing / "out.txt").unlink()
+    log = maestro(reading, *run)
+    assert (reading / "out.txt").read_text() == "hello\n"
+    assert "ran here" in log, "the log is replayed"
+    assert not (reading / "ran").exists(), "the command did not run"
+    assert (writing / "ran").exists()
+
+
+def checkout(place: Path) -> None:
+    place.mkdir()
+    subprocess.run(["git", "init", "-q", str(place)], check=True)
+    (place / "in.txt").write_text("hello\n")
+    (place / "make.sh").write_text("#!/bin/sh\necho ran here\ntouch ran\ncp in.txt out.txt\n")
+    (place / "make.sh").chmod(0o755)
+
+
+def configure(place: Path, table: str) -> None:
+    (place / "pyproject.toml").write_text(f"[tool.maestro.cas]\n{table}")
+
+
+def maestro(place: Path, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "maestro_hooks", *words], cwd=place, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
