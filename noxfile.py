@@ -13,11 +13,18 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "types", "check", "tests"]
 
 GROUPS = ["-e", ".", "--group", "dev"]
+SOURCES = [
+    "maestro_hooks/**/*.py", "plugins/**/*.py", "tests/**/*.py", "benchmarks/**/*.py", "*.py", "pyproject.toml",
+    "**/py.typed",
+]  # fmt: skip
 
 maestro.sessions(install=("-e", "."), test_install=("--group", "test"))
 
 
-@nox.session
+@nox.session(venv_backend="maestro")
+@maestro.cached(
+    inputs=[*SOURCES, "README.md", "LICENSE"], allow_empty=True, caches=[".ruff_cache", ".import_linter_cache"]
+)
 def lint(session: nox.Session) -> None:
     """Style and import contracts."""
     session.install(*GROUPS)
@@ -26,7 +33,8 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports")
 
 
-@nox.session
+@nox.session(venv_backend="maestro")
+@maestro.cached(inputs=[*SOURCES, "README.md", "LICENSE"], allow_empty=True, caches=[".mypy_cache"])
 def types(session: nox.Session) -> None:
     """Types, strictly."""
     session.install(*GROUPS)

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Settings)
 
 # Variables of the same prefix that are no settings.
-RESERVED_VARIABLES = frozenset({"MAESTRO_RUN", "MAESTRO_KEY_PASSPHRASE", "MAESTRO_SIGNING_KEY"})
+RESERVED_VARIABLES = frozenset(
+    {"MAESTRO_CACHE", "MAESTRO_CAS_KEY_FILE", "MAESTRO_RUN", "MAESTRO_KEY_PASSPHRASE", "MAESTRO_SIGNING_KEY"}
+)
 
 
 class RunSettings(Settings, frozen=True, kw_only=True):

@@ -49,7 +49,7 @@ def envelope_object(envelope: Envelope) -> dict[str, object]:
     }
 
 
-def parse_envelope(value: object, *, where: str = "envelope") -> Envelope:
+def parse_envelope(value: object, *, where: str = "envelope", payload_type: str = IN_TOTO) -> Envelope:
     """Parse the JSON object of an envelope with at least one signature. Raises ``EvidenceError``."""
     body = shape.members(value, required=("payload", "payloadType", "signatures"), where=where)
     signatures = []
@@ -60,7 +60,7 @@ def parse_envelope(value: object, *, where: str = "envelope") -> Envelope:
     if not signatures:
         raise EvidenceError("there is no signature", where=where)
     return Envelope(
-        payload_type=shape.one_of(body["payloadType"], (IN_TOTO,), where=f"{where} payloadType"),
+        payload_type=shape.one_of(body["payloadType"], (payload_type,), where=f"{where} payloadType"),
         payload=canonical.base64_decode(body["payload"], where=f"{where} payload"),
         signatures=tuple(signatures),
     )

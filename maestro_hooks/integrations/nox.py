@@ -6,21 +6,44 @@ In a noxfile::
 
     maestro.sessions()
 
+
+    @nox.session(venv_backend="maestro")
+    @maestro.cached(inputs=["src", "pyproject.toml"], outputs=["dist"], lock="requirements.lock")
+    def wheel(session): ...
+
 All sessions of one invocation share one ledger run, because every process derives its name from the same tree.
-Importing this module imports nox; nothing else of Maestro does.
+Importing this module imports nox; nothing else of Maestro does. ``cached`` belongs to the plugin ``cas`` and is loaded
+when it is named.
 """
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nox
+
+from maestro_hooks.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    cached: Callable[..., Callable[[Callable[..., None]], Callable[..., None]]]
+
+# Names plugins offer to noxfiles: loaded by name when first used, so the host imports no plugin.
+_OFFERED = {"cached": "maestro_cas.nox_cached"}
+
 NAMES = ("check", "tests", "build", "seal", "release")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OFFERED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(importlib.import_module(_OFFERED[name]), name)
+    except ModuleNotFoundError as error:
+        raise UnavailableError(f"maestro.{name} needs a plugin that is not installed: {error.name}") from error
 
 
 def sessions(

@@ -1,0 +1,119 @@
+"""The host's own cached results (gate claims, test indexes) through the same store and the same remotes.
+
+Invariant: an entry is a record like any other: signed, bound to its content key, its blobs hashed when they are read.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maestro_cas import engine, key, locks, record
+from maestro_cas.access import access_mode
+from maestro_cas.globs import compile_globs
+from maestro_cas.opening import open_for, read_settings, remotes_of
+from maestro_cas.record import Blob, Output, Reads, Record
+from maestro_cas.scan import Tree, Walked
+from maestro_hooks.evidence import canonical
+from maestro_hooks.project.repository import Repository
+from maestro_hooks.requests import CacheEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from maestro_cas.remote.access import Remotes
+    from maestro_cas.store import Store
+    from maestro_hooks.requests import ContentKey
+
+_METADATA = "metadata.json"
+_FOLDER = "blobs/"
+
+
+def prepared(content_key: ContentKey, root: str) -> engine.Prepared:
+    """An entry as an action without inputs."""
+    components: key.Components = {"tool": key.TOOL, "entry": str(content_key)}
+    action = engine.Action(
+        name=f"entry {content_key}",
+        root=root,
+        inputs=compile_globs((), where="entry"),
+        outputs=compile_globs((), where="entry"),
+        components=components,
+    )
+    return engine.Prepared(action, components, key.key_of(components), Tree(b"", 0, 0), Walked([], []))
+
+
+def fetch(store: Store, content_key: ContentKey, root: str, remotes: Remotes) -> CacheEntry | None:
+    """The entry of a content key, from the store or a remote; ``None`` is a miss."""
+    ready = prepared(content_key, root)
+    with locks.using(store):
+        found = store.record(ready.key)
+        if found is None:
+            fetched = remotes.fetch(ready)
+            found = fetched[0] if fetched is not None else None
+        if found is None:
+            return None
+        blobs: dict[str, bytes] = {}
+        for output in found.outputs:
+            data = store.get(output.digest)
+            if data is None:
+                return None
+            blobs[output.path] = data
+        store.touch(ready.key)
+    metadata = canonical.decode_object(blobs.pop(_METADATA, b"{}"), canonical=True, where=str(content_key))
+    return CacheEntry(metadata=metadata, blobs={name.removeprefix(_FOLDER): data for name, data in blobs.items()})
+
+
+def keep(store: Store, content_key: ContentKey, entry: CacheEntry, *, root: str, remotes: Remotes) -> None:
+    """Store an entry and offer it to the remotes. Raises ``EvidenceError`` for a name that is no path."""
+    ready = prepared(content_key, root)
+    named = {f"{_FOLDER}{name}": data for name, data in entry.blobs.items()}
+    named[_METADATA] = canonical.encode(dict(entry.metadata))
+    with locks.using(store):
+        outputs = tuple(Output(name, "f", 0o644, len(data), store.put(data)) for name, data in sorted(named.items()))
+        record.check_layout(outputs)
+        empty = Blob(store.put(b""), 0)
+        made = Record(
+            key=ready.key,
+            components=ready.components,
+            created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            duration_ms=0,
+            inputs=empty,
+            outputs=outputs,
+            log=empty,
+            reads=Reads("none"),
+        )
+        envelope = record.sign(record.encode(made), remotes.writer())
+        store.sync()
+        store.put_record(ready.key, envelope)
+        remotes.publish(ready, made, envelope)
+
+
+def fetch_here(content_key: ContentKey) -> CacheEntry | None:
+    """``fetch`` for the project of the current directory, unless ``MAESTRO_CACHE`` forbids reading."""
+    if access_mode() in ("off", "refresh"):
+        return None
+    with _project() as (store, root, remotes):
+        return fetch(store, content_key, root, remotes)
+
+
+def keep_here(content_key: ContentKey, entry: CacheEntry) -> None:
+    """``keep`` for the project of the current directory, unless ``MAESTRO_CACHE`` forbids writing."""
+    if access_mode() in ("off", "ro"):
+        return
+    with _project() as (store, root, remotes):
+        keep(store, content_key, entry, root=root, remotes=remotes)
+
+
+@contextmanager
+def _project() -> Iterator[tuple[Store, str, Remotes]]:
+    root = str(Repository.find(Path.cwd()).root)
+    settings = read_settings(root)
+    store = open_for(root, settings)
+    remotes = remotes_of(store, settings, root=root, announce=logging.getLogger("maestro.cas").warning)
+    try:
+        yield store, root, remotes
+    finally:
+        remotes.close()

