@@ -91,6 +91,14 @@ def _decode_canonical(data: bytes, max_depth: int) -> object:
     return value if _SORTED.encode(value).encode("ascii") == data else None
 
 
+def decode_object(data: bytes, *, canonical: bool, where: str, max_bytes: int = MAX_BYTES) -> dict[str, object]:
+    """Like ``decode``, for inputs that must be one JSON object."""
+    value = decode(data, canonical=canonical, where=where, max_bytes=max_bytes)
+    if not isinstance(value, dict):
+        raise EvidenceError("expected a JSON object", where=where)
+    return value
+
+
 def base64_encode(data: bytes) -> str:
     """Padded standard base64 (RFC 4648 section 4)."""
     return binascii.b2a_base64(data, newline=False).decode()

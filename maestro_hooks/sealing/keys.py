@@ -180,13 +180,18 @@ def load_trust(root: Path) -> TrustFile:
 def load_private(root: Path, public: PublicKey, passphrase: bytes | None) -> PrivateKey:
     """Read the private half of ``public`` (PKCS8 PEM). Raises ``UsageError`` without ever quoting its content."""
     path = key_path(root, public)
-    try:
-        key = _open_pem(path.read_bytes(), passphrase, str(path))
-    except OSError as error:
-        raise UsageError(f"the private key cannot be read: {error.strerror}", where=str(path)) from error
+    key = open_key_file(path, passphrase)
     if signature.public_of(key) != public:
         raise UsageError("the file holds another key than its name says", where=str(path))
     return key
+
+
+def open_key_file(path: Path, passphrase: bytes | None) -> PrivateKey:
+    """Read a private key file (PKCS8 PEM). Raises ``UsageError`` without ever quoting its content."""
+    try:
+        return _open_pem(path.read_bytes(), passphrase, str(path))
+    except OSError as error:
+        raise UsageError(f"the private key cannot be read: {error.strerror}", where=str(path)) from error
 
 
 def is_encrypted(pem: bytes) -> bool:

@@ -14,7 +14,7 @@ from maestro_hooks.errors import ConfigError, EvidenceError
 from maestro_hooks.evidence import canonical, signature
 from maestro_hooks.project.files import private_directory, write_atomic
 from maestro_hooks.project.state import state_directory
-from maestro_hooks.sealing.keys import load_private
+from maestro_hooks.sealing.keys import open_key_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +34,7 @@ def writer_key(root: str) -> PrivateKey:
     path = Path(given) if given else Path(root) / ".maestro" / "keys" / "cas.pem"
     if not given and not path.exists():
         _create(Path(root), path)
-    return load_private(path, None)
+    return open_key_file(path, None)
 
 
 def trusted_writers(root: str, configured: Iterable[str]) -> list[PublicKey]:

@@ -222,7 +222,7 @@ def test_two_builders_of_one_key_build_once(machine: Machine) -> None:
 
 
 def test_garbage_collection_waits_for_builds_and_never_takes_what_is_kept(machine: Machine) -> None:
-    from maestro_cas import locks  # noqa: PLC0415 - part of the scene
+    from maestro_cas import locks
 
     machine.run()
     with locks.using(machine.store), pytest.raises(ToolError, match="in use"):
@@ -296,7 +296,7 @@ def test_a_record_with_an_output_elsewhere_is_refused(machine: Machine, path: st
 
 
 def test_a_record_whose_link_redirects_another_output_is_refused() -> None:
-    from maestro_hooks.errors import EvidenceError  # noqa: PLC0415
+    from maestro_hooks.errors import EvidenceError
 
     link = records.Output("out/d", "l", target="..")
     below = records.Output("out/d/x", "f", digest="0" * 64)

@@ -33,7 +33,7 @@ class Project:
 
     def nox(self, *words: str, ok: bool = True, **env: str) -> str:
         """Run nox; returns what it says."""
-        import os  # noqa: PLC0415
+        import os
 
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("MAESTRO", "NOX"))}
         done = subprocess.run(

@@ -165,8 +165,8 @@ def test_our_messages_are_those_of_the_published_protocol(make_machine: Callable
         "m = getattr(re, kind.decode()).FromString(body);"
         "sys.stdout.buffer.write(m.SerializeToString(deterministic=True))"
     )
-    from maestro_cas.record import Blob, Output, Reads, Record  # noqa: PLC0415
-    from maestro_cas.remote import reapi_messages  # noqa: PLC0415
+    from maestro_cas.record import Blob, Output, Reads, Record
+    from maestro_cas.remote import reapi_messages
 
     one = make_machine()
     prepared = one.prepare()

@@ -164,7 +164,7 @@ def test_results_that_must_not_leave_are_not_published(
     assert one.run() == ""
     assert registry.requests == []
     one.max_age_s = None
-    from maestro_cas.record import Reads  # noqa: PLC0415
+    from maestro_cas.record import Reads
 
     assert one.run(reads=Reads("audit", ("secret.cfg",))) == ""
     assert registry.manifests == {}
