@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -33,8 +34,6 @@ class Project:
 
     def nox(self, *words: str, ok: bool = True, **env: str) -> str:
         """Run nox; returns what it says."""
-        import os  # noqa: PLC0415
-
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("MAESTRO", "NOX"))}
         done = subprocess.run(
             [sys.executable, "-m", "nox", *words], cwd=self.root, env={**clean, **env}, capture_output=True, text=True,
