@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from maestro_cas import locks
 from maestro_cas import record as records
 from maestro_cas.collecting import check, collect_garbage
 from maestro_cas.engine import Hit, Miss
 from maestro_cas.store import open_store
-from maestro_hooks.errors import EvidenceError, ToolError, UsageError
+from maestro_hooks.errors import ToolError, UsageError
 
 if TYPE_CHECKING:
     from tests.plugins.maestro_cas.machines import Machine
@@ -223,6 +222,8 @@ def test_two_builders_of_one_key_build_once(machine: Machine) -> None:
 
 
 def test_garbage_collection_waits_for_builds_and_never_takes_what_is_kept(machine: Machine) -> None:
+    from maestro_cas import locks
+
     machine.run()
     with locks.using(machine.store), pytest.raises(ToolError, match="in use"):
         collect_garbage(machine.store, 0, wait_s=0)
@@ -295,6 +296,8 @@ def test_a_record_with_an_output_elsewhere_is_refused(machine: Machine, path: st
 
 
 def test_a_record_whose_link_redirects_another_output_is_refused() -> None:
+    from maestro_hooks.errors import EvidenceError
+
     link = records.Output("out/d", "l", target="..")
     below = records.Output("out/d/x", "f", digest="0" * 64)
     with pytest.raises(EvidenceError, match="stands below"):

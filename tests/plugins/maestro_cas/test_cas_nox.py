@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -34,6 +33,8 @@ class Project:
 
     def nox(self, *words: str, ok: bool = True, **env: str) -> str:
         """Run nox; returns what it says."""
+        import os
+
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("MAESTRO", "NOX"))}
         done = subprocess.run(
             [sys.executable, "-m", "nox", *words], cwd=self.root, env={**clean, **env}, capture_output=True, text=True,

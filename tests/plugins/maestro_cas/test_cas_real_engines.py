@@ -11,8 +11,6 @@ import pytest
 
 from maestro_cas import writer
 from maestro_cas.engine import Hit, Miss
-from maestro_cas.record import Blob, Output, Reads, Record
-from maestro_cas.remote import reapi_messages
 from maestro_cas.settings import CasSettings
 from tests.plugins.maestro_cas import engines
 from tests.plugins.maestro_cas.sharing import MADE, share
@@ -167,6 +165,9 @@ def test_our_messages_are_those_of_the_published_protocol(make_machine: Callable
         "m = getattr(re, kind.decode()).FromString(body);"
         "sys.stdout.buffer.write(m.SerializeToString(deterministic=True))"
     )
+    from maestro_cas.record import Blob, Output, Reads, Record
+    from maestro_cas.remote import reapi_messages
+
     one = make_machine()
     prepared = one.prepare()
     _, (action, command, *directories) = reapi_messages.action(prepared)

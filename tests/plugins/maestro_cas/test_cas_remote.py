@@ -12,7 +12,6 @@ import pytest
 from maestro_cas import writer
 from maestro_cas.access import in_pull_request
 from maestro_cas.engine import Hit, Miss
-from maestro_cas.record import Reads
 from maestro_cas.settings import CasSettings, may_publish
 from maestro_hooks.errors import ConfigError
 from tests.plugins.maestro_cas.fake_registry import Registry, serving
@@ -165,6 +164,8 @@ def test_results_that_must_not_leave_are_not_published(
     assert one.run() == ""
     assert registry.requests == []
     one.max_age_s = None
+    from maestro_cas.record import Reads
+
     assert one.run(reads=Reads("audit", ("secret.cfg",))) == ""
     assert registry.manifests == {}
 
