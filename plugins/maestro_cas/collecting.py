@@ -6,7 +6,9 @@ that is found always has its blobs, whenever garbage was collected.
 
 from __future__ import annotations
 
+import fcntl
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from maestro_cas.store import Store
 
 LOW_WATER_PERCENT = 80
+NOTES_KEPT_S = 30 * 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +119,25 @@ def blobs(store: Store) -> Iterator[tuple[str, int]]:
 
 
 def _sweep(store: Store) -> None:
-    """Delete drafts of processes that are gone, and old locks; the caller is alone in the store."""
+    """Delete drafts of processes that are gone, locks nobody holds, and notes not used for a month."""
     for name in os.listdir(f"{store.home}/drafts"):
         owner = name.split("-")[0]
-        if not (owner.isdigit() and _alive(int(owner))):
+        if not (owner.isdigit() and alive(int(owner))):
             with suppress(OSError):
                 os.unlink(f"{store.home}/drafts/{name}")
+    for name in os.listdir(f"{store.home}/locks"):
+        if len(name) == 32:  # of one key; a process about to take a deleted lock builds once more than needed
+            with suppress(OSError), open(f"{store.home}/locks/{name}", "rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(lock.name)
+    for entry in list(os.scandir(f"{store.home}/stat")):
+        with suppress(OSError):
+            if time.time() - entry.stat().st_mtime > NOTES_KEPT_S:
+                os.unlink(entry.path)
 
 
-def _alive(process: int) -> bool:
+def alive(process: int) -> bool:
+    """Whether a process of this number exists."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -21,9 +21,11 @@ from maestro_cas.access import access_mode
 from maestro_cas.globs import compile_globs
 from maestro_cas.nox_python import python_identity
 from maestro_cas.quick import quick_settings
+from maestro_hooks.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Self
 
     from nox.sessions import Session
 
@@ -111,23 +113,24 @@ def _run(session: Session, function: Callable[..., None], spec: Spec, *, args: A
     action = _action(session, function, spec, root=root, unlocked_s=quick.unlocked_hours * 3600, store=store)
     prepared = engine.prepare(store, action)
     source = _Lazy(store, root, session)
-    with locks.single_flight(store, prepared.key):
-        outcome = (
-            engine.Miss("asked to refresh")
-            if access == "refresh"
-            else engine.look_up(store, prepared, source.remotes if quick.remotes else None)
-        )
+    look = source.remotes if quick.remotes else None
+    with locks.single_flight(store, prepared.key), source:
+        refresh = access == "refresh"
+        outcome = engine.Miss("asked to refresh") if refresh else engine.look_up(store, prepared, look)
         engine.observe(store, prepared, outcome, began=began, ended=time.monotonic())
         if isinstance(outcome, engine.Hit):
             _hit(session, store, outcome)
             return
         from maestro_cas.nox_run import run_session  # noqa: PLC0415 - only after a miss
 
-        run_session(
-            session, lambda s: function(s, *args, **kwargs), spec, store=store, prepared=prepared, miss=outcome,
-            remotes=source.remotes if access != "ro" else None,
-        )  # fmt: skip
-    source.end()
+        keep = source.remotes if access != "ro" else None
+        body = functools.partial(_body, function, args, kwargs)
+        run_session(session, body, spec, store=store, prepared=prepared, miss=outcome, remotes=keep)
+    source.trim()
+
+
+def _body(function: Callable[..., None], args: Any, kwargs: Any, session: Session) -> None:
+    function(session, *args, **kwargs)
 
 
 class _Lazy:
@@ -146,12 +149,18 @@ class _Lazy:
             self._remotes = remotes_of(self._store, self._settings, root=self._root, announce=self._session.warn)
         return self._remotes
 
-    def end(self) -> None:
-        """After a run: end connections, keep the store below its cap."""
-        from maestro_cas.collecting import trim_if_full  # noqa: PLC0415
+    def __enter__(self) -> Self:
+        return self
 
-        self.remotes().close()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if self._remotes is not None:
+            self._remotes.close()
+
+    def trim(self) -> None:
+        """After a run: keep the store below its cap."""
         if self._settings is not None:
+            from maestro_cas.collecting import trim_if_full  # noqa: PLC0415
+
             for words in trim_if_full(self._store, self._settings.max_bytes):
                 self._session.log(words)
 
@@ -175,6 +184,9 @@ def _action(
     runner = session._runner  # noqa: SLF001
     environment = session.virtualenv
     real = isinstance(environment, virtualenv.VirtualEnv)
+    absent = next((name for name in spec.lock if not os.path.isfile(f"{root}/{name}")), None)
+    if absent is not None:
+        raise ConfigError("the lock file is not there", where=absent, fix="make it, or leave 'lock' out")
     lock = key.files_digest(root, spec.lock) if spec.lock else "unlocked" if real else key.own_distributions()
     code = function.__code__
     return engine.Action(

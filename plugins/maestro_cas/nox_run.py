@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from maestro_cas import engine, running
 from maestro_cas.globs import compile_globs
-from maestro_cas.nox_session import CachedSession, Notes, clean_environment
+from maestro_cas.nox_session import INSTALL_LOG, CachedSession, Notes, clean_environment
 from maestro_cas.outputs import Aside
+from maestro_cas.reads import audit
 from maestro_cas.record import Reads
 from maestro_cas.tee import Tee
 
@@ -81,11 +82,14 @@ def _reads(session: Session, watch: Watch, spec: Spec, prepared: Prepared) -> Re
     interpreter = str(getattr(environment, "_resolved_interpreter", sys.executable))
     homes = {os.path.dirname(os.path.dirname(os.path.realpath(p))) for p in (interpreter, sys.executable)}
     caches = compile_globs(spec.caches, where="caches")
+    root = prepared.action.root
+    installed = [a for a in audit.accesses(watch.scratch / INSTALL_LOG) if a.path.startswith(f"{root}/")]
     found = running.reads_of(
         watch,
         root=prepared.action.root,
         inputs=prepared.action.inputs,
         outputs=prepared.action.outputs,
         covered=[p for p in (location, sys.prefix, sys.base_prefix, *sorted(homes)) if p not in ("", "/")],
+        also=installed,
     )
     return Reads(found.method, tuple(p for p in found.undeclared if not caches.matches(p.removesuffix(" (absent)"))))

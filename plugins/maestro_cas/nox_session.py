@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from maestro_cas.running import Watch
     from maestro_cas.tee import Tee
 
+INSTALL_LOG = "install.log"
+
 
 @dataclass(slots=True)
 class Notes:
@@ -59,7 +61,8 @@ class CachedSession(Session):
         if args and callable(args[0]):
             self._notes.refused = "session.run was given a function, whose reads cannot be seen"
             return super().run(*args, env=env, **options)
-        self._hook()
+        if self._notes.watch.method == "audit":
+            self._hook()
         if self._notes.env is not None and options.get("include_outer_env", True):
             options["include_outer_env"] = False
             env = {**self._notes.env, **(env or {})}
@@ -75,6 +78,20 @@ class CachedSession(Session):
             options.setdefault("stderr", subprocess.STDOUT)
         return super().run(*args, env=env, **options)
 
+    def install(self, *args: str, env: Mapping[str, str | None] | None = None, **options: Any) -> Any:
+        """As in nox; what it reads below the project (to build it, or a requirements file) counts as read."""
+        return super().install(*args, env=self._watched_install(env), **options)
+
+    def run_install(self, *args: Any, env: Mapping[str, str | None] | None = None, **options: Any) -> Any:
+        """As in nox, with the same watch as ``install``."""
+        return super().run_install(*args, env=self._watched_install(env), **options)
+
+    def _watched_install(self, env: Mapping[str, str | None] | None) -> dict[str, str | None]:
+        if self._notes.watch.method == "none":
+            return dict(env or {})
+        self._hook()
+        return {**(env or {}), audit.VARIABLE: str(self._notes.watch.scratch / INSTALL_LOG)}
+
     def notify(self, target: Any, posargs: Iterable[str] | None = None) -> None:
         """As in nox; a hit does it again."""
         words = None if posargs is None else list(posargs)
@@ -83,7 +100,7 @@ class CachedSession(Session):
 
     def _hook(self) -> None:
         """Put the audit hook into the session's own environment, once."""
-        if self._notes.hooked or self._notes.watch.method != "audit":
+        if self._notes.hooked:
             return
         location = getattr(self.virtualenv, "location", "")
         if location and self.bin_paths:

@@ -197,6 +197,7 @@ class Aside:
         self._root = root
         self._place = f"{root}/.maestro/aside/{os.getpid()}-{os.urandom(4).hex()}"
         self._moved: list[str] = []
+        _recover(root)
         for path in sorted(_units(root, globs)):
             target = f"{self._place}/{path}"
             os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -214,6 +215,24 @@ class Aside:
                 os.makedirs(os.path.dirname(f"{self._root}/{path}"), exist_ok=True)
                 os.replace(f"{self._place}/{path}", f"{self._root}/{path}")
         _remove(self._place)
+
+
+def _recover(root: str) -> None:
+    """Put back what a process that died in its run had moved away, where nothing stands in its place."""
+    from maestro_cas.collecting import alive  # noqa: PLC0415 - only before a run
+
+    base = f"{root}/.maestro/aside"
+    for name in os.listdir(base) if os.path.isdir(base) else ():
+        owner = name.split("-")[0]
+        if not owner.isdigit() or alive(int(owner)):
+            continue
+        for folder, _, files in os.walk(f"{base}/{name}"):
+            for file in files:
+                path = os.path.relpath(f"{folder}/{file}", f"{base}/{name}")
+                if not os.path.lexists(f"{root}/{path}"):
+                    os.makedirs(os.path.dirname(f"{root}/{path}"), exist_ok=True)
+                    os.replace(f"{folder}/{file}", f"{root}/{path}")
+        _remove(f"{base}/{name}")
 
 
 def _units(root: str, globs: Globs) -> set[str]:

@@ -114,8 +114,9 @@ def reads_of(
     outputs: Globs,
     covered: Sequence[str],
     programs: Sequence[str] | None = None,
+    also: Sequence[judge.Access] = (),
 ) -> Reads:
-    """What the watch saw that was not declared. A trace that cannot be read is itself a finding."""
+    """What the watch saw (and ``also``) that was not declared. A trace that cannot be read is itself a finding."""
     if watch.method == "none":
         return Reads("none")
     places = (
@@ -132,7 +133,7 @@ def reads_of(
     except (OSError, ValueError) as error:
         return Reads(watch.method, (f"the trace cannot be read: {error}",))
     wanted = programs if watch.method == "strace" else None
-    found = judge.undeclared(seen, root=root, inputs=inputs, outputs=outputs, covered=places, programs=wanted)
+    found = judge.undeclared([*also, *seen], root=root, inputs=inputs, outputs=outputs, covered=places, programs=wanted)
     return Reads(watch.method, found)
 
 

@@ -55,6 +55,7 @@ def command(log: Path) -> list[str]:
         "--seccomp-bpf",
         "-qq",
         "-y",
+        "-A",  # one log for all commands of a session
         "-o",
         str(log),
         "-e",

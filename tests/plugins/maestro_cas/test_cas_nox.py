@@ -302,3 +302,75 @@ atexit.register(lambda: (ROOT / "modules").write_text("\\n".join(sys.modules)))
     }
     assert "maestro_cas.engine" in loaded
     assert loaded & heavy == set()
+
+
+INSTALLED = """
+@nox.session(venv_backend="maestro")
+@maestro.cached(inputs=["src"], outputs=["out/"], lock="lock.txt", mode="MODE")
+def build(session):
+    session.install("--no-build-isolation", "--no-index", "--no-deps", "./lib")
+    session.run("python", "-c", "import os; os.mkdir('out'); open('out/x', 'w').write('x')")
+"""
+
+BACKEND = """
+import pathlib, zipfile
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    name = "thing-1-py3-none-any.whl"
+    text = pathlib.Path("thing.py").read_text()
+    with zipfile.ZipFile(pathlib.Path(directory) / name, "w") as wheel:
+        wheel.writestr("thing.py", text)
+        wheel.writestr("thing-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: thing\\nVersion: 1\\n")
+        wheel.writestr("thing-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr("thing-1.dist-info/RECORD", "")
+    return name
+"""
+
+
+def test_a_local_project_that_is_installed_counts_as_read(project: Callable[[str], Project]) -> None:
+    """The lock does not pin it, and the environment it lands in covers what is read from there."""
+    p = project(INSTALLED.replace("MODE", "observe"))
+    (p.root / "lib").mkdir()
+    (p.root / "lib/thing.py").write_text("x = 1\n")
+    (p.root / "lib/backend.py").write_text(BACKEND.replace("\\\\", "\\"))
+    table = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    (p.root / "lib/pyproject.toml").write_text(table + '[project]\nname = "thing"\nversion = "1"\n')
+    said = p.nox("-s", "build")
+    assert "undeclared read: lib/thing.py" in said
+
+
+@pytest.mark.engine("strace")
+def test_enforce_sees_every_command_of_a_session(project: Callable[[str], Project]) -> None:
+    if not strace.available():
+        pytest.skip("strace with seccomp filters is not available here")
+    p = project(
+        """
+@nox.session(venv_backend="none")
+@maestro.cached(inputs=["src"], mode="enforce")
+def build(session):
+    session.run("cat", "secret.cfg", external=True)
+    session.run("cat", "src/a.txt", external=True)
+"""
+    )
+    (p.root / "secret.cfg").write_text("s")
+    assert "not stored: undeclared read: secret.cfg" in p.nox("-s", "build")
+
+
+def test_outputs_moved_away_by_a_run_that_was_killed_come_back(project: Callable[[str], Project]) -> None:
+    p = project(
+        """
+@nox.session(venv_backend="none")
+@maestro.cached(inputs=["src"], outputs=["out/"])
+def build(session):
+    if (ROOT / "die").exists():
+        os.kill(os.getpid(), 9)
+    session.run("false", external=True)
+"""
+    )
+    (p.root / "out").mkdir()
+    (p.root / "out/precious").write_text("of before")
+    (p.root / "die").write_text("")
+    p.nox("-s", "build", ok=False)
+    assert not (p.root / "out").exists()
+    (p.root / "die").unlink()
+    p.nox("-s", "build", ok=False)
+    assert (p.root / "out/precious").read_text() == "of before"
