@@ -20,20 +20,17 @@ if TYPE_CHECKING:
 
 def commit(value: int, blinding: int) -> bytes:
     """The 32 bytes of a commitment; ``value`` may be negative."""
-    try:
-        return _commit_constant_time(value % L, blinding % L)
-    except ImportError:
-        return encode(pedersen_point(value % L, blinding % L))
+    value, blinding = value % L, blinding % L
+    if value and blinding and constant_time():  # libsodium refuses to multiply by zero
+        return _commit_constant_time(value, blinding)
+    return encode(pedersen_point(value, blinding))
 
 
 def _commit_constant_time(value: int, blinding: int) -> bytes:
     import rbcl  # noqa: PLC0415 - optional accelerator
 
-    # libsodium refuses to multiply by zero: the identity is no public key.
-    hidden: bytes = rbcl.crypto_scalarmult_ristretto255(scalar_bytes(blinding), bases.BLINDING_BYTES)
-    if not value:
-        return hidden
     shown = rbcl.crypto_scalarmult_ristretto255_base(scalar_bytes(value))
+    hidden = rbcl.crypto_scalarmult_ristretto255(scalar_bytes(blinding), bases.BLINDING_BYTES)
     total: bytes = rbcl.crypto_core_ristretto255_add(shown, hidden)
     return total
 
