@@ -1,4 +1,4 @@
-// Aptos' range proofs (Rust in WASM) as a filter: one JSON task on standard input, one JSON answer on standard output.
+// Aptos' range proofs (Rust in WASM) as a filter: a JSON array of tasks on standard input, one of answers on output.
 // {"do": "verify", "proof", "commitments", "base", "blinding", "bits"} -> {"ok": bool}
 // {"do": "prove", "values", "blindings", "base", "blinding", "bits"} -> {"proof", "commitments"}; all bytes in hexadecimal.
 import { readFileSync } from "node:fs";
@@ -11,19 +11,22 @@ initSync({ module: readFileSync(place.replace(/[^/]*$/, "aptos_rp_wasm_bg.wasm")
 
 const bytes = (text) => Uint8Array.from(Buffer.from(text, "hex"));
 const hex = (data) => Buffer.from(data).toString("hex");
-const task = JSON.parse(readFileSync(0, "utf8"));
-const [base, blinding] = [bytes(task.base), bytes(task.blinding)];
-let answer;
-if (task.do === "verify") {
-  let ok = false;
+
+function verify(task, base, blinding) {
   try {
-    ok = batch_verify_proof(bytes(task.proof), task.commitments.map(bytes), base, blinding, task.bits);
+    return { ok: batch_verify_proof(bytes(task.proof), task.commitments.map(bytes), base, blinding, task.bits) };
   } catch (error) {
-    ok = false;
+    return { ok: false }; // it throws for what does not decode
   }
-  answer = { ok };
-} else {
-  const made = batch_range_proof(new BigUint64Array(task.values.map(BigInt)), task.blindings.map(bytes), base, blinding, task.bits);
-  answer = { proof: hex(made.proof()), commitments: made.comms().map(hex) };
 }
-process.stdout.write(JSON.stringify(answer));
+
+function prove(task, base, blinding) {
+  const values = new BigUint64Array(task.values.map(BigInt));
+  const made = batch_range_proof(values, task.blindings.map(bytes), base, blinding, task.bits);
+  return { proof: hex(made.proof()), commitments: made.comms().map(hex) };
+}
+
+const answers = JSON.parse(readFileSync(0, "utf8")).map((task) =>
+  (task.do === "verify" ? verify : prove)(task, bytes(task.base), bytes(task.blinding)),
+);
+process.stdout.write(JSON.stringify(answers));

@@ -202,11 +202,14 @@ def forget(monkeypatch: pytest.MonkeyPatch, label: bytes) -> None:
     monkeypatch.setattr(Transcript, "append", partial)
 
 
+def u64(number: int) -> bytes:
+    return number.to_bytes(8, "little")
+
+
 def test_the_transcript_is_the_one_of_the_specification(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[tuple[bytes, bytes]] = []
     monkeypatch.setattr(Transcript, "append", lambda _, label, message: said.append((label, message)))
     statement.transcript_of(CONTEXT, rows(), 32)
-    u64 = lambda n: n.to_bytes(8, "little")  # noqa: E731 - reads like the specification
     bench, cover = rows()
     assert said == [
         (b"dom-sep", b"maestro-ce/zk-threshold/v1"),
