@@ -10,6 +10,7 @@ import hashlib
 from functools import cache
 from typing import TYPE_CHECKING
 
+from maestro_zk import roots
 from maestro_zk.ristretto import decode, encode, from_uniform
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def vectors(bits: int, parties: int) -> tuple[tuple[Point, ...], tuple[Point, ..
 def _chains(letter: bytes, bits: int, parties: int) -> tuple[Point, ...]:
     points: list[Point] = []
     for party in range(parties):
-        seed = b"GeneratorsChain" + letter + party.to_bytes(4, "little")
-        stream = hashlib.shake_256(seed).digest(64 * bits)
-        points += [from_uniform(stream[64 * i : 64 * i + 64]) for i in range(bits)]
+        hints = roots.hints(letter, party)
+        points += [
+            from_uniform(data, hints=hint) for data, hint in zip(roots.chain(letter, party, bits), hints, strict=False)
+        ]
     return tuple(points)

@@ -41,8 +41,16 @@ def magnitude(x: int) -> int:
     return P - x if x & 1 else x
 
 
-def sqrt_ratio(u: int, v: int) -> tuple[bool, int]:
-    """``(True, sqrt(u/v))``, or ``(False, sqrt(SQRT_M1*u/v))`` if u/v is no square (RFC 9496 section 4.2)."""
+def sqrt_ratio(u: int, v: int, *, hint: int | None = None) -> tuple[bool, int]:
+    """``(True, sqrt(u/v))``, or ``(False, sqrt(SQRT_M1*u/v))`` if u/v is no square (RFC 9496 section 4.2).
+
+    ``hint`` is what somebody says the root is. It is believed only if it is one: squaring tells, ten times as fast as
+    searching; otherwise the search takes place.
+    """
+    if hint is not None and not hint & 1 and hint < P:
+        check = v * hint % P * hint % P
+        if check in (u % P, u * SQRT_M1 % P):
+            return check == u % P, hint
     v3 = v * v % P * v % P
     v7 = v3 * v3 % P * v % P
     root = u * v3 % P * power(u * v7 % P, (P - 5) // 8, P) % P

@@ -74,19 +74,26 @@ def equal(one: Point, other: Point) -> bool:
     return (x1 * y2 - y1 * x2) % P == 0 or (y1 * y2 - x1 * x2) % P == 0
 
 
-def from_uniform(data: bytes) -> Point:
-    """The one-way map of 64 uniform bytes (section 4.3.4): nobody knows a discrete logarithm of the result."""
+def from_uniform(data: bytes, *, hints: tuple[int | None, int | None] = (None, None)) -> Point:
+    """The one-way map of 64 uniform bytes (section 4.3.4): nobody knows a discrete logarithm of the result.
+
+    ``hints`` may say the square roots of the two halves; see ``field.sqrt_ratio``.
+    """
     if len(data) != 2 * SIZE:
         raise ValueError(f"the one-way map takes {2 * SIZE} bytes, not {len(data)}")
-    return add(_map(data[:SIZE]), cached(_map(data[SIZE:])))
+    return add(_map(data[:SIZE], hints[0]), cached(_map(data[SIZE:], hints[1])))
 
 
-def _map(half: bytes) -> Point:
+def map_ratio(half: bytes) -> tuple[int, int, int, int]:
+    """The start of the map of one half: ``t``, ``r``, and the ratio ``u/v`` whose root it takes."""
     t = number(int.from_bytes(half, "little") & _LOW_255) % P
     r = SQRT_M1 * t % P * t % P
-    u = (r + 1) * ONE_MINUS_D_SQ % P
-    v = (-1 - r * D) * (r + D) % P
-    was_square, s = sqrt_ratio(u, v)
+    return t, r, (r + 1) * ONE_MINUS_D_SQ % P, (-1 - r * D) * (r + D) % P
+
+
+def _map(half: bytes, hint: int | None) -> Point:
+    t, r, u, v = map_ratio(half)
+    was_square, s = sqrt_ratio(u, v, hint=hint)
     c = P - 1
     if not was_square:
         s, c = P - magnitude(s * t), r

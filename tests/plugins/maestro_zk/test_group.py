@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maestro_zk import bases, field, msm, pedersen
+from maestro_zk import bases, field, msm, pedersen, roots
 from maestro_zk.edwards import IDENTITY, add, cached, double, negate, subtract
 from maestro_zk.ristretto import IDENTITY_BYTES, decode, encode, equal, from_uniform, is_identity
 from tests.plugins.maestro_zk import vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SCALARS = st.integers(min_value=0, max_value=int(field.L) - 1)
 EDGES = [0, 1, 2, 15, 16, 2**252, int(field.L) - 1, int(field.L) // 2]
@@ -134,3 +138,27 @@ def test_blindings_differ_and_hang_on_value_and_randomness() -> None:
     assert len(made) == 20
     broken = [pedersen.fresh_blinding(value, entropy=bytes) for value in (1, 2)]
     assert broken[0] != broken[1]
+
+
+def test_the_hints_are_the_roots_that_the_search_finds() -> None:
+    assert roots.PLACE.read_bytes() == roots.search()
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda d: b"", lambda d: d[:-1], lambda d: bytes(len(d)), lambda d: d[32:] + d[:32]]
+)
+def test_wrong_hints_change_no_base(damage: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = [encode(from_uniform(data)) for data in roots.chain(b"H", 3, 8)]
+    whole = roots.PLACE.read_bytes()
+    for kept in (whole, damage(whole)):
+        monkeypatch.setattr(roots, "_kept", lambda kept=kept: kept)
+        made = bases.vectors.__wrapped__(8, 4)[1]
+        assert [encode(p) for p in made[24:]] == expected
+
+
+@pytest.mark.parametrize("forge", [lambda r: field.P - r, lambda r: r + field.P, lambda r: r + 2, lambda r: 0])
+def test_a_forged_hint_is_not_believed(forge: Callable[[int], int]) -> None:
+    for u in range(1, 8):
+        honest = field.sqrt_ratio(field.number(u), field.number(3))
+        assert field.sqrt_ratio(field.number(u), field.number(3), hint=honest[1]) == honest
+        assert field.sqrt_ratio(field.number(u), field.number(3), hint=field.number(forge(honest[1]))) == honest

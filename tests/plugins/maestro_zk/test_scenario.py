@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import shutil
 import stat
 from typing import TYPE_CHECKING, Any
 
@@ -96,8 +98,6 @@ def resigned(user: User, bundle: Path, change: Callable[[dict[str, Any]], None])
     honest = bundle.read_bytes()
     statement = json.loads(parse_bundle(honest).envelope.payload)
     change(statement["predicate"])
-    import datetime as dt
-
     signer = keys.signer(user.root, environ={}, now=dt.datetime.now(dt.UTC))
     bundle.write_bytes(sign_bundle(canonical.encode(statement), signer.key))
     report = user.json("maestro", "verify", str(bundle), code=None)
@@ -119,3 +119,57 @@ def test_private_numbers_from_run_to_audit(user: User, tmp_path: Path) -> None:
     assert {o["id"]: o["q"] for o in json.loads(openings.read_text())["openings"]}[
         "coverage/total/coverage.json"
     ] == "8000"
+
+    # A signer who edits the threshold, or swaps two commitments, fails at zk although the signature is good.
+    def lower(predicate: dict[str, Any]) -> None:
+        predicate["zk"]["statements"][1]["threshold"] = "7000"
+
+    def swap(predicate: dict[str, Any]) -> None:
+        one, other = predicate["zk"]["statements"]
+        one["commit"], other["commit"] = other["commit"], one["commit"]
+
+    for change in (lower, swap):
+        report = resigned(user, bundle, change)
+        assert step(report, "signature")["status"] == "pass"
+        assert (step(report, "zk")["status"], report["verdict"]) == ("fail", "fail")
+
+    # Further bounds, and the number itself, for an auditor who has only the files.
+    auditor = User(tmp_path / "auditor")
+    shutil.copytree(user.root / "dist", auditor.root)
+    key = "coverage/total/coverage.json"
+    user.run("maestro", "zk", "prove", f"{key}>=0.79", f"{key}<=0.81", "-o", str(auditor.root / "more.json"), code=1)
+    user.run("maestro", "zk", "prove", f"{key}>=0.79", "-o", str(auditor.root / "more.json"))
+    user.run("maestro", "zk", "open", key, "-o", str(auditor.root / "opening.json"))
+    audit = ("maestro", "zk", "verify", bundle.name)
+    shown = auditor.json(*audit, "--proof", "more.json", "--opening", "opening.json")
+    assert shown["verdict"] == "pass"
+    details = " ".join(s["detail"] for s in shown["steps"])
+    assert f"{key} >= 79/100" in details
+    assert f"the signer committed to {key} = 8000/10000" in details
+
+    # A claim that is not true cannot be proved; a file that was edited does not pass.
+    assert "does not meet the bound" in user.run("maestro", "zk", "prove", f"{key}>=0.81", code=1)
+    more = (auditor.root / "more.json").read_text()
+    (auditor.root / "more.json").write_text(more.replace("7900", "7950"))
+    assert auditor.json(*audit, "--proof", "more.json", code=4)["first_failure"] == "proof more.json"
+    opening = (auditor.root / "opening.json").read_text()
+    (auditor.root / "opening.json").write_text(opening.replace("8000", "9000"))
+    assert auditor.json(*audit, "--opening", "opening.json", code=4)["first_failure"] == "opening opening.json"
+    (auditor.root / "toy-1.0.ce-leaf.json").unlink()
+    assert auditor.json(*audit, code=3)["first_failure"] == "zk"
+
+    # What is asked wrongly is said.
+    for words, claim in (
+        ("is no claim", "coverage"),
+        ("hides no number", "pytest/failed<=0"),
+        ("was sealed", "x/y>=1"),
+    ):
+        assert words in user.run("maestro", "zk", "prove", claim, code=2)
+    assert "no multiple" in user.run("maestro", "zk", "prove", f"{key}>=0.79999", code=2)
+    assert "no obligation" in user.run("maestro", "zk", "open", "x/y", code=2)
+    assert "cannot read" in auditor.run("maestro", "zk", "verify", "absent.sigstore.json", code=2)
+
+    # A name in the settings that hides nothing stops the seal: the number would be published.
+    place = user.root / "pyproject.toml"
+    place.write_text(place.read_text(encoding="utf-8").replace("coverage/lines/", "coverage/line/"), encoding="utf-8")
+    assert "no obligation coverage/line/coverage.json" in user.run("maestro", "seal", code=3)
