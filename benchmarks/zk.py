@@ -3,9 +3,9 @@
     python benchmarks/zk.py [--runs 5]
 
 Four thresholds of 32 bits in one proof, and other sizes. Each run is a fresh process, so making the bases is paid by
-whoever comes first: ``first`` is prove or verify with no base at hand, ``again`` with all of them. ``floor`` is the time
-this machine needs, now, for a million SHA-256; on the machine the targets were set on that took 0.42 s, so times are
-also shown scaled by ``0.42 / floor``. The peer is Aptos' WASM build (``npm ci --prefix tests/engines/zk``), if there.
+whoever comes first: ``first`` is prove or verify with no base at hand, ``again`` with all of them. ``floor`` is the
+time this machine needs, now, for a million SHA-256; on the machine the targets were set on that took 0.42 s, so times
+are also shown scaled by ``0.42 / floor``. The peer is Aptos' WASM build: ``npm ci --prefix tests/engines/zk``.
 """
 
 from __future__ import annotations

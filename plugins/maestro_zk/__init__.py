@@ -26,7 +26,6 @@ MAESTRO_API = 1
 def maestro_register(registry: Registry) -> None:
     """Declare the settings table and the verb."""
     registry.settings(ZkSettings)
-    registry.depends_on("gmpy2", "rbcl")
     words = "prove, verify or open numbers that were committed to and not shown"
     registry.command(Command(name="zk", help=words, run="maestro_zk.command:run", add_arguments=_add_arguments))
 
