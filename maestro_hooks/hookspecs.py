@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         AdviceRequest,
         CacheEntry,
         CheckRequest,
+        Commitment,
+        CommitRequest,
         ContentKey,
         LedgerView,
         RunAll,
@@ -51,6 +53,7 @@ KINDS: dict[str, HookKind] = {
     "maestro_fetch": "accelerator",
     "maestro_store": "accelerator",
     "maestro_before_seal": "gate",
+    "maestro_commit": "gate",
     "maestro_attach": "gate",
     "maestro_sealed": "observer",
     "maestro_verify": "gate",
@@ -97,6 +100,11 @@ def maestro_before_seal(view: LedgerView) -> Iterable[Obligation]:  # type: igno
 
 
 @hookspec
+def maestro_commit(request: CommitRequest) -> Iterable[Commitment]:  # type: ignore[empty-body]
+    """Gate. Sealing process, before the leaves exist: commitments to numbers that are not to be published."""
+
+
+@hookspec
 def maestro_attach(draft: SealDraft) -> Iterable[Section]:  # type: ignore[empty-body]
     """Gate. Sealing process, after the tree, before the signature: sections of the predicate."""
 
@@ -108,7 +116,10 @@ def maestro_sealed(bundle: SealedBundle) -> None:
 
 @hookspec
 def maestro_verify(request: VerifyRequest) -> Iterable[Step]:  # type: ignore[empty-body]
-    """Gate. Verifying process: check one section. A section without a checker is "not checked", never green."""
+    """Gate. Verifying process: check the section of the plugin's own name, without settings, ledger or network.
+
+    Only that plugin is loaded. A section whose plugin is absent, broken or crashes is "not checked", never green.
+    """
 
 
 @hookspec

@@ -13,9 +13,12 @@ from maestro_hooks.evidence.obligation import Finding, Level, Location
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from fractions import Fraction
     from pathlib import Path
 
-    from maestro_hooks.evidence.record import Record
+    from maestro_hooks.evidence.leaf import Leaf
+    from maestro_hooks.evidence.manifest import Manifest
+    from maestro_hooks.evidence.record import Quantity, Record
 
 ContentKey = NewType("ContentKey", str)
 
@@ -147,6 +150,35 @@ class LedgerView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommitRequest:
+    """The records about to become leaves, of which some numbers are to be hidden.
+
+    Attributes:
+        root: the repository root.
+        records: all of them, waivers applied.
+        demanded: key to the tightest (lower, upper) bound of the blocking rules that apply to it.
+        settings: the plugin's own table.
+    """
+
+    root: Path
+    records: tuple[Record, ...]
+    demanded: Mapping[str, tuple[Fraction | None, Fraction | None]]
+    settings: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """Publish ``commit`` (64 hexadecimal digits) instead of the number of the record ``key``.
+
+    ``quantity`` is the number committed to: the record's own, with bounds that are the same or stricter.
+    """
+
+    key: str
+    commit: str
+    quantity: Quantity = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SealDraft:
     """The manifest before signing: what an attachment may bind itself to.
 
@@ -179,12 +211,14 @@ class SealedBundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyRequest:
-    """An attachment to check: the signed predicate, one of its sections, and the leaves disclosed."""
+    """A section to check: its name, the signed manifest that holds it, and the leaves disclosed.
 
-    section: Section
-    predicate: Mapping[str, object]
-    subjects: tuple[Mapping[str, object], ...]
-    leaves: Mapping[str, Mapping[str, object]]
+    ``leaves`` maps index to leaf and holds only leaves whose inclusion in the manifest's tree was verified.
+    """
+
+    section: str
+    manifest: Manifest
+    leaves: Mapping[int, Leaf]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """``maestro verify BUNDLE``: check a release offline, and say in words what was checked and what was not.
 
-Invariant: no plugin is imported and no socket opened; what is taken from beside the bundle is said.
+Invariant: no socket is opened, and no plugin imported but the one that checks a section the manifest holds; what is
+taken from beside the bundle is said.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import gc
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +43,7 @@ def run(args: Namespace) -> ExitCode:
     """Verify and report; 0 pass, 4 fail, 3 cannot decide, 2 usage."""
     from maestro_hooks.evidence.report import report_object  # noqa: PLC0415 - loaded when used
     from maestro_hooks.evidence.verify import Submission, verify  # noqa: PLC0415
+    from maestro_hooks.pipeline.section_checks import check_section  # noqa: PLC0415
     from maestro_hooks.render import emit  # noqa: PLC0415
 
     with _without_collector():
@@ -53,6 +56,7 @@ def run(args: Namespace) -> ExitCode:
             artifacts=[(str(path), _hash(path)) for path in inputs.artifacts],
             source=_tree_id(args.source) if args.source is not None else "",
             now=datetime.now(UTC),
+            checkers={"zk": partial(check_section, "zk")},
         )
         report = verify(submission)
     if args.json:

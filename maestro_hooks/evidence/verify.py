@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from maestro_hooks.evidence.policy_document import Policy
     from maestro_hooks.evidence.trust import TrustFile
 
-    Checker: TypeAlias = Callable[[Manifest, Mapping[str, Leaf]], Sequence[Step]]
+    Checker: TypeAlias = Callable[[Manifest, Mapping[int, Leaf]], Sequence[Step]]
 
 LOG_STEPS = ("log-entry", "log-inclusion", "checkpoint", "witness", "freshness")
 
@@ -53,7 +53,8 @@ class Submission:
         artifacts: (name, SHA-256 in hexadecimal) of the files at hand.
         source: the git tree id of a checkout at hand, or ``""``.
         now: the verifier's clock; the only trusted time as long as no log stands.
-        checkers: section name (``zk``) to the function that checks it.
+        checkers: section name (``zk``) to the function that checks it, given the manifest and the included leaves
+            by index.
     """
 
     bundles: Sequence[bytes]
@@ -99,7 +100,7 @@ def verify(submission: Submission) -> Report:
             now=submission.now,
         ),
         leaf_step,
-        *_sections(submission, manifest, leaves),
+        *_sections(submission, manifest, disclosed),
     ]
     return Report(
         steps=tuple(found),
@@ -183,9 +184,12 @@ def _check_leaves(disclosures: Sequence[Disclosure], manifest: Manifest) -> tupl
     return Step("leaf", Status.PASS, f"{len(good)} of {manifest.size} leaves disclosed, each in the signed tree"), good
 
 
-def _sections(submission: Submission, manifest: Manifest, leaves: Mapping[str, Leaf]) -> list[Step]:
+def _sections(submission: Submission, manifest: Manifest, leaves: Mapping[int, Leaf]) -> list[Step]:
     found: list[Step] = []
-    if "zk" not in manifest.sections:
+    if "zk" not in manifest.sections and (hidden := _unproved(leaves)):
+        words = f"{hidden}: a hidden number with a bound, and the manifest has no zero-knowledge section"
+        found.append(Step("zk", Status.FAIL, words))
+    elif "zk" not in manifest.sections:
         found.append(Step("zk", Status.NOT_REQUIRED, "the manifest has no zero-knowledge section"))
     elif "zk" in submission.checkers:
         found += _ask(submission.checkers["zk"], "zk", manifest, leaves)
@@ -200,7 +204,16 @@ def _sections(submission: Submission, manifest: Manifest, leaves: Mapping[str, L
     return found
 
 
-def _ask(checker: Checker, name: str, manifest: Manifest, leaves: Mapping[str, Leaf]) -> Sequence[Step]:
+def _unproved(leaves: Mapping[int, Leaf]) -> str | None:
+    """The id of a leaf that passes by a hidden number, whose bound only a proof could show."""
+    for leaf in leaves.values():
+        for metric in leaf.metrics.values():
+            if metric.commit is not None and leaf.verdict == "pass" and (metric.min, metric.max) != (None, None):
+                return leaf.id
+    return None
+
+
+def _ask(checker: Checker, name: str, manifest: Manifest, leaves: Mapping[int, Leaf]) -> Sequence[Step]:
     """A checker that says nothing has checked nothing."""
     return checker(manifest, leaves) or [Step(name, Status.NOT_CHECKED, "its checker gave no answer")]
 

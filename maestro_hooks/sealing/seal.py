@@ -18,6 +18,7 @@ from maestro_hooks.evidence.leafset import leaf_set
 from maestro_hooks.evidence.manifest import seal as build_manifest
 from maestro_hooks.project.files import write_atomic
 from maestro_hooks.requests import SealDraft, SealedBundle, Section
+from maestro_hooks.sealing.committing import commit
 from maestro_hooks.sealing.store import store_sealed
 from maestro_hooks.sealing.subjects import built_files, release_of, subjects_of
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from maestro_hooks.evidence.leafset import LeafSet
-    from maestro_hooks.evidence.manifest import Release, Sealed, Subject
+    from maestro_hooks.evidence.manifest import Manifest, Release, Sealed, Subject
     from maestro_hooks.pipeline.gathering import Tree
     from maestro_hooks.policy.document import Policy
     from maestro_hooks.policy.evaluate import Decision
@@ -72,10 +73,11 @@ def seal(workspace: Workspace, order: SealOrder, signer: SealingKey) -> SealedRe
         raise UsageError("files changed while the evidence was gathered", fix="run it again")
     dist = workspace.root / workspace.host.settings.dist
     files = built_files(order.decision.records, dist)
-    commit = order.tree.commit
-    release = release_of(workspace.root, files, ref=commit or order.tree.id, tree=order.tree.id)
-    subjects = subjects_of(files, tree=order.tree.id, commit=commit, extra=order.artifacts)
-    leaves = leaf_set(order.decision.records, entropy=os.urandom)
+    head = order.tree.commit
+    release = release_of(workspace.root, files, ref=head or order.tree.id, tree=order.tree.id)
+    subjects = subjects_of(files, tree=order.tree.id, commit=head, extra=order.artifacts)
+    records, commitments = commit(workspace, order.decision, order.policy)
+    leaves = leaf_set(records, entropy=os.urandom, commitments=commitments)
     sealed = build_manifest(
         leaves,
         release=release,
@@ -111,7 +113,8 @@ def _write(workspace: Workspace, order: SealOrder, sealed: Sealed, *, signer: Se
     release = sealed.manifest.release
     stem = f"{release.name}-{release.version}"
     bundle = dist / f"{stem}.sigstore.json"
-    disclosed = [sealed.leaves.disclose(leaf_id) for leaf_id in sealed.manifest.required]
+    shown = sorted({*sealed.manifest.required, *_stated(sealed.manifest)})
+    disclosed = [sealed.leaves.disclose(leaf_id) for leaf_id in shown]
     # The private store first: a bundle whose leaves are lost could never be proved from.
     store_sealed(workspace.root, sealed)
     if not dist.exists():
@@ -134,6 +137,12 @@ def _write(workspace: Workspace, order: SealOrder, sealed: Sealed, *, signer: Se
         artifacts=tuple(f.path for f in built_files(order.decision.records, dist)) + order.artifacts,
         manifest_sha256=hashlib.sha256(sealed.payload).hexdigest(),
     )
+
+
+def _stated(manifest: Manifest) -> list[str]:
+    """The ids that zero-knowledge statements speak about: their leaves ship, and show no more than the statements."""
+    statements = manifest.sections.get("zk", {}).get("statements", [])
+    return [str(statement["id"]) for statement in statements] if isinstance(statements, list) else []
 
 
 def _announce(workspace: Workspace, written: SealedRelease, sealed: Sealed) -> SealedRelease:
