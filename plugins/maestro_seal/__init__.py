@@ -1,0 +1,51 @@
+"""Releases enter an append-only log that anyone can check, and auditors get one HTML page that checks them.
+
+Invariant: an entry is in the published log before the bundle that proves it is written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from maestro_hooks.hookspecs import hookimpl
+from maestro_hooks.registry import Command
+from maestro_seal.settings import SealSettings
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from maestro_hooks.registry import Registry
+    from maestro_hooks.requests import LogProof, LogRequest
+
+MAESTRO_API = 1
+
+
+@hookimpl
+def maestro_register(registry: Registry) -> None:
+    """Declare the settings table and the verb ``maestro log``."""
+    registry.settings(SealSettings)
+    registry.command(
+        Command(
+            name="log",
+            help="keep, check, serve or witness a transparency log",
+            run="maestro_seal.command:run",
+            add_arguments=_log_arguments,
+        )
+    )
+
+
+def _log_arguments(parser: ArgumentParser) -> None:
+    from maestro_seal.command import add_arguments  # noqa: PLC0415 - loaded when the verb is used
+
+    add_arguments(parser)
+
+
+@hookimpl
+def maestro_log(request: LogRequest) -> LogProof | None:
+    """Append the entry to the configured log; ``None`` where none is configured."""
+    settings = request.settings if isinstance(request.settings, SealSettings) else SealSettings()
+    if settings.log == "none":
+        return None
+    from maestro_seal.sealing import append_entry  # noqa: PLC0415 - loaded at a seal
+
+    return append_entry(request.root, request.entry, settings)
