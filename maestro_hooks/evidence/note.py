@@ -63,6 +63,20 @@ def vkey(name: str, kind: int, public: PublicKey) -> str:
     return f"{check_name(name)}+{key_hash(name, kind, public)[:4].hex()}+{encoded}"
 
 
+def parse_vkey(text: str, *, kind: int) -> tuple[str, PublicKey]:
+    """Read a verifier key of the given kind. Raises ``EvidenceError``."""
+    where = "verifier key"
+    parts = text.split("+", 2)
+    if len(parts) != 3:
+        raise EvidenceError("expected name+id+key", where=where)
+    name, _, encoded = parts
+    blob = canonical.base64_decode(encoded, where=where, size=33)
+    public = signature.load_public(signature.ED25519, signature.spki_of_ed25519(blob[1:]), where=where)
+    if blob[0] != kind or vkey(name, kind, public) != text:
+        raise EvidenceError("its id or kind is not that of the key", where=where)
+    return name, public
+
+
 def check_name(name: str) -> str:
     """Return ``name`` if it can name a note's key: not empty, no white space, no plus sign."""
     if not _NAME.fullmatch(name):
@@ -72,8 +86,12 @@ def check_name(name: str) -> str:
 
 def encode_note(note: Note) -> bytes:
     """The bytes of a note."""
-    lines = [f"{_DASH}{s.name} {canonical.base64_encode(s.hint + s.sig)}\n" for s in note.signatures]
-    return note.text + b"\n" + "".join(lines).encode()
+    return note.text + b"\n" + b"".join(map(signature_line, note.signatures))
+
+
+def signature_line(made: NoteSignature) -> bytes:
+    """One signature line, newline included."""
+    return f"{_DASH}{made.name} {canonical.base64_encode(made.hint + made.sig)}\n".encode()
 
 
 def parse_note(data: bytes, *, where: str = "note") -> Note:

@@ -59,7 +59,7 @@ def width_at(level: int, index: int, size: int) -> int:
 
 def encode_entries(entries: Iterable[bytes]) -> bytes:
     """An entry bundle: each entry behind its length in sixteen bits, big endian."""
-    return b"".join([len(entry).to_bytes(2, "big") + entry for entry in entries])
+    return b"".join([part for entry in entries for part in (len(entry).to_bytes(2, "big"), entry)])
 
 
 def decode_entries(data: bytes, *, where: str = "entry bundle") -> list[bytes]:
@@ -184,3 +184,12 @@ def fold(hashes: Sequence[bytes]) -> list[bytes]:
     for _ in range(HEIGHT):
         level = [sha256(b"\x01" + a + b).digest() for a, b in zip(level[::2], level[1::2], strict=True)]
     return level
+
+
+def edge_root(edge: Sequence[Sequence[bytes]]) -> bytes:
+    """The root of a tree from its right-most tiles: each level's incomplete part ends in what is incomplete below."""
+    incomplete: bytes | None = None
+    for hashes in edge:
+        nodes = [*hashes] if incomplete is None else [*hashes, incomplete]
+        incomplete = merkle.root(nodes) if nodes else None
+    return merkle.EMPTY_ROOT if incomplete is None else incomplete

@@ -9,7 +9,8 @@ from msgspec import Meta
 from maestro_hooks.registry import Settings
 
 Address: TypeAlias = Annotated[
-    str, Meta(pattern=r"^https?://[^\s]+$", max_length=500, description="A witness: the address before /add-checkpoint.")
+    str,
+    Meta(pattern=r"^https?://[^\s]+$", max_length=500, description="A witness: the address before /add-checkpoint."),
 ]
 
 

@@ -64,7 +64,9 @@ class LogWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         os.close(self._lock)
 
     def append(self, entries: Sequence[bytes]) -> int:
@@ -81,7 +83,7 @@ class LogWriter:
         for name, data in files:
             self._disk.put(name, data)
         self._disk.settle()
-        head = Head(first + len(entries), _root(edge))
+        head = Head(first + len(entries), tiles.edge_root(edge))
         note = sign_checkpoint(self.origin, head, self._key)
         self._disk.append(JOURNAL, journalled(head, note))
         self._publish(head, note)
@@ -139,7 +141,7 @@ class LogWriter:
             self._tail = [tree.entry(head.size - width + i) for i in range(width)]
         except FileNotFoundError as error:
             raise EvidenceError(f"a tile is missing: {error.filename}", where=str(self._disk.root)) from error
-        if _root(self._edge) != head.root:
+        if tiles.edge_root(self._edge) != head.root:
             raise EvidenceError("the tiles do not give the signed root", where=str(self._disk.root))
         if merkle.leaf_hashes(self._tail) != (self._edge[0] if self._edge else []):
             raise EvidenceError("the last entries are not those that were hashed", where=str(self._disk.root))
@@ -187,14 +189,3 @@ def _bundles(index: int, entries: list[bytes]) -> tuple[list[tuple[str, bytes]],
         part = entries[place : place + tiles.WIDTH]
         files.append((tiles.bundle_path(index + place // tiles.WIDTH, len(part)), tiles.encode_entries(part)))
     return files, entries[len(entries) // tiles.WIDTH * tiles.WIDTH :]
-
-
-def _root(edge: Sequence[Sequence[bytes]]) -> bytes:
-    """The root of a tree from its right edge: each level's incomplete part ends in what is incomplete below it."""
-    incomplete: bytes | None = None
-    for hashes in edge:
-        nodes = [*hashes] if incomplete is None else [*hashes, incomplete]
-        incomplete = merkle.root(nodes) if nodes else None
-    return merkle.EMPTY_ROOT if incomplete is None else incomplete
-
-
