@@ -214,7 +214,10 @@ def resigned_documents() -> Iterator[Case]:
         for text in ("", "0", "x y", lines[place] + "0", "01"):
             edited = "\n".join([*lines[:place], text, *lines[place + 1 :]]).encode()
             whole = entry.checkpoint.replace("\n".join(lines).encode(), edited)
-            yield f"checkpoint line {place} {text!r}", shipment.submission(bundles=[with_entry(shipment, checkpoint=whole)])
+            yield (
+                f"checkpoint line {place} {text!r}",
+                shipment.submission(bundles=[with_entry(shipment, checkpoint=whole)]),
+            )
 
 
 def resigned_trust(document: object) -> bytes:
@@ -232,7 +235,9 @@ def forged_leaves() -> Iterator[Case]:
     for what, document in mutations(canonical.decode(data[place], canonical=True)):
         leaves = [*data[:place], canonical.encode(document), *data[place + 1 :]]
         tree = merkle.grow(merkle.leaf_hashes(leaves))
-        payload = shipment.sealed.payload.replace(shipment.sealed.manifest.root.hex().encode(), tree.root.hex().encode())
+        payload = shipment.sealed.payload.replace(
+            shipment.sealed.manifest.root.hex().encode(), tree.root.hex().encode()
+        )
         shown = [
             replace(item, leaf=leaves[item.index], hashes=tree.inclusion(item.index))
             for item in parse_disclosures(shipment.leaves)

@@ -40,8 +40,10 @@ def logged_trust(**changes: object) -> bytes:
 
 
 def other_entries(count: int, *, salt: str = "") -> list[bytes]:
-    return [log_entry.entry_bytes(b"other %d%s" % (n, salt.encode()), bytes(64), signature.public_of(RELEASE_KEY))
-            for n in range(count)]
+    return [
+        log_entry.entry_bytes(b"other %d%s" % (n, salt.encode()), bytes(64), signature.public_of(RELEASE_KEY))
+        for n in range(count)
+    ]
 
 
 def checkpoint_note(

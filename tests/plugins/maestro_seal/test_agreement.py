@@ -84,5 +84,3 @@ def submitted(submission: Submission) -> dict[str, Any]:
         "artifacts": list(submission.artifacts),
         "now": int(submission.now.timestamp() * 1000),
     }
-
-

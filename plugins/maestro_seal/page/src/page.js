@@ -104,7 +104,7 @@ function draw(one) {
 
 /** The path as a picture: the leaf below, at each step the sibling on its true side, the root on top. */
 function picture(way) {
-  const height = way.length * 34 + 46;
+  const height = way.length * 34 + 62;
   const svg = node("svg", { viewBox: `0 0 420 ${height}`, role: "img", class: "way" });
   svg.append(node("title", {}, `${way.length} hashes lead from the leaf to the root`));
   const y = (level) => height - 26 - level * 34;
@@ -118,8 +118,8 @@ function picture(way) {
     );
   });
   for (let level = 0; level <= way.length; level += 1) svg.append(node("circle", { cx: 210, cy: y(level), r: 6 }));
-  svg.append(node("text", { x: 222, y: y(0) + 20, class: "label" }, "leaf"));
-  svg.append(node("text", { x: 222, y: y(way.length) + 4, class: "label" }, "signed root"));
+  svg.append(node("text", { x: 210, y: y(0) + 20, "text-anchor": "middle", class: "label" }, "leaf"));
+  svg.append(node("text", { x: 210, y: y(way.length) - 14, "text-anchor": "middle", class: "label" }, "signed root"));
   return svg;
 }
 
