@@ -36,8 +36,8 @@ def honest() -> Iterator[Case]:
     note = logged.checkpoint_note(head_of(shipment), witnesses=(*WITNESSES, ("unknown.example", OTHER_KEY)))
     yield "an unknown cosignature", shipment.submission(bundles=[with_entry(shipment, checkpoint=note)])
     yield "one witness of one", ship_logged(trust=logged_trust(quorum=1), witnesses=WITNESSES[:1]).submission()
-    late = {"valid_to": NOW - timedelta(minutes=30)}
-    keys = (*trust_keys()[:1], replace(trust_keys()[1], **late), *trust_keys()[2:])
+    retired = replace(trust_keys()[1], valid_to=NOW - timedelta(minutes=30))
+    keys = (*trust_keys()[:1], retired, *trust_keys()[2:])
     yield "a key that expired after the witnesses saw it", ship_logged(trust=logged_trust(keys=keys)).submission()
     early = (*trust_keys()[:1], replace(trust_keys()[1], max_index=12), *trust_keys()[2:])
     yield "an index below maxIndex", ship_logged(trust=logged_trust(keys=early)).submission()
@@ -53,7 +53,7 @@ def head_of(shipment: Shipment) -> Head:
 
 
 def per_step() -> Iterator[tuple[str, str, Submission]]:
-    """(name, the step that must be named first, submission): each attack of the threat table, re-signed as it would be."""
+    """(name, the step named first, submission) for each attack of the threat table."""
     shipment = ship_logged()
     entry = parse_bundle(shipment.bundle).log_entry
     assert entry is not None
@@ -198,7 +198,7 @@ def edited_documents() -> Iterator[Case]:
 
 
 def resigned_documents() -> Iterator[Case]:
-    """Every field of the signed documents edited by somebody who holds the keys: both verifiers must read them alike."""
+    """Every field of the signed documents, edited by somebody who holds the keys."""
     shipment = ship_logged()
     for what, document in mutations(canonical.decode(shipment.sealed.payload, canonical=True)):
         bundle = resigned(shipment, payload=canonical.encode(document))

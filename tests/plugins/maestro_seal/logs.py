@@ -40,7 +40,7 @@ class PowerCutError(BaseException):
 class CuttingDisk(Disk):
     """Stops at operation number ``stop_at``; what was put since the last ``settle`` is then lost or half written.
 
-    ``loss`` is ``kept`` (the kernel wrote it), ``lost`` or ``torn``. An append is cut in half, a replace happens or not.
+    ``loss`` is ``kept`` (the kernel wrote it), ``lost`` or ``torn``. An append may be cut in half.
     """
 
     def __init__(self, root: Path, stop_at: int, loss: str) -> None:
