@@ -107,6 +107,11 @@ def per_step() -> Iterator[tuple[str, str, Submission]]:
     )
     yield "trust of another log", "checkpoint", trust(log="log.example/2")
     yield "trust expired", "signature", trust(expires=NOW - timedelta(days=1))
+    yield from other_inputs(shipment)
+
+
+def other_inputs(shipment: Shipment) -> Iterator[tuple[str, str, Submission]]:
+    """Attacks on everything but the log, and missing inputs."""
     yield "weakened policy", "required", shipment.submission(policy=shipment.policy.replace(b'"80"', b'"10"'))
     yield "another file", "subject", shipment.submission(artifacts=[("demo.whl", "0" * 64)])
     yield "signed by another key", "signature", shipment.submission(bundles=[resigned(shipment, key=OTHER_KEY)])

@@ -1,4 +1,4 @@
-"""Sigstore's JavaScript verifier, Go's transparency log client and OpenSSL accept what we make, and no forgery of it."""
+"""Sigstore's JavaScript verifier, Go's log client and OpenSSL accept what we make, and no forgery of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from maestro_hooks.evidence import merkle, note, signature, tiles
 from maestro_hooks.evidence.bundle import parse_bundle
-from maestro_hooks.evidence.checkpoint import log_signed, parse_checkpoint
+from maestro_hooks.evidence.checkpoint import Head, cosign, log_signed, parse_checkpoint
 from maestro_seal.writer import LogWriter
 from tests.evidence.shipment import RELEASE_KEY, ship
 from tests.plugins.maestro_seal import logged
@@ -52,7 +52,7 @@ def test_sigstore_verifies_our_bundles(tmp_path: Path) -> None:
     shipment = logged.ship_logged()
     entry = parse_bundle(shipment.bundle).log_entry
     assert entry is not None
-    cosigner_only = logged.checkpoint_note(logged.Head(entry.size, entry.root), witnesses=())
+    cosigner_only = logged.checkpoint_note(Head(entry.size, entry.root), witnesses=())
     forged = {
         "no log entry": ship().bundle,
         "entry of another release": logged.with_entry(shipment, body=logged.other_entries(1)[0]),
@@ -60,11 +60,9 @@ def test_sigstore_verifies_our_bundles(tmp_path: Path) -> None:
         "one hash less": logged.with_entry(shipment, hashes=entry.hashes[1:]),
         "edited hash": logged.with_entry(shipment, hashes=(bytes(32), *entry.hashes[1:])),
         "log signature": logged.with_entry(shipment, checkpoint=flip_signature(entry.checkpoint, 0)),
-        "checkpoint root": logged.with_entry(
-            shipment, checkpoint=logged.checkpoint_note(logged.Head(entry.size, bytes(32)))
-        ),
+        "checkpoint root": logged.with_entry(shipment, checkpoint=logged.checkpoint_note(Head(entry.size, bytes(32)))),
         "another log key": logged.with_entry(
-            shipment, checkpoint=logged.checkpoint_note(logged.Head(entry.size, entry.root), key=logged.WITNESS_1)
+            shipment, checkpoint=logged.checkpoint_note(Head(entry.size, entry.root), key=logged.WITNESS_1)
         ),
         "another release key": resigned(shipment, key=logged.WITNESS_2),
         "edited payload": shipment.bundle.replace(b'"payload":"eyJ', b'"payload":"eyK'),
@@ -128,7 +126,7 @@ def test_go_opens_a_cosigned_checkpoint(tmp_path: Path, go_client: str) -> None:
     disk = make_log(tmp_path / "log", [4])
     with LogWriter(disk, ORIGIN, KEY) as writer:
         checkpoint = parse_checkpoint(writer.checkpoint).note
-        line = logged.cosign(checkpoint.text, logged.NAME_1, logged.WITNESS_1, time=logged.SEEN_AT)
+        line = cosign(checkpoint.text, logged.NAME_1, logged.WITNESS_1, time=logged.SEEN_AT)
         writer.add_cosignatures(note.encode_note(replace(checkpoint, signatures=(*checkpoint.signatures, line))))
     vkey = note.vkey(ORIGIN, note.ED25519, signature.public_of(KEY))
     assert go_says(go_client, str(disk.root), vkey, "0") == "accepted 4\n"
@@ -137,7 +135,7 @@ def test_go_opens_a_cosigned_checkpoint(tmp_path: Path, go_client: str) -> None:
 @pytest.mark.engine("openssl")
 def test_openssl_verifies_a_checkpoint_and_a_cosignature(tmp_path: Path) -> None:
     need(shutil.which("openssl"), "openssl is not installed")
-    made = parse_checkpoint(logged.checkpoint_note(logged.Head(0, merkle.EMPTY_ROOT)))
+    made = parse_checkpoint(logged.checkpoint_note(Head(0, merkle.EMPTY_ROOT)))
     assert log_signed(made, logged.ORIGIN, signature.public_of(logged.LOG_KEY))
     seen = b"cosignature/v1\ntime %d\n" % logged.SEEN_AT + made.note.text
     signed = [
