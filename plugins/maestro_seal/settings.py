@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
@@ -19,4 +19,10 @@ class SealSettings(Settings, frozen=True, kw_only=True):
 
     log: Annotated[str, Meta(min_length=1, description="The log's directory below the root, or none.")] = "none"
     witnesses: tuple[Address, ...] = ()
+    dist: Annotated[str, Meta(min_length=1, description="Where the build put its files; as in [tool.maestro].")] = (
+        "dist"
+    )
+    attest: Annotated[
+        tuple[Literal["sbom", "provenance", "test-result"], ...], Meta(description="Documents to seal as leaves.")
+    ] = ()
     witness_timeout_s: Annotated[int, Meta(ge=1, le=60, description="How long to wait for each witness.")] = 5
