@@ -1,4 +1,4 @@
-"""``maestro log init|append|verify|serve-dir|witness|add-witness|gc``.
+"""``maestro log init|append|verify|serve-dir|witness|add-witness|gc|page``.
 
 Invariant: ``verify`` needs no private key and opens no connection; ``append`` and ``init`` alone write to a log.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from http.server import ThreadingHTTPServer
 
-ACTIONS = ("init", "append", "verify", "serve-dir", "witness", "add-witness", "gc")
+ACTIONS = ("init", "append", "verify", "serve-dir", "witness", "add-witness", "gc", "page")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -51,6 +51,7 @@ def run(args: Namespace) -> ExitCode:
         "witness": _witness,
         "add-witness": _add_witness,
         "gc": _gc,
+        "page": _page,
     }
     found = actions[args.action](args, root)
     words = [f"{name}: {value}" for name, value in found.items()]
@@ -177,6 +178,20 @@ def _add_witness(args: Namespace, root: Path) -> dict[str, object]:
     home = keys_home(root)
     trust = keys.add_witness(home, name, public, quorum=args.quorum, now=_now(), passphrase=_passphrase())
     return {"witness": name, "quorum": trust.quorum, "version": trust.version, "trust": str(keys.trust_path(home))}
+
+
+def _page(args: Namespace, _root: Path) -> dict[str, object]:
+    """Write the verifier page, to be shipped beside a release."""
+    from hashlib import sha256  # noqa: PLC0415
+
+    from maestro_hooks.project.files import write_atomic  # noqa: PLC0415
+
+    data = (Path(__file__).parent / "page" / "verifier.html").read_bytes()
+    try:
+        write_atomic(args.directory, data)
+    except OSError as error:
+        raise UsageError(f"cannot write: {error.strerror}", where=str(args.directory)) from error
+    return {"page": str(args.directory), "bytes": len(data), "sha256": sha256(data).hexdigest()}
 
 
 def _run_server(server: ThreadingHTTPServer, *, first: str = "") -> dict[str, object]:
