@@ -37,6 +37,7 @@ class Unsynced(Disk):
 
 
 def floor(entries: list[bytes]) -> float:
+    """CPU seconds to hash the leaves and nodes of a tree."""
     started = time.process_time()
     level = [sha256(b"\x00" + entry).digest() for entry in entries]
     while len(level) > 1:
@@ -45,6 +46,7 @@ def floor(entries: list[bytes]) -> float:
 
 
 def append(place: Path, entries: list[bytes], kind: type[Disk]) -> tuple[float, float]:
+    """CPU and wall seconds to append all entries in batches."""
     cpu, wall = time.process_time(), time.perf_counter()
     with LogWriter.create(kind(place), ORIGIN, KEY) as writer:
         for start in range(0, len(entries), BATCH):
@@ -53,6 +55,7 @@ def append(place: Path, entries: list[bytes], kind: type[Disk]) -> tuple[float, 
 
 
 def log_table(count: int) -> None:
+    """Print the table of the log."""
     entries = [b"%0100d" % n for n in range(count)]
     place = Path(tempfile.mkdtemp())
     try:
@@ -72,6 +75,7 @@ def log_table(count: int) -> None:
 
 
 def page_table() -> None:
+    """Print the page's size and what it takes in Chromium."""
     page = ROOT / "plugins" / "maestro_seal" / "page" / "verifier.html"
     print(f"\nverifier page: {page.stat().st_size:,} bytes")
     clients = ROOT / "tests" / "clients"
