@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         CommitRequest,
         ContentKey,
         LedgerView,
+        LogProof,
+        LogRequest,
         RunAll,
         SealDraft,
         SealedBundle,
@@ -55,10 +57,15 @@ KINDS: dict[str, HookKind] = {
     "maestro_before_seal": "gate",
     "maestro_commit": "gate",
     "maestro_attach": "gate",
+    "maestro_log": "gate",
     "maestro_sealed": "observer",
     "maestro_verify": "gate",
     "maestro_advise": "observer",
 }
+
+
+# Hooks that answer with one object instead of several.
+ONE_ANSWER = frozenset({"maestro_fetch", "maestro_log"})
 
 
 @hookspec
@@ -107,6 +114,14 @@ def maestro_commit(request: CommitRequest) -> Iterable[Commitment]:  # type: ign
 @hookspec
 def maestro_attach(draft: SealDraft) -> Iterable[Section]:  # type: ignore[empty-body]
     """Gate. Sealing process, after the tree, before the signature: sections of the predicate."""
+
+
+@hookspec
+def maestro_log(request: LogRequest) -> LogProof | None:
+    """Gate, first result wins. Sealing process, after the signature: enter it in a transparency log.
+
+    ``None`` says that this plugin keeps no log; failure stops the seal, for the bundle would lack its proof.
+    """
 
 
 @hookspec

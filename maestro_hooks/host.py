@@ -17,7 +17,7 @@ from maestro_hooks import discovery, hookspecs
 from maestro_hooks.config import HostSettings, Layers, host_settings, plugin_settings
 from maestro_hooks.discovery import Found, Plugin
 from maestro_hooks.errors import ConfigError, MaestroError, UnavailableError
-from maestro_hooks.hookspecs import KINDS
+from maestro_hooks.hookspecs import KINDS, ONE_ANSWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -142,7 +142,7 @@ class Host:
         answer = getattr(module, hook)(request)
         if answer is None:
             return []
-        if KINDS[hook] == "setup" or hook == "maestro_fetch" or isinstance(answer, str | bytes):
+        if KINDS[hook] == "setup" or hook in ONE_ANSWER or isinstance(answer, str | bytes):
             return [answer]
         return list(answer)
 

@@ -201,6 +201,35 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogRequest:
+    """A log entry to append: canonical JSON in Rekor's shape (evidence format 4.7), at most 65,535 bytes."""
+
+    root: Path
+    entry: bytes = field(repr=False)
+    settings: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogProof:
+    """Where a log holds an entry.
+
+    Attributes:
+        index: of the entry.
+        size: of the tree whose root the checkpoint signs.
+        hashes: the audit path from the entry to that root, 32 bytes each.
+        checkpoint: the signed note, cosignatures included.
+        log_id: SHA-256(name || 0x0A || 0x01 || key) of the log's key, 32 bytes.
+    """
+
+    index: int
+    size: int
+    root: bytes
+    hashes: tuple[bytes, ...]
+    checkpoint: bytes
+    log_id: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SealedBundle:
     """What was sealed: the bundle file, the manifest payload's SHA-256 and its subjects."""
 

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator, Sequence
 
+    from maestro_hooks.evidence.log_steps import Consistency, LastSeen
     from maestro_hooks.evidence.report import Report
 
+STATE_SCHEMA = "maestro.head/1"
 BUNDLE_SUFFIX = ".sigstore.json"
 
 
@@ -36,6 +38,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         parser.add_argument(option, action="append", default=[], metavar="FILE", type=Path, help=f"{words}; repeatable")
     parser.add_argument("--trust", metavar="FILE", type=Path, help="trust file (default: trust.json beside, or here)")
     parser.add_argument("--source", metavar="DIR", type=Path, help="a checkout whose content must be the source tree")
+    parser.add_argument(
+        "--state", metavar="FILE", type=Path, help="the last log head accepted; made and, after a pass, updated"
+    )
+    parser.add_argument("--log", metavar="DIR", type=Path, help="a copy of the log, to prove that --state continues")
     parser.add_argument("--policy", metavar="FILE", type=Path, help="exported policy (default: <name>.policy.json)")
 
 
@@ -57,13 +63,55 @@ def run(args: Namespace) -> ExitCode:
             source=_tree_id(args.source) if args.source is not None else "",
             now=datetime.now(UTC),
             checkers={"zk": partial(check_section, "zk")},
+            seen=_last_seen(args),
         )
         report = verify(submission)
+    if args.state and report.verdict == "pass" and report.heads:
+        _remember(args.state, report, submission.seen)
     if args.json:
         emit(report_object(report) | {"defaults": inputs.taken}, (), as_json=True)
     else:
         emit({}, _lines(report, inputs.taken), as_json=False)
     return report.exit_code
+
+
+def _last_seen(args: Namespace) -> LastSeen | None:
+    """The head in ``--state``, with a way to prove consistency out of the copy of the log, if one is given."""
+    if args.state is None or not args.state.exists():
+        return None
+    from maestro_hooks.evidence import canonical, merkle, shape  # noqa: PLC0415 - loaded when used
+    from maestro_hooks.evidence.checkpoint import Head  # noqa: PLC0415
+    from maestro_hooks.evidence.log_steps import LastSeen  # noqa: PLC0415
+
+    where = str(args.state)
+    body = canonical.decode_object(_read(args.state), canonical=False, where=where)
+    shape.members(body, required=("schema", "size", "root"), where=where)
+    shape.one_of(body["schema"], (STATE_SCHEMA,), where=where)
+    root = canonical.base64_decode(body["root"], where=where, size=merkle.HASH_SIZE)
+    head = Head(shape.natural(body["size"], where=where), root)
+    return LastSeen(head=head, consistency=None if args.log is None else _consistency(args.log))
+
+
+def _consistency(log: Path) -> Consistency:
+    from maestro_hooks.evidence.tiles import TileTree  # noqa: PLC0415
+
+    def prove(old: int, new: int) -> Sequence[bytes]:
+        try:
+            return TileTree(new, lambda name: (log / name).read_bytes()).consistency(old)
+        except OSError as error:
+            raise UsageError(f"the copy of the log lacks {error.filename}", where=str(log)) from error
+
+    return prove
+
+
+def _remember(state: Path, report: Report, seen: LastSeen | None) -> None:
+    """Keep the newest head, only after everything passed; an older bundle never rolls it back."""
+    from maestro_hooks.evidence import canonical  # noqa: PLC0415
+    from maestro_hooks.project.files import write_atomic  # noqa: PLC0415
+
+    head = max((*report.heads, *([] if seen is None else [seen.head])), key=lambda h: h.size)
+    body = {"schema": STATE_SCHEMA, "size": str(head.size), "root": canonical.base64_encode(head.root)}
+    write_atomic(state, canonical.encode(body) + b"\n")
 
 
 @contextmanager

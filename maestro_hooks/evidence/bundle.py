@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from maestro_hooks.errors import EvidenceError
 from maestro_hooks.evidence import canonical, dsse, shape, signature
+from maestro_hooks.evidence.log_entry import logged_object, parse_logged
 
 if TYPE_CHECKING:
+    from maestro_hooks.evidence.log_entry import LoggedEntry
     from maestro_hooks.evidence.signature import PrivateKey
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -20,18 +22,23 @@ MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A parsed bundle; ``log_entries`` are left to the checker of the transparency log."""
+    """A parsed bundle; ``log_entry`` says where a transparency log holds its signature."""
 
     hint: str
     envelope: dsse.Envelope
-    log_entries: tuple[object, ...] = ()
+    log_entry: LoggedEntry | None = None
+
+
+def sign_payload(payload: bytes, key: PrivateKey) -> Bundle:
+    """Sign a manifest payload and wrap it, without a log entry."""
+    keyid = signature.public_of(key).id
+    made = dsse.Signature(keyid, signature.sign(key, dsse.pae(dsse.IN_TOTO, payload)))
+    return Bundle(keyid, dsse.Envelope(dsse.IN_TOTO, payload, (made,)))
 
 
 def sign_bundle(payload: bytes, key: PrivateKey) -> bytes:
-    """Sign a manifest payload and wrap it, without log entries."""
-    keyid = signature.public_of(key).id
-    made = dsse.Signature(keyid, signature.sign(key, dsse.pae(dsse.IN_TOTO, payload)))
-    return encode_bundle(Bundle(keyid, dsse.Envelope(dsse.IN_TOTO, payload, (made,))))
+    """The bundle file of ``sign_payload``."""
+    return encode_bundle(sign_payload(payload, key))
 
 
 def encode_bundle(bundle: Bundle) -> bytes:
@@ -41,7 +48,7 @@ def encode_bundle(bundle: Bundle) -> bytes:
             "mediaType": MEDIA_TYPE,
             "verificationMaterial": {
                 "publicKey": {"hint": bundle.hint},
-                "tlogEntries": list(bundle.log_entries),
+                "tlogEntries": [] if bundle.log_entry is None else [logged_object(bundle.log_entry)],
             },
             "dsseEnvelope": dsse.envelope_object(bundle.envelope),
         }
@@ -64,8 +71,11 @@ def parse_bundle(data: bytes) -> Bundle:
     envelope = dsse.parse_envelope(body["dsseEnvelope"], where=f"{where} dsseEnvelope")
     if len(envelope.signatures) != 1:
         raise EvidenceError(f"a bundle has one signature, not {len(envelope.signatures)}", where=where)
+    entries = shape.array(material.get("tlogEntries", []), where=f"{where} tlogEntries")
+    if len(entries) > 1:
+        raise EvidenceError(f"a bundle has one log entry at most, not {len(entries)}", where=where)
     return Bundle(
         hint=shape.text(public["hint"], where=f"{where} hint"),
         envelope=envelope,
-        log_entries=tuple(shape.array(material.get("tlogEntries", []), where=f"{where} tlogEntries")),
+        log_entry=parse_logged(entries[0], where=f"{where} log entry") if entries else None,
     )

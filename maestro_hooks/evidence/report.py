@@ -14,6 +14,7 @@ from maestro_hooks.evidence import steps as step_rules
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from maestro_hooks.evidence.checkpoint import Head
     from maestro_hooks.evidence.leaf import Leaf, Metric
     from maestro_hooks.evidence.manifest import Manifest
     from maestro_hooks.evidence.steps import Step
@@ -28,12 +29,18 @@ EXIT_CODES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The steps in order, and what they were about. ``disclosed`` maps index to leaf, included leaves only."""
+    """The steps in order, and what they were about.
+
+    ``disclosed`` maps index to leaf, included leaves only; ``witnesses`` counts the trusted ones that cosigned every
+    bundle's checkpoint; ``heads`` are those checkpoints, to be remembered only when the verdict is ``pass``.
+    """
 
     steps: tuple[Step, ...]
     manifest: Manifest | None = None
     manifest_sha256: str = ""
     disclosed: Mapping[int, Leaf]
+    witnesses: int = 0
+    heads: tuple[Head, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -69,7 +76,7 @@ def report_object(report: Report) -> dict[str, object]:
         },
         "disclosed": [_leaf_object(index, leaf) for index, leaf in sorted(report.disclosed.items())],
         "statements": [] if manifest is None else manifest.sections.get("zk", {}).get("statements", []),
-        "witnesses": 0,
+        "witnesses": report.witnesses,
         "engine": {"ed25519": "openssl"},
     }
 

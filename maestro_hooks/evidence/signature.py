@@ -52,6 +52,11 @@ def load_public(alg: str, spki: bytes, *, where: str) -> PublicKey:
     return PublicKey(alg, spki)
 
 
+def spki_of_ed25519(raw: bytes) -> bytes:
+    """The SubjectPublicKeyInfo of 32 raw bytes; ``load_public`` decides whether they are a key."""
+    return _SPKI_ED25519 + raw
+
+
 def check_ed25519_point(raw: bytes, *, where: str) -> None:
     """Refuse 32 bytes that are no canonical encoding of a curve point, or a point of order 1, 2, 4 or 8.
 

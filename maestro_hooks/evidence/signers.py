@@ -13,24 +13,32 @@ from maestro_hooks.evidence.steps import Status, Step
 from maestro_hooks.evidence.trust import NONE, check_trust, signers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from maestro_hooks.evidence.bundle import Bundle
+    from maestro_hooks.evidence.log_steps import LogFindings
     from maestro_hooks.evidence.trust import Trust, TrustedKey, TrustFile
 
 NAME = "signature"
 
 
-def check_signatures(bundles: Sequence[Bundle], file: TrustFile | None, *, now: datetime) -> Step:
-    """Run the step. ``bundles`` hold the identical payload, one signature each."""
+def check_signatures(
+    bundles: Sequence[Bundle], file: TrustFile | None, *, now: datetime, log: LogFindings | None = None
+) -> Step:
+    """Run the step. ``bundles`` hold the identical payload, one signature each.
+
+    Where witnesses cosigned the log, a key counts if it was valid by the time they prove; else it must be valid now.
+    """
     if file is None:
         return Step(NAME, Status.NOT_CHECKED, "no trust file given: nobody says whose signature counts")
     try:
         trust = check_trust(file, now=now)
     except EvidenceError as error:
         return Step(NAME, Status.FAIL, f"{error.where}: {error.what}")
-    keys = [key for key in trust.of_role("release") if _refusal(key, trust, now) is None]
+    moment = log.time if log and log.time else now
+    index = max(log.indices) if log and len(log.indices) == len(bundles) else None
+    keys = [key for key in trust.of_role("release") if _refusal(key, trust, moment, index) is None]
     message = bundles[0].envelope.signed_bytes()
     signatures = [s.sig for bundle in bundles for s in bundle.envelope.signatures]
     found = signers(keys, message, signatures)
@@ -38,27 +46,30 @@ def check_signatures(bundles: Sequence[Bundle], file: TrustFile | None, *, now: 
     if len(found) >= needed:
         names = ", ".join(f"{key.name} ({key.public.id[:12]})" for key in found)
         return Step(NAME, Status.PASS, f"signed by {names}; {needed} of {len(keys)} valid release keys needed")
-    reason = _why_not(trust, message, signatures, now) or (
+    refused = {key: _refusal(key, trust, moment, index) for key in signers(trust.keys, message, signatures)}
+    reason = _why_not(refused) or (
         f"{len(found)} of the {needed} signatures needed are by a trusted release key over this payload"
     )
     return Step(NAME, Status.FAIL, reason)
 
 
-def _refusal(key: TrustedKey, trust: Trust, now: datetime) -> str | None:
+def _refusal(key: TrustedKey, trust: Trust, moment: datetime, index: int | None) -> str | None:
+    """Why a key does not count; ``index`` is the proved place in the log, if there is one."""
     if key.role != "release":
         return f"is a {key.role} key, not a release key"
-    if now < key.valid_from:
+    if moment < key.valid_from:
         return f"is valid only from {shape.time_text(key.valid_from)}"
-    if now > key.valid_to:
+    if moment > key.valid_to:
         return f"expired at {shape.time_text(key.valid_to)}"
-    if key.max_index is not None and trust.log == NONE:
+    if key.max_index is None or (index is not None and index < key.max_index):
+        return None
+    if trust.log == NONE:
         return "is trusted only for early log entries, and there is no log"
-    return None
+    return f"is trusted only for log entries below {key.max_index}"
 
 
-def _why_not(trust: Trust, message: bytes, signatures: Sequence[bytes], now: datetime) -> str | None:
+def _why_not(refused: Mapping[TrustedKey, str | None]) -> str | None:
     """If a key of the trust file did sign but does not count, say which and why."""
-    for key in signers(trust.keys, message, signatures):
-        if refusal := _refusal(key, trust, now):
-            return f"signed by {key.name} ({key.public.id[:12]}), which {refusal}"
-    return None
+    return next(
+        (f"signed by {key.name} ({key.public.id[:12]}), which {why}" for key, why in refused.items() if why), None
+    )

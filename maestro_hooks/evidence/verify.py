@@ -16,13 +16,14 @@ from maestro_hooks.evidence import merkle, shape, steps
 from maestro_hooks.evidence.bundle import parse_bundle
 from maestro_hooks.evidence.disclosure import parse_disclosures
 from maestro_hooks.evidence.leaf import parse_leaf
+from maestro_hooks.evidence.log_steps import check_log
 from maestro_hooks.evidence.manifest import parse_manifest
 from maestro_hooks.evidence.policy_document import parse_policy
 from maestro_hooks.evidence.report import Report
 from maestro_hooks.evidence.required import check_required
 from maestro_hooks.evidence.signers import check_signatures
 from maestro_hooks.evidence.steps import Status, Step
-from maestro_hooks.evidence.trust import NONE, parse_trust
+from maestro_hooks.evidence.trust import parse_trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,13 +33,12 @@ if TYPE_CHECKING:
     from maestro_hooks.evidence.bundle import Bundle
     from maestro_hooks.evidence.disclosure import Disclosure
     from maestro_hooks.evidence.leaf import Leaf
+    from maestro_hooks.evidence.log_steps import LastSeen
     from maestro_hooks.evidence.manifest import Manifest
     from maestro_hooks.evidence.policy_document import Policy
     from maestro_hooks.evidence.trust import TrustFile
 
     Checker: TypeAlias = Callable[[Manifest, Mapping[int, Leaf]], Sequence[Step]]
-
-LOG_STEPS = ("log-entry", "log-inclusion", "checkpoint", "witness", "freshness")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,8 @@ class Submission:
         leaves: leaf files.
         artifacts: (name, SHA-256 in hexadecimal) of the files at hand.
         source: the git tree id of a checkout at hand, or ``""``.
-        now: the verifier's clock; the only trusted time as long as no log stands.
+        now: the verifier's clock; the only trusted time unless witnesses cosigned the log.
+        seen: the head of the log accepted last, if the verifier keeps one.
         checkers: section name (``zk``) to the function that checks it, given the manifest and the included leaves
             by index.
     """
@@ -64,6 +65,7 @@ class Submission:
     leaves: Sequence[bytes] = ()
     artifacts: Sequence[tuple[str, str]] = ()
     source: str = ""
+    seen: LastSeen | None = None
     checkers: Mapping[str, Checker] = field(default_factory=dict)
 
 
@@ -87,11 +89,12 @@ def verify(submission: Submission) -> Report:
     manifest, trust = parsed.manifest, parsed.trust
     leaf_step, disclosed = _check_leaves(parsed.disclosures, manifest)
     leaves = {leaf.id: leaf for leaf in disclosed.values()}
+    log = check_log(parsed.bundles, trust.trust if trust else None, now=submission.now, seen=submission.seen)
     found = [
         Step("parse", Status.PASS, f"{_count(submission)} read strictly; {manifest.size} leaves in the manifest"),
-        check_signatures(parsed.bundles, trust, now=submission.now),
+        check_signatures(parsed.bundles, trust, now=submission.now, log=log),
         _check_subject(submission.artifacts, submission.source, manifest),
-        *_log_steps(trust),
+        *log.steps,
         check_required(
             manifest,
             leaves,
@@ -107,6 +110,8 @@ def verify(submission: Submission) -> Report:
         manifest=manifest,
         manifest_sha256=sha256(parsed.bundles[0].envelope.payload).hexdigest(),
         disclosed=disclosed,
+        witnesses=log.witnesses,
+        heads=log.heads,
     )
 
 
@@ -150,16 +155,6 @@ def _check_subject(artifacts: Sequence[tuple[str, str]], source: str, manifest: 
     words = [f"{', '.join(released[:3])}: SHA-256 is a subject"] if released else []
     words += [f"source tree {source[:12]} is a subject"] if source else []
     return Step("subject", Status.PASS, "; ".join(words))
-
-
-def _log_steps(trust: TrustFile | None) -> list[Step]:
-    if trust is None:
-        return [Step(name, Status.NOT_CHECKED, "no trust file given") for name in LOG_STEPS]
-    if trust.trust.log == NONE:
-        words = "not required by this trust file (log: none)"
-        return [Step(name, Status.NOT_REQUIRED, words) for name in LOG_STEPS]
-    words = f"the trust file demands the log {trust.trust.log}, which this version cannot check"
-    return [Step(name, Status.NOT_CHECKED, words) for name in LOG_STEPS]
 
 
 def _check_leaves(disclosures: Sequence[Disclosure], manifest: Manifest) -> tuple[Step, dict[int, Leaf]]:

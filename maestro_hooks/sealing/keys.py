@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from maestro_hooks.errors import EvidenceError, UsageError
 from maestro_hooks.evidence import signature
-from maestro_hooks.evidence.trust import Trust, TrustedKey, TrustFile, check_trust, parse_trust, sign_trust
+from maestro_hooks.evidence.note import check_name
+from maestro_hooks.evidence.trust import NONE, Trust, TrustedKey, TrustFile, check_trust, parse_trust, sign_trust
 from maestro_hooks.project.files import private_directory, write_atomic
 
 if TYPE_CHECKING:
@@ -123,9 +124,85 @@ def pin(root: Path, *, policy: str, now: datetime, passphrase: bytes | None) -> 
     old = check_trust(load_trust(root), now=now)
     if old.policy == policy:
         return old
+    return _sign_next(root, old, replace(old, policy=policy), now=now, passphrase=passphrase)
+
+
+def add_log(root: Path, origin: str, *, now: datetime, passphrase: bytes | None) -> Trust:
+    """Make a key for the log ``origin`` and sign a trust file that demands this log.
+
+    Raises:
+        UsageError: if the trust file names a log already, or the private root key is not here.
+        EvidenceError: if the trust file is not sound, or the origin cannot name a key.
+    """
+    old = check_trust(load_trust(root), now=now)
+    if old.log != NONE:
+        raise UsageError(f"the trust file names the log {old.log} already", where=str(trust_path(root)))
+    key = _generate()
+    trust = replace(old, log=check_name(origin), keys=(*old.keys, _trusted(origin, key, "log", now)))
+    return _sign_next(root, old, trust, now=now, passphrase=passphrase, fresh=[key])
+
+
+def add_witness(
+    root: Path, name: str, public: PublicKey, *, quorum: int, now: datetime, passphrase: bytes | None
+) -> Trust:
+    """Sign a trust file that counts cosignatures of this witness and demands ``quorum`` of them in all.
+
+    Raises:
+        UsageError: if there is no log to witness, too few witnesses for the quorum, or no private root key here.
+        EvidenceError: if the trust file is not sound, or the name cannot name a key.
+    """
+    old = check_trust(load_trust(root), now=now)
+    if old.log == NONE:
+        raise UsageError("there is no log to witness", where=str(trust_path(root)), fix="run 'maestro log init'")
+    added = TrustedKey(name=check_name(name), public=public, role="witness", valid_from=now, valid_to=now + LIFETIME)
+    trust = replace(old, keys=(*old.keys, added), quorum=quorum)
+    if len(trust.of_role("witness")) < quorum:
+        raise UsageError(f"a quorum of {quorum} needs as many witnesses", where="--quorum")
+    return _sign_next(root, old, trust, now=now, passphrase=passphrase)
+
+
+def log_key(root: Path, *, now: datetime, environ: Mapping[str, str]) -> tuple[str, PrivateKey]:
+    """The origin that the trust file names, and the log's private key.
+
+    Raises:
+        UsageError: if no log is named, or its private key is not here or does not open.
+        EvidenceError: if the trust file is not sound.
+    """
+    trust = check_trust(load_trust(root), now=now)
+    if trust.log == NONE:
+        raise UsageError("the trust file names no log", where=str(trust_path(root)), fix="run 'maestro log init'")
+    passphrase = environ.get(PASSPHRASE_VARIABLE)
+    public = _usable(root, trust, "log", now)[0].public
+    return trust.log, load_private(root, public, passphrase.encode() if passphrase else None)
+
+
+def stand_alone_key(path: Path, *, passphrase: bytes | None) -> PrivateKey:
+    """The key in ``path``, made on first use (a witness's own); its directory is made private.
+
+    Raises:
+        UsageError: if it does not open.
+    """
+    if not path.exists():
+        private_directory(path.parent)
+        write_atomic(path, _pem(_generate(), passphrase), mode=0o600)
+    return _open_pem(path.read_bytes(), passphrase, str(path))
+
+
+def _sign_next(
+    root: Path,
+    old: Trust,
+    changed: Trust,
+    *,
+    now: datetime,
+    passphrase: bytes | None,
+    fresh: Sequence[PrivateKey] = (),
+) -> Trust:
+    """Write the next version, signed by the root keys at hand, once the keys it newly names are on disk."""
     roots = [load_private(root, key.public, passphrase) for key in _usable(root, old, "root", now)]
-    trust = replace(old, version=old.version + 1, policy=policy)
-    write_atomic(trust_path(root), sign_trust(trust, roots))
+    trust = replace(changed, version=old.version + 1)
+    data = sign_trust(trust, roots)
+    _store(root, fresh, passphrase)
+    write_atomic(trust_path(root), data)
     return trust
 
 
@@ -228,6 +305,13 @@ def _generate() -> PrivateKey:
 
 
 def _store(root: Path, keys: Sequence[PrivateKey], passphrase: bytes | None) -> None:
+    for key in keys:
+        path = key_path(root, signature.public_of(key))
+        private_directory(path.parent)
+        write_atomic(path, _pem(key, passphrase), mode=0o600)
+
+
+def _pem(key: PrivateKey, passphrase: bytes | None) -> bytes:
     from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
         BestAvailableEncryption,
         Encoding,
@@ -236,10 +320,7 @@ def _store(root: Path, keys: Sequence[PrivateKey], passphrase: bytes | None) -> 
     )
 
     protection = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
-    for key in keys:
-        path = key_path(root, signature.public_of(key))
-        private_directory(path.parent)
-        write_atomic(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection), mode=0o600)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
 
 
 def _trusted(name: str, key: PrivateKey, role: str, now: datetime) -> TrustedKey:

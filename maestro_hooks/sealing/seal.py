@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from maestro_hooks.errors import ToolError, UsageError
-from maestro_hooks.evidence.bundle import sign_bundle
+from maestro_hooks.evidence import signature
+from maestro_hooks.evidence.bundle import encode_bundle, sign_payload
 from maestro_hooks.evidence.disclosure import encode_disclosures
 from maestro_hooks.evidence.leafset import leaf_set
+from maestro_hooks.evidence.log_entry import LoggedEntry, entry_bytes
 from maestro_hooks.evidence.manifest import seal as build_manifest
 from maestro_hooks.project.files import write_atomic
-from maestro_hooks.requests import SealDraft, SealedBundle, Section
+from maestro_hooks.requests import LogProof, LogRequest, SealDraft, SealedBundle, Section
 from maestro_hooks.sealing.committing import commit
 from maestro_hooks.sealing.store import store_sealed
 from maestro_hooks.sealing.subjects import built_files, release_of, subjects_of
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from maestro_hooks.evidence.bundle import Bundle
     from maestro_hooks.evidence.leafset import LeafSet
     from maestro_hooks.evidence.manifest import Manifest, Release, Sealed, Subject
+    from maestro_hooks.evidence.signature import PublicKey
     from maestro_hooks.pipeline.gathering import Tree
     from maestro_hooks.policy.document import Policy
     from maestro_hooks.policy.evaluate import Decision
@@ -109,6 +113,29 @@ def _sections(workspace: Workspace, leaves: LeafSet, subjects: Iterable[Subject]
     return sections
 
 
+def _logged(workspace: Workspace, bundle: Bundle, public: PublicKey) -> Bundle:
+    """Enter the signature in the log a plugin keeps, if one does; failing to is failing to seal."""
+    body = entry_bytes(bundle.envelope.payload, bundle.envelope.signatures[0].sig, public)
+    proof, failures = workspace.host.first("maestro_log", LogRequest(root=workspace.root, entry=body))
+    if failures:
+        raise ToolError(str(failures[0]), fix="mend the log, or the plugin that keeps it")
+    if proof is None:
+        return bundle
+    if not isinstance(proof, LogProof):
+        raise ToolError(f"maestro_log answered with a {type(proof).__name__}", fix="mend the plugin")
+    entry = LoggedEntry(
+        index=proof.index,
+        log_id=proof.log_id,
+        body=body,
+        proof_index=proof.index,
+        size=proof.size,
+        root=proof.root,
+        hashes=proof.hashes,
+        checkpoint=proof.checkpoint,
+    )
+    return replace(bundle, log_entry=entry)
+
+
 def _write(workspace: Workspace, order: SealOrder, sealed: Sealed, *, signer: SealingKey, dist: Path) -> SealedRelease:
     release = sealed.manifest.release
     stem = f"{release.name}-{release.version}"
@@ -117,6 +144,7 @@ def _write(workspace: Workspace, order: SealOrder, sealed: Sealed, *, signer: Se
     disclosed = [sealed.leaves.disclose(leaf_id) for leaf_id in shown]
     # The private store first: a bundle whose leaves are lost could never be proved from.
     store_sealed(workspace.root, sealed)
+    signed = _logged(workspace, sign_payload(sealed.payload, signer.key), signature.public_of(signer.key))
     if not dist.exists():
         dist.mkdir(parents=True)
         (dist / ".gitignore").write_text("*\n", encoding="utf-8")
@@ -124,7 +152,7 @@ def _write(workspace: Workspace, order: SealOrder, sealed: Sealed, *, signer: Se
         dist / f"{stem}.policy.json": order.policy.exported(),
         dist / f"{stem}.ce-leaf.json": encode_disclosures(disclosed),
         dist / "trust.json": signer.trust,
-        bundle: sign_bundle(sealed.payload, signer.key),  # last: with it the set is complete
+        bundle: encode_bundle(signed),  # last: with it the set is complete
     }
     for place, data in places.items():
         write_atomic(place, data, mode=0o644)

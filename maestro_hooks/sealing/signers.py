@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maestro_hooks.errors import UsageError
@@ -17,10 +18,12 @@ from maestro_hooks.sealing import keys
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
-    from pathlib import Path
 
     from maestro_hooks.evidence.signature import PrivateKey
     from maestro_hooks.policy.document import Policy
+
+
+LOCAL = Path(".maestro") / "local"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,20 @@ def find_signer(root: Path, *, now: dt.datetime, env: Mapping[str, str], policy:
     return _development_key(root, now=now, policy=hashlib.sha256(policy.exported()).hexdigest())
 
 
+def keys_home(root: Path) -> Path:
+    """Where the trust file and keys that ``find_signer`` takes stand: ``root``, or the development keys' directory.
+
+    Raises:
+        UsageError: neither exists yet.
+    """
+    local = root / LOCAL
+    if keys.trust_path(root).exists():
+        return root
+    if keys.trust_path(local).exists():
+        return local
+    raise UsageError("there are no keys yet", where=str(root), fix="run 'maestro keys new'")
+
+
 def _has_release_key(root: Path) -> bool:
     """Whether a private release key that ``trust.json`` names lies here; a damaged trust file is an error, not a no."""
     if not keys.trust_path(root).exists():
@@ -62,7 +79,8 @@ def _has_release_key(root: Path) -> bool:
 
 
 def _development_key(root: Path, *, now: dt.datetime, policy: str) -> SealingKey:
-    home = state_directory(root) / "local"
+    state_directory(root)
+    home = root / LOCAL
     home.mkdir(mode=0o700, exist_ok=True)
     if not keys.trust_path(home).exists():
         keys.create(home, now=now, encrypted_with=None, policy=policy)

@@ -71,10 +71,14 @@ def test_log_steps_are_in_words_not_required_and_never_green() -> None:
         assert "not required by this trust file" in detail(report, step)
 
 
-def test_a_demanded_log_leaves_the_verdict_open() -> None:
+def test_a_bundle_without_the_log_entry_that_trust_demands_is_not_valid() -> None:
     report = ship(trust=trust_bytes(log="log.example")).verify()
-    assert {status(report, step) for step in LOG_STEPS} == {"not-checked"}
-    assert (report.verdict, report.first_failure, report.exit_code) == ("incomplete", "log-entry", ExitCode.TOOL_FAILED)
+    assert {status(report, step) for step in LOG_STEPS[1:]} == {"not-checked"}
+    assert (report.verdict, report.first_failure, report.exit_code) == (
+        "fail",
+        "log-entry",
+        ExitCode.EVIDENCE_INVALID,
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""Releases enter an append-only log that anyone can check, and auditors get one HTML page that checks them.
+
+Invariant: an entry is in the published log before the bundle that proves it is written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from maestro_hooks.hookspecs import hookimpl
+from maestro_hooks.registry import Command, Rule
+from maestro_seal.settings import SealSettings
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Iterator
+
+    from maestro_hooks.evidence.obligation import Obligation
+    from maestro_hooks.registry import Registry
+    from maestro_hooks.requests import LedgerView, LogProof, LogRequest
+
+MAESTRO_API = 1
+
+
+@hookimpl
+def maestro_register(registry: Registry) -> None:
+    """Declare the settings table and the verb ``maestro log``."""
+    registry.settings(SealSettings)
+    registry.depends_on("cyclonedx-python-lib")
+    registry.rule(Rule("sbom-missing", "A requirement of the built wheel that is not installed"))
+    registry.command(
+        Command(
+            name="log",
+            help="keep, check, serve or witness a transparency log",
+            run="maestro_seal.command:run",
+            add_arguments=_log_arguments,
+        )
+    )
+
+
+def _log_arguments(parser: ArgumentParser) -> None:
+    from maestro_seal.command import add_arguments  # noqa: PLC0415 - loaded when the verb is used
+
+    add_arguments(parser)
+
+
+@hookimpl
+def maestro_before_seal(view: LedgerView) -> Iterator[Obligation]:
+    """Seal the configured documents (SBOM, provenance, test result) as leaves."""
+    settings = view.settings if isinstance(view.settings, SealSettings) else SealSettings()
+    if settings.attest:
+        from maestro_seal import attestations  # noqa: PLC0415 - loaded before a seal
+
+        yield from attestations.obligations(view, settings.attest, settings.dist)
+
+
+@hookimpl
+def maestro_log(request: LogRequest) -> LogProof | None:
+    """Append the entry to the configured log; ``None`` where none is configured."""
+    settings = request.settings if isinstance(request.settings, SealSettings) else SealSettings()
+    if settings.log == "none":
+        return None
+    from maestro_seal.sealing import append_entry  # noqa: PLC0415 - loaded at a seal
+
+    return append_entry(request.root, request.entry, settings)

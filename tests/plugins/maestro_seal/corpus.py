@@ -1,0 +1,259 @@
+"""Honest and tampered releases: every field of every document, and every step, for all verifiers to agree about."""
+
+from __future__ import annotations
+
+import base64
+import copy
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from maestro_hooks.evidence import canonical, dsse, merkle, signature
+from maestro_hooks.evidence.bundle import encode_bundle, parse_bundle, sign_payload
+from maestro_hooks.evidence.checkpoint import Head, parse_checkpoint
+from maestro_hooks.evidence.disclosure import encode_disclosures, parse_disclosures
+from maestro_hooks.evidence.trust import PAYLOAD_TYPE
+from tests.evidence.shipment import NOW, OTHER_KEY, RELEASE_KEY, ROOT_KEY, YEAR, ship
+from tests.plugins.maestro_seal import logged
+from tests.plugins.maestro_seal.logged import ORIGIN, logged_trust, ship_logged, trust_keys, with_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from maestro_hooks.evidence.verify import Submission
+    from tests.evidence.shipment import Shipment
+
+Case = tuple[str, "Submission"]
+
+
+def honest() -> Iterator[Case]:
+    """Releases that pass."""
+    shipment = ship_logged()
+    yield "honest", shipment.submission()
+    yield "honest without a log", ship().submission()
+    more = shipment.bundle.replace(b'"tlogEntries"', b' "tlogEntries"')
+    yield "whitespace in the bundle", shipment.submission(bundles=[more])
+    note = logged.checkpoint_note(head_of(shipment), witnesses=(*WITNESSES, ("unknown.example", OTHER_KEY)))
+    yield "an unknown cosignature", shipment.submission(bundles=[with_entry(shipment, checkpoint=note)])
+    yield "one witness of one", ship_logged(trust=logged_trust(quorum=1), witnesses=WITNESSES[:1]).submission()
+    retired = replace(trust_keys()[1], valid_to=NOW - timedelta(minutes=30))
+    keys = (*trust_keys()[:1], retired, *trust_keys()[2:])
+    yield "a key that expired after the witnesses saw it", ship_logged(trust=logged_trust(keys=keys)).submission()
+    early = (*trust_keys()[:1], replace(trust_keys()[1], max_index=12), *trust_keys()[2:])
+    yield "an index below maxIndex", ship_logged(trust=logged_trust(keys=early)).submission()
+
+
+WITNESSES = ((logged.NAME_1, logged.WITNESS_1), (logged.NAME_2, logged.WITNESS_2))
+
+
+def head_of(shipment: Shipment) -> Head:
+    entry = parse_bundle(shipment.bundle).log_entry
+    assert entry is not None
+    return Head(entry.size, entry.root)
+
+
+def per_step() -> Iterator[tuple[str, str, Submission]]:
+    """(name, the step named first, submission) for each attack of the threat table."""
+    shipment = ship_logged()
+    entry = parse_bundle(shipment.bundle).log_entry
+    assert entry is not None
+    head = head_of(shipment)
+
+    def note(**changes: object) -> Submission:
+        made = logged.checkpoint_note(changes.pop("head", head), **changes)  # type: ignore[arg-type]  # real parameters
+        return shipment.submission(bundles=[with_entry(shipment, checkpoint=made)])
+
+    def swapped(**changes: object) -> Submission:
+        return shipment.submission(bundles=[with_entry(shipment, **changes)])
+
+    def trust(**changes: object) -> Submission:
+        return shipment.submission(trust=logged_trust(**changes))
+
+    strangers = logged.other_entries(1)[0]
+    body_tree = merkle.grow(merkle.leaf_hashes([strangers] * 18))
+    yield "no log entry", "log-entry", shipment.submission(bundles=[ship(trust=shipment.trust).bundle])
+    yield "the entry of another release", "log-entry", swapped(body=strangers)
+    yield "edited entry", "log-entry", swapped(body=entry.body.replace(b"SHA2_256", b"SHA2_512"))
+    yield "other index", "log-inclusion", swapped(index=entry.index + 1, proof_index=entry.index + 1)
+    yield "two indices", "log-inclusion", swapped(index=entry.index + 1)
+    yield "index outside", "log-inclusion", swapped(index=18, proof_index=18)
+    yield "other size", "log-inclusion", swapped(size=19)
+    yield "other root", "log-inclusion", swapped(root=body_tree.root)
+    yield "one hash less", "log-inclusion", swapped(hashes=entry.hashes[:-1])
+    yield "one hash more", "log-inclusion", swapped(hashes=(*entry.hashes, bytes(32)))
+    yield "swapped hashes", "log-inclusion", swapped(hashes=entry.hashes[::-1])
+    yield "log id of another key", "checkpoint", swapped(log_id=bytes(32))
+    yield "wrong origin", "checkpoint", note(origin="log.example/other")
+    yield "longer origin", "checkpoint", note(origin=f"{ORIGIN}2")
+    yield "another log key", "checkpoint", note(key=OTHER_KEY)
+    yield "no note", "checkpoint", swapped(checkpoint=b"nonsense")
+    yield "log signature edited", "checkpoint", swapped(checkpoint=flip_signature(entry.checkpoint, 0))
+    yield "cosignature edited", "witness", swapped(checkpoint=flip_signature(entry.checkpoint, 2))
+    yield "fork at equal size", "log-inclusion", note(head=Head(head.size, body_tree.root))
+    yield "one witness", "witness", note(witnesses=WITNESSES[:1])
+    yield "one witness twice", "witness", note(witnesses=(WITNESSES[0], WITNESSES[0]))
+    yield "cosigned in the future", "witness", note(time=int((NOW + timedelta(hours=1)).timestamp()))
+    yield "cosigned before the witness was trusted", "witness", note(time=int((NOW - 2 * YEAR).timestamp()))
+    yield "too small a log", "freshness", trust(min_tree_size=19)
+    yield "log key expired", "checkpoint", trust(keys=trust_keys(valid_to=NOW - timedelta(days=1)))
+    yield "log key not yet valid", "checkpoint", trust(keys=trust_keys(valid_from=NOW + timedelta(days=1)))
+    yield "log key retired before", "checkpoint", trust(keys=trust_keys(max_index=11))
+    first, release, *others = trust_keys()
+    yield "release key retired before", "signature", trust(keys=(first, replace(release, max_index=11), *others))
+    yield (
+        "release key expired before the witnesses saw it",
+        "signature",
+        trust(keys=(first, replace(release, valid_to=NOW - timedelta(hours=2)), *others)),
+    )
+    yield "trust of another log", "checkpoint", trust(log="log.example/2")
+    yield "trust expired", "signature", trust(expires=NOW - timedelta(days=1))
+    yield from other_inputs(shipment)
+
+
+def other_inputs(shipment: Shipment) -> Iterator[tuple[str, str, Submission]]:
+    """Attacks on everything but the log, and missing inputs."""
+    yield "weakened policy", "required", shipment.submission(policy=shipment.policy.replace(b'"80"', b'"10"'))
+    yield "another file", "subject", shipment.submission(artifacts=[("demo.whl", "0" * 64)])
+    yield "signed by another key", "signature", shipment.submission(bundles=[resigned(shipment, key=OTHER_KEY)])
+    yield "a required leaf not shown", "required", shipment.submission(leaves=[some_leaves(shipment, 1)])
+    yield "no trust file", "signature", shipment.submission(trust=None)
+    yield "no policy", "required", shipment.submission(policy=None)
+    yield "no leaf", "required", shipment.submission(leaves=[])
+    yield "no artifact", "subject", shipment.submission(artifacts=[])
+    yield "no bundle", "parse", shipment.submission(bundles=[])
+    yield "cut bundle", "parse", shipment.submission(bundles=[shipment.bundle[:-1]])
+    yield "deep bundle", "parse", shipment.submission(bundles=[b"[" * 40 + b"]" * 40])
+    double = shipment.bundle.replace(b'"mediaType"', b'"mediaType":"x","mediaType"', 1)
+    yield "duplicate key", "parse", shipment.submission(bundles=[double])
+    yield "two payloads", "parse", shipment.submission(bundles=[shipment.bundle, ship(required=()).bundle])
+
+
+def some_leaves(shipment: Shipment, first: int) -> bytes:
+    return encode_disclosures(parse_disclosures(shipment.leaves)[first:])
+
+
+def flip_signature(note: bytes, line: int) -> bytes:
+    """One bit of the signature in one signature line."""
+    text, _, block = note.decode().rpartition("\n\n")
+    lines = block.split("\n")
+    dash, name, encoded = lines[line].split(" ")
+    blob = bytearray(base64.b64decode(encoded))
+    blob[-5] ^= 4
+    lines[line] = f"{dash} {name} {base64.b64encode(blob).decode()}"
+    return f"{text}\n\n{chr(10).join(lines)}".encode()
+
+
+def resigned(shipment: Shipment, *, key: Any = RELEASE_KEY, payload: bytes | None = None) -> bytes:
+    """The bundle signed, logged and cosigned anew."""
+    bundle = sign_payload(shipment.sealed.payload if payload is None else payload, key)
+    return encode_bundle(replace(bundle, log_entry=logged.logged_entry(bundle)))
+
+
+def mutations(value: object) -> Iterator[tuple[str, object]]:
+    """(what, the document with one thing changed), for every member, item and scalar of a JSON document."""
+    if isinstance(value, dict):
+        for key in value:
+            yield f"-{key}", {k: v for k, v in value.items() if k != key}
+            for what, inner in mutations(value[key]):
+                yield f"{key}.{what}", {**value, key: inner}
+        yield "+extra", {**value, "extra": "1"}
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            for what, inner in mutations(item):
+                yield f"{place}.{what}", [*value[:place], inner, *value[place + 1 :]]
+        if value:
+            yield "drop", value[1:]
+            yield "double", [*value, value[-1]]
+            yield "reverse", value[::-1] if len(value) > 1 else [value]
+    else:
+        yield from scalar_mutations(value)
+
+
+def scalar_mutations(value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, str):
+        yield "empty", ""
+        yield "type", 1
+        last = value[-1:]
+        yield "last", value[:-1] + ("1" if last != "1" else "2")
+        yield "first", ("f" if value[:1] != "f" else "e") + value[1:]
+        yield "longer", value + "0"
+        yield "surrogate-free", value + "\N{SNOWMAN}"
+    elif isinstance(value, int):
+        yield "plus", value + 1
+        yield "zero", 0
+        yield "type", str(value)
+
+
+def edited_documents() -> Iterator[Case]:
+    """Every field of every file edited as an attacker without keys can."""
+    shipment = ship_logged()
+    for what, document in mutations(canonical.decode(shipment.bundle, canonical=True)):
+        yield f"bundle {what}", shipment.submission(bundles=[canonical.encode(document)])
+    for what, document in mutations(canonical.decode(shipment.trust[:-1], canonical=True)):
+        yield f"trust {what}", shipment.submission(trust=canonical.encode(document) + b"\n")
+    for what, document in mutations(canonical.decode(shipment.policy, canonical=True)):
+        yield f"policy {what}", shipment.submission(policy=canonical.encode(document))
+    first = parse_disclosures(shipment.leaves)[0]
+    alone = encode_disclosures([first])
+    for what, document in mutations(canonical.decode(alone, canonical=True)):
+        yield f"leaf file {what}", shipment.submission(leaves=[some_leaves(shipment, 1), canonical.encode(document)])
+    for what, document in mutations(canonical.decode(first.leaf, canonical=True)):
+        edited = encode_disclosures([replace(first, leaf=canonical.encode(document))])
+        yield f"leaf {what}", shipment.submission(leaves=[some_leaves(shipment, 1), edited])
+
+
+def resigned_documents() -> Iterator[Case]:
+    """Every field of the signed documents, edited by somebody who holds the keys."""
+    shipment = ship_logged()
+    for what, document in mutations(canonical.decode(shipment.sealed.payload, canonical=True)):
+        bundle = resigned(shipment, payload=canonical.encode(document))
+        yield f"re-signed manifest {what}", shipment.submission(bundles=[bundle])
+    signed = canonical.decode(shipment.trust[:-1], canonical=True)
+    assert isinstance(signed, dict)
+    for what, document in mutations(signed["signed"]):
+        yield f"re-signed trust {what}", shipment.submission(trust=resigned_trust(document))
+    entry = parse_bundle(shipment.bundle).log_entry
+    assert entry is not None
+    lines = parse_checkpoint(entry.checkpoint).note.text.decode().split("\n")
+    for place in range(len(lines)):
+        for text in ("", "0", "x y", lines[place] + "0", "01"):
+            edited = "\n".join([*lines[:place], text, *lines[place + 1 :]]).encode()
+            whole = entry.checkpoint.replace("\n".join(lines).encode(), edited)
+            yield (
+                f"checkpoint line {place} {text!r}",
+                shipment.submission(bundles=[with_entry(shipment, checkpoint=whole)]),
+            )
+
+
+def resigned_trust(document: object) -> bytes:
+    signed = canonical.encode(document)
+    sig = signature.sign(ROOT_KEY, dsse.pae(PAYLOAD_TYPE, signed))
+    made = {"keyid": signature.public_of(ROOT_KEY).id, "sig": canonical.base64_encode(sig)}
+    return canonical.encode({"signatures": [made], "signed": copy.deepcopy(document)}) + b"\n"
+
+
+def forged_leaves() -> Iterator[Case]:
+    """Leaves that are in the tree, and yet say what no leaf may: a tree is planted over each edited leaf."""
+    shipment = ship_logged()
+    data = shipment.sealed.leaves.data
+    place = shipment.sealed.leaves.index("reports/coverage")
+    for what, document in mutations(canonical.decode(data[place], canonical=True)):
+        leaves = [*data[:place], canonical.encode(document), *data[place + 1 :]]
+        tree = merkle.grow(merkle.leaf_hashes(leaves))
+        payload = shipment.sealed.payload.replace(
+            shipment.sealed.manifest.root.hex().encode(), tree.root.hex().encode()
+        )
+        shown = [
+            replace(item, leaf=leaves[item.index], hashes=tree.inclusion(item.index))
+            for item in parse_disclosures(shipment.leaves)
+        ]
+        yield (
+            f"forged leaf {what}",
+            shipment.submission(bundles=[resigned(shipment, payload=payload)], leaves=[encode_disclosures(shown)]),
+        )
+
+
+def every_case() -> list[Case]:
+    """The whole corpus."""
+    steps = [(name, submission) for name, _, submission in per_step()]
+    return [*honest(), *steps, *edited_documents(), *resigned_documents(), *forged_leaves()]
