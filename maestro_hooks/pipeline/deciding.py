@@ -48,7 +48,7 @@ def decide_tree(
     """
     policy = load_policy(workspace.root, workspace.host.settings.policy)
     merged = gather(workspace, tree, test_run=test_run, allow_unfinished=allow_unfinished)
-    facts = facts_of(workspace.repository, tree.files)
+    facts = facts_of(workspace.repository, tree.files, committed=bool(tree.commit), records=merged.records)
     decision = decide(policy, merged.records, facts=facts, today=today, gates=workspace.host.settings.require)
     return Decided(
         tree=tree,
