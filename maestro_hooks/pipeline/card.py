@@ -208,7 +208,6 @@ def _importance(result: RuleResult) -> tuple[object, ...]:
 def to_json(card: Card) -> dict[str, Any]:
     """The card as JSON-able data, schema ``maestro.card/1``; ``next_step`` is the first step of the plan."""
     body = asdict(card)
-    body["cost"] = dict(card.cost)
     first = card.plan.actions[0] if card.plan.actions else None
     shown = None if first is None else asdict(first)
     return {"schema": SCHEMA, "ok": card.verdict == "sealed", "next_step": shown, **body}
@@ -251,7 +250,7 @@ def from_json(body: Any) -> Card:
             claims=tuple(Claimed(**claim) for claim in basis["claims"]),
         ),
         not_checked=tuple(body["not_checked"]),
-        cost=tuple(body["cost"].items()),
+        cost=tuple((name, words) for name, words in body["cost"]),
         plan=Plan(actions=tuple(actions), exact=body["plan"]["exact"], refused=tuple(body["plan"]["refused"])),
         remarks=tuple(Remark(**remark) for remark in body["remarks"]),
         remarks_left_out=body["remarks_left_out"],

@@ -35,22 +35,27 @@ def lines(card: Card) -> list[str]:
     if len(card.results) > len(shown):
         out.append(f"  and {len(card.results) - len(shown)} more")
     if card.remarks:
-        out += ["", "found:", *(f"  {plain(r.path)}:{r.line}: {r.rule} {plain(r.message)}" for r in remarks(card))]
+        out += ["", "found:", *(f"  {visible(f'{r.path}:{r.line}: {r.rule} {r.message}')}" for r in remarks(card))]
         if left_out(card):
             out.append(f"  and {left_out(card)} more")
     if card.not_checked:
-        out += ["", "not checked:", *(f"  {plain(words)}" for words in card.not_checked)]
+        out += ["", "not checked:", *(f"  {visible(words)}" for words in card.not_checked)]
     if card.cost:
-        out += ["", "cost:", *(f"  {name}: {plain(words)}" for name, words in card.cost)]
+        out += ["", "cost:", *(f"  {visible(name)}: {visible(words)}" for name, words in card.cost)]
     out += ["", f"proof: {proof(card)}"]
     for i, action in enumerate(card.plan.actions):
         name = "next step" if i == 0 else "then"
-        out.append(f"{name}: {plain(action.action)} ({why(action)})")
+        out.append(f"{name}: {visible(action.action)} ({why(action)})")
         if action.command:
-            out.append(f"  {plain(shlex.join(action.command))}")
+            out.append(f"  {visible(shlex.join(action.command))}")
     if not card.plan.exact:
         out.append("  (found greedily: too many ways to prove it the cheapest)")
     return out
+
+
+def visible(text: str) -> str:
+    """``text`` whole, with what could move a terminal's cursor written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def what(card: Card) -> str:
