@@ -115,7 +115,8 @@ def plot(measure: Measure) -> Iterator[str]:
         yield f'<line class="target" x1="{EDGE}" y1="{at}" x2="{WIDTH - EDGE}" y2="{at}"/>'
     yield f'<polyline class="series" points="{" ".join(f"{a},{b}" for a, b in places)}"/>'
     yield from (f'<circle class="dot" cx="{a}" cy="{b}" r="2.5"/>' for a, b in places)
-    yield f'<text x="{EDGE}" y="14">{text(f"highest {shown(high, measure.unit)}, lowest {shown(low, measure.unit)}")}</text>'
+    extremes = f"highest {shown(high, measure.unit)}, lowest {shown(low, measure.unit)}"
+    yield f'<text x="{EDGE}" y="14">{text(extremes)}</text>'
     yield f'<text x="{EDGE}" y="{HEIGHT - 8}">{_day(points[0][0])}</text>'
     yield f'<text x="{WIDTH - EDGE}" y="{HEIGHT - 8}" text-anchor="end">{_day(points[-1][0])}</text></svg>'
 

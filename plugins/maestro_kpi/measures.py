@@ -118,7 +118,8 @@ def _saved(history: History) -> Iterator[tuple[int, Fraction]]:
         if event.record.key != "pytest/deselected_by_maestro":
             continue
         ran = blobs.get(str(event.meta.get("durations", "")), [])
-        skipped = next((blobs.get(ref.sha256, []) for ref in event.record.evidence if ref.name == "skips"), [])
+        named = [ref.sha256 for ref in event.record.evidence if ref.name == "skips"]
+        skipped: list[list[str]] = blobs.get(named[0], []) if named else []
         known.update({str(nodeid): int(microseconds) for nodeid, microseconds in ran})
         saved = sum(known.get(str(skip[0]), 0) for skip in skipped)
         spent = sum(int(microseconds) for _, microseconds in ran)
