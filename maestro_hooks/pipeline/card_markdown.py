@@ -16,7 +16,7 @@ from maestro_hooks.policy.evaluate import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from maestro_hooks.pipeline.card import Card
+    from maestro_hooks.pipeline.card import Card, Remark
     from maestro_hooks.pipeline.next_step import Action
     from maestro_hooks.policy.evaluate import RuleResult
 
@@ -27,7 +27,7 @@ MAX_SUMMARY = 1_000_000  # a job summary holds 1 MiB
 _MARKS = {Outcome.MET: "✅", Outcome.NOT_APPLICABLE: "\N{EN DASH}"}
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~])")
 _ENTITIES = str.maketrans({"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;"})
-_CUT = "… and more: see the JSON card"
+_RESERVE = 200  # for the line that says what was left out
 
 
 def markdown(card: Card, *, limit: int = MAX_COMMENT) -> str:
@@ -37,28 +37,26 @@ def markdown(card: Card, *, limit: int = MAX_COMMENT) -> str:
     """
     head = [MARKER, f"### {'✅' if card.verdict == 'sealed' else '❌'} {HEADLINES[card.verdict]}", ""]
     head += [f"{code(what(card))}, {place(card)}", "", *_steps(card), f"**Proof**: {escaped(proof(card))}", ""]
+    table = ("| outcome | obligation | value | bound | rule |", "|---|---|---|---|---|")
     sections = [
-        (
-            "",
-            ("| outcome | obligation | value | bound | rule |", "|---|---|---|---|---|"),
-            list(map(_row, card.results)),
-        ),
-        ("**Found**", (), [_remark(card, i) for i in range(len(card.remarks))]),
-        ("**Not checked**", (), [f"- {escaped(words)}" for words in card.not_checked]),
-        ("**Cost**", (), [f"- {escaped(name)}: {escaped(words)}" for name, words in card.cost]),
+        ("results", table, [_row(result) for result in card.results]),
+        ("findings", ("**Found**", ""), [_remark(remark) for remark in card.remarks]),
+        ("not checked", ("**Not checked**", ""), [f"- {escaped(words)}" for words in card.not_checked]),
+        ("cost", ("**Cost**", ""), [f"- {escaped(name)}: {escaped(words)}" for name, words in card.cost]),
     ]
-    room = limit - sum(len(line) + 1 for line in head)
-    out = head
-    for title, above, rows in sections:
-        kept = list(_fitting(rows, room - len(title) - sum(map(len, above)) - len(_CUT) - 60))
-        if not rows:
-            continue
-        block = [*([title, ""] if title else []), *above, *kept, ""]
-        left = len(rows) - len(kept)
-        if left:
-            block += [f"{left} more rows left out {_CUT}", ""]
-        out += block
-        room -= sum(len(line) + 1 for line in block)
+    room = limit - sum(len(line) + 1 for line in head) - _RESERVE
+    out, lost = head, []
+    for name, above, rows in sections:
+        share = room * 2 // 3 if name == "results" else room  # findings must not be crowded out
+        kept = list(_fitting(rows, share - sum(len(line) + 1 for line in above) - 1))
+        if kept:
+            block = [*above, *kept, ""]
+            out += block
+            room -= sum(len(line) + 1 for line in block)
+        if len(kept) < len(rows):
+            lost.append(f"{len(rows) - len(kept)} of {len(rows)} {name}")
+    if lost:
+        out += [f"Left out for length, see the JSON card: {', '.join(lost)}.", ""]
     return "\n".join(out)
 
 
@@ -90,8 +88,7 @@ def _row(result: RuleResult) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _remark(card: Card, i: int) -> str:
-    remark = card.remarks[i]
+def _remark(remark: Remark) -> str:
     return f"- {code(f'{remark.path}:{remark.line}')} {escaped(remark.rule)}: {escaped(remark.message)}"
 
 

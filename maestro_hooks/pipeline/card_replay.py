@@ -57,8 +57,8 @@ def replay(card: Card) -> Replay:
     bounded = {rule.id for rule in policy.rules if rule.min is not None or rule.max is not None}
     private = {claim.key for claim in basis.claims if claim.private}
     hidden = {(r.rule, r.key) for r in card.results if r.key in private and r.rule in bounded}
-    told = {(r.rule, r.key): _essence(r) for r in card.results}
-    made = {(r.rule, r.key): _essence(r) for r in decision.results}
+    told = {(r.rule, r.key): _essence(r, private) for r in card.results}
+    made = {(r.rule, r.key): _essence(r, private) for r in decision.results}
     pairs = sorted(told.keys() | made.keys())
     different = [p for p in pairs if p not in hidden and told.get(p) != made.get(p)]
     blocked = [r for r in decision.blocking if (r.rule, r.key) not in hidden]
@@ -77,12 +77,14 @@ def replay(card: Card) -> Replay:
     )
 
 
-def _essence(result: RuleResult) -> tuple[str, bool]:
-    return result.outcome.value, result.blocking
+def _essence(result: RuleResult, private: set[str]) -> tuple[str, ...]:
+    """What must come out again; of a private claim neither the number nor its own bound was recorded."""
+    words = () if result.key in private else (result.value, result.bound)
+    return (result.outcome.value, "blocking" if result.blocking else "advisory", *words)
 
 
-def _word(results: Mapping[tuple[str, str], tuple[str, bool]], pair: tuple[str, str]) -> str:
-    return results[pair][0] if pair in results else "nothing"
+def _word(results: Mapping[tuple[str, str], tuple[str, ...]], pair: tuple[str, str]) -> str:
+    return " ".join(part for part in results[pair] if part) if pair in results else "nothing"
 
 
 def _record(claim: Claimed) -> Record:

@@ -9,6 +9,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.listing import plain
+from maestro_hooks.policy.evaluate import Outcome
 from maestro_hooks.render import table
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def place(card: Card) -> str:
 
 def outcome(result: RuleResult) -> str:
     """The outcome, and whether it only advises."""
-    return result.outcome.value + ("" if result.blocking else " (advisory)")
+    advises = not result.blocking and result.outcome is not Outcome.NOT_APPLICABLE
+    return result.outcome.value + (" (advisory)" if advises else "")
 
 
 def why(action: Action) -> str:

@@ -57,7 +57,7 @@ def expression(check: Check, obligations: str) -> str:
     if not check.is_pattern:
         key = _text(check.require)
         return f"{key} in {obligations} && {_accepted(check, f'{obligations}[{key}]')}"
-    speaks = " && ".join([_matches(check.require), *(f"!{_matches(p)}" for p in check.exempt)])
+    speaks = " && ".join([_matches(check.require), *(f"!({_matches(p)})" for p in check.exempt)])
     every = f"{obligations}.all(k, !({speaks}) || ({_accepted(check, f'{obligations}[k]')}))"
     return every if check.allow_empty else f"{obligations}.exists(k, {speaks}) && {every}"
 
