@@ -87,7 +87,9 @@ def install_engines() -> list[str]:
             missing.append(f"{folder}: npm is not installed")
         elif not (ROOT / folder / "node_modules").is_dir():
             print(f"bootstrap: npm ci in {folder}", flush=True)
-            done = subprocess.run(["npm", "ci", "--ignore-scripts", "--silent", "--no-audit", "--no-fund"], cwd=ROOT / folder, check=False)
+            done = subprocess.run(
+                ["npm", "ci", "--ignore-scripts", "--silent", "--no-audit", "--no-fund"], cwd=ROOT / folder, check=False
+            )
             missing += [f"{folder}: npm ci failed"] if done.returncode else []
     return missing
 

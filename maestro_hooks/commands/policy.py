@@ -1,58 +1,180 @@
-"""``maestro policy``: check the policy file and say in words what it requires."""
+"""``maestro policy``: check the policy, run its tests, measure how well they test it, explain it, export it."""
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from maestro_hooks.config import host_settings
 from maestro_hooks.discovery import find_plugins
-from maestro_hooks.errors import ExitCode
-from maestro_hooks.policy.load import load_policy
+from maestro_hooks.errors import ConfigError, ExitCode, UsageError
+from maestro_hooks.evidence.ledger import read_all
+from maestro_hooks.policy.explaining import about, demand
+from maestro_hooks.policy.load import read_layers
+from maestro_hooks.policy.problems import problems
+from maestro_hooks.policy.program import compile_policy
 from maestro_hooks.project.repository import Repository
 from maestro_hooks.render import emit, table
 from maestro_hooks.workspace import read_configuration
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable
+    from fractions import Fraction
 
-    from maestro_hooks.policy.document import Rule
+    from maestro_hooks.policy.cases import Suite
+    from maestro_hooks.policy.document import Policy
+    from maestro_hooks.policy.scoring import Score
+    from maestro_hooks.policy.strict_yaml import Document
+
+MAX_SHOWN = 50
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The action: ``check`` (default) or ``export``."""
+    """The action and its options."""
     parser.add_argument(
         "action",
         nargs="?",
-        choices=("check", "export"),
+        choices=("check", "test", "mutate", "explain", "export"),
         default="check",
-        help="check the file and explain it, or print the canonical JSON an auditor gets",
+        help="check the file; run its cases; change it in every small way and see whether a case notices;"
+        " say what it demands; print what an auditor or a cluster reads",
     )
+    parser.add_argument("key", nargs="?", metavar="KEY", help="explain: an obligation to explain the rules of")
+    parser.add_argument("--policy", metavar="FILE", help="a policy below the root; default: the configured one")
+    parser.add_argument("--suggest", action="store_true", help="mutate: print cases for the mutants that survive")
+    parser.add_argument("--cel", action="store_true", help="export: a Kubernetes ValidatingAdmissionPolicy in CEL")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The policy a command works on."""
+
+    repository: Repository
+    name: str
+    policy: Policy
+    document: Document
 
 
 def run(arguments: Namespace) -> ExitCode:
-    """0 for a valid policy, 2 with file and place for any other."""
-    root, found = Repository.find(arguments.root).root, find_plugins()
-    settings = host_settings(read_configuration(root, found), (f.name for f in found))
-    policy = load_policy(root, settings.policy)
-    exported = policy.exported()
-    if arguments.action == "export":
-        emit({}, [exported.decode()], as_json=False)
-        return ExitCode.OK
-    digest = hashlib.sha256(exported).hexdigest()
-    rows = [(r.id, r.require, _bounds(r), r.severity, r.why) for r in policy.rules]
-    lines = [f"{settings.policy}: {len(policy.rules)} rules, {len(policy.waivers)} waivers, sha256 {digest}", ""]
-    lines += table(("rule", "requires", "bound", "severity", "because"), rows)
+    """0 in order, 1 a case fails or a mutant survives, 2 a policy or case file that is wrong, with its place."""
+    repository, found = Repository.find(arguments.root), find_plugins()
+    settings = host_settings(read_configuration(repository.root, found), (f.name for f in found))
+    name = arguments.policy or settings.policy
+    if arguments.key and arguments.action != "explain":
+        raise UsageError(f"'{arguments.action}' takes no KEY", fix="maestro policy explain KEY")
+    policy, document = read_layers(repository.root, name)
+    actions: dict[str, Callable[[Subject, Namespace], ExitCode]] = {
+        "check": _check,
+        "test": _test,
+        "mutate": _mutate,
+        "explain": _explain,
+        "export": _export,
+    }
+    return actions[arguments.action](Subject(repository, name, policy, document), arguments)
+
+
+def _check(subject: Subject, arguments: Namespace) -> ExitCode:
+    policy, repository = subject.policy, subject.repository
+    ledger = read_all(repository.root / ".maestro" / "ledger", run=repository.run_id())
+    keys = {entry.record.key for segment in ledger.segments for entry in segment.entries}
+    found = list(problems(policy, subject.document, today=dt.datetime.now(dt.UTC).date(), keys=keys))
+    if found:
+        raise ConfigError("\n".join(map(str, found)), where=subject.name, fix="mend each place above")
+    digest = hashlib.sha256(policy.exported()).hexdigest()
+    rows = [(r.id, demand(r), r.severity, r.why) for r in policy.rules]
+    lines = [f"{subject.name}: {len(policy.rules)} rules, {len(policy.waivers)} waivers, sha256 {digest}", ""]
+    lines += table(("rule", "demands", "severity", "because"), rows)
     lines += [f"waived until {w.expires}: {w.key} by {w.owner}: {w.reason}" for w in policy.waivers]
-    payload = {"schema": "maestro.policy-check/1", "ok": True, "digest": digest}
+    if not keys:
+        lines += ["", "nothing is recorded for this tree yet, so patterns were not tried"]
+    payload = {"schema": "maestro.policy-check/1", "ok": True, "digest": digest, "patterns_tried": bool(keys)}
     payload |= {"rules": msgspec.to_builtins(policy.rules), "waivers": msgspec.to_builtins(policy.waivers)}
     emit(payload, lines, as_json=arguments.json)
     return ExitCode.OK
 
 
-def _bounds(rule: Rule) -> str:
-    parts = [f">= {rule.min}"] if rule.min is not None else []
-    parts += [f"<= {rule.max}"] if rule.max is not None else []
-    return " and ".join(parts) or "met"
+def _suite(subject: Subject) -> Suite:
+    from maestro_hooks.policy.cases import cases_name, read_suite  # noqa: PLC0415 - only where cases are run
+
+    name = cases_name(subject.name)
+    try:
+        data = (subject.repository.root / name).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"cannot read the policy's cases: {error.strerror}",
+            where=name,
+            fix="write cases beside the policy; 'maestro policy mutate --suggest' offers them once there is one",
+        ) from error
+    return read_suite(data, where=name, rules=[rule.id for rule in subject.policy.rules])
+
+
+def _test(subject: Subject, arguments: Namespace) -> ExitCode:
+    from maestro_hooks.policy.cases import failures  # noqa: PLC0415 - as above
+
+    suite = _suite(subject)
+    failed = failures(compile_policy(subject.policy), suite.cases)
+    lines = [f"FAIL {f.name}: {f.words}" for f in failed]
+    lines.append(f"{len(suite.cases) - len(failed)} of {len(suite.cases)} cases pass")
+    payload = {"schema": "maestro.policy-test/1", "ok": not failed, "cases": len(suite.cases)}
+    payload["failed"] = [{"name": f.name, "words": f.words} for f in failed]
+    emit(payload, lines, as_json=arguments.json)
+    return ExitCode.UNMET if failed else ExitCode.OK
+
+
+def _mutate(subject: Subject, arguments: Namespace) -> ExitCode:
+    from maestro_hooks.policy.scoring import report, score, suggestions  # noqa: PLC0415 - as above
+
+    suite = _suite(subject)
+    program = compile_policy(subject.policy)
+    result = score(program, suite.cases)
+    offered = list(suggestions(result, program, suite)) if arguments.suggest else []
+    lines = _score_lines(result)
+    if offered:
+        lines += ["", "# review each expectation, then add to the cases:", *offered]
+    emit({**report(result), "suggested": offered}, lines, as_json=arguments.json)
+    return ExitCode.OK if result.effective == 1 else ExitCode.UNMET
+
+
+def _score_lines(result: Score) -> list[str]:
+    lines = [f"case fails on the policy itself: {f.name}: {f.words}" for f in result.failed]
+    rows = [(name, str(count), str(killed)) for name, (killed, count) in result.operators.items()]
+    lines += table(("operator", "mutants", "killed"), rows)
+    lines += [f"survived: {m.rule}: {m.words}" for m in result.survived[:MAX_SHOWN]]
+    if len(result.survived) > MAX_SHOWN:
+        lines.append(f"and {len(result.survived) - MAX_SHOWN} more (--json lists all)")
+    lines += [f"equivalent (no grid point differs): {m.rule or 'all rules'}: {m.words}" for m in result.equivalent]
+    share = f"{_percent(result.raw)} of {result.total} mutants"
+    lines.append(f"killed {share}, {_percent(result.effective)} of those that are not equivalent")
+    return lines
+
+
+def _percent(share: Fraction) -> str:
+    """A share in per cent, cut and never rounded up to 100."""
+    hundredths = int(share * 10_000)
+    return f"{hundredths // 100}.{hundredths % 100:02d} %"
+
+
+def _explain(subject: Subject, arguments: Namespace) -> ExitCode:
+    policy = subject.policy
+    if arguments.key:
+        lines = about(policy, arguments.key)
+    else:
+        lines = [f"{r.id} ({r.severity}): {demand(r)}" + (f"\n    {r.why}" if r.why else "") for r in policy.rules]
+        lines += [f"waived until {w.expires}: {w.key} by {w.owner}: {w.reason}" for w in policy.waivers]
+    emit({"schema": "maestro.policy-explain/1", "ok": True, "lines": lines}, lines, as_json=arguments.json)
+    return ExitCode.OK
+
+
+def _export(subject: Subject, arguments: Namespace) -> ExitCode:
+    if arguments.cel:
+        from maestro_hooks.policy.cel import admission_policy  # noqa: PLC0415 - as above
+
+        emit({}, [admission_policy(subject.policy)], as_json=False)
+    else:
+        emit({}, [subject.policy.exported().decode()], as_json=False)
+    return ExitCode.OK

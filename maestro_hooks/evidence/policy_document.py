@@ -28,7 +28,7 @@ _WHERE = "policy"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What must hold for every leaf whose id matches ``require`` (``*`` stands for any characters).
+    """What must hold for every leaf whose id matches ``require``, but not ``exempt`` (``*``: any characters).
 
     ``low`` and ``high`` are exact; ``when`` is the condition as exported: a rule with one applies only where the
     sealing side found it true, which a verifier cannot repeat.
@@ -41,6 +41,8 @@ class Rule:
     high: Fraction | None
     severity: str
     when: Mapping[str, object] | None
+    exempt: tuple[str, ...] = ()
+    allow_empty: bool = False
 
     @property
     def binding(self) -> bool:
@@ -49,17 +51,18 @@ class Rule:
 
     def matches(self, leaf_id: str) -> bool:
         """Whether the rule speaks about ``leaf_id``."""
-        return matches(self.require, leaf_id)
+        return matches(self.require, leaf_id) and not any(matches(pattern, leaf_id) for pattern in self.exempt)
 
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """One key accepted although unmet, by name, with an owner, until the end of a day or a moment."""
+    """One key accepted although unmet, by name, with an owner, from a day or moment to another."""
 
     key: str
     owner: str
     reason: str
     expires: datetime
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ class Policy:
 
     def waived(self, leaf_id: str, *, now: datetime) -> Waiver | None:
         """The waiver in force for ``leaf_id``, if any."""
-        return next((w for w in self.waivers if w.key == leaf_id and now <= w.expires), None)
+        in_force = (w for w in self.waivers if now <= w.expires and (w.since is None or w.since <= now))
+        return next((w for w in in_force if w.key == leaf_id), None)
 
 
 def matches(pattern: str, leaf_id: str) -> bool:
@@ -107,7 +111,12 @@ def matches(pattern: str, leaf_id: str) -> bool:
 def parse_policy(data: bytes) -> Policy:
     """Parse an exported policy document. Raises ``EvidenceError``."""
     document = canonical.decode(data, canonical=True, where=_WHERE)
-    body = shape.members(document, required=("schema", "rules", "waivers"), where=_WHERE)
+    body = shape.members(
+        document,
+        required=("schema", "rules", "waivers"),
+        optional=("authors", "max_waiver_days"),  # they speak to the sealing side
+        where=_WHERE,
+    )
     shape.one_of(body["schema"], (SCHEMA,), where=f"{_WHERE} schema")
     rules = tuple(_parse_rule(item) for item in shape.array(body["rules"], where=f"{_WHERE} rules"))
     if len({rule.id for rule in rules}) != len(rules):
@@ -127,7 +136,7 @@ def _parse_rule(value: object) -> Rule:
     body = shape.members(
         value,
         required=("id", "require", "severity"),
-        optional=("accept", "min", "max", "scale", "when"),
+        optional=("accept", "min", "max", "scale", "when", "exempt", "allow_empty"),
         where=where,
     )
     where = f"{where} {shape.text(body['id'], where=where)!r:.80}"
@@ -144,20 +153,36 @@ def _parse_rule(value: object) -> Rule:
         high=Fraction(shape.decimal(body["max"], where=f"{where} max"), scale) if "max" in body else None,
         severity=shape.one_of(body["severity"], ("block", "warn"), where=f"{where} severity"),
         when=condition,
+        exempt=tuple(
+            _parse_exempt(item, f"{where} exempt") for item in shape.array(body.get("exempt", []), where=where)
+        ),
+        allow_empty=_parse_flag(body.get("allow_empty", False), f"{where} allow_empty"),
     )
+
+
+def _parse_exempt(value: object, where: str) -> str:
+    return shape.text(shape.members(value, required=("key", "why"), where=where)["key"], where=where)
+
+
+def _parse_flag(value: object, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise EvidenceError("expected true or false", where=where)
+    return value
 
 
 def _parse_waiver(value: object) -> Waiver:
     where = f"{_WHERE} waiver"
-    body = shape.members(value, required=("key", "owner", "reason", "expires"), where=where)
+    body = shape.members(value, required=("key", "owner", "reason", "expires"), optional=("since",), where=where)
     key, owner, reason = (shape.text(body[name], where=f"{where} {name}") for name in ("key", "owner", "reason"))
-    return Waiver(key, owner, reason, _expiry(body["expires"], f"{where} {key!r:.80} expires"))
+    where = f"{where} {key!r:.80}"
+    since = _moment(body["since"], time(0), f"{where} since") if "since" in body else None
+    return Waiver(key, owner, reason, _moment(body["expires"], time(23, 59, 59), f"{where} expires"), since)
 
 
-def _expiry(value: object, where: str) -> datetime:
+def _moment(value: object, hour: time, where: str) -> datetime:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         try:
-            return datetime.combine(date.fromisoformat(value), time(23, 59, 59), UTC)
+            return datetime.combine(date.fromisoformat(value), hour, UTC)
         except ValueError as error:
             raise EvidenceError(f"{value} is no day of the calendar", where=where) from error
     return shape.time(value, where=where)

@@ -66,7 +66,9 @@ def _wrong_policy(manifest: Manifest, policy: Policy | None, pinned: str | None)
 
 
 def _covered(rule: Rule, listed: frozenset[str]) -> bool:
-    return any(map(rule.matches, listed)) if "*" in rule.require else rule.require in listed
+    if "*" in rule.require:
+        return rule.allow_empty or any(map(rule.matches, listed))
+    return rule.require in listed
 
 
 def _summary(manifest: Manifest, leaves: Mapping[str, Leaf], *, pinned: bool) -> str:

@@ -1,22 +1,26 @@
-"""A Decision Card in words: lines for a terminal, Markdown for a pull request comment or a job summary."""
+"""A Decision Card for a terminal, and the words every other form shares.
+
+Invariant: what a plugin, a file name or a finding says can neither move the cursor nor change colours.
+"""
 
 from __future__ import annotations
 
 import shlex
 from typing import TYPE_CHECKING
 
+from maestro_hooks.evidence.listing import plain
 from maestro_hooks.policy.evaluate import Outcome
 from maestro_hooks.render import table
 
 if TYPE_CHECKING:
-    from maestro_hooks.pipeline.card import Card
+    from maestro_hooks.pipeline.card import Card, Remark
+    from maestro_hooks.pipeline.next_step import Action
     from maestro_hooks.policy.evaluate import RuleResult
 
-MARKER = "<!-- maestro-decision-card -->"
 MAX_ROWS = 20
-MAX_MARKDOWN = 60_000  # a pull request comment holds 65,536 characters
+MAX_REMARKS = 10
 
-_HEADLINES = {
+HEADLINES = {
     "sealed": "SEALED: every required obligation is met and the bundle verifies",
     "blocked": "BLOCKED: a required obligation is not met",
     "unproven": "UNPROVEN: the obligations are met, the bundle is not verified",
@@ -25,80 +29,79 @@ _HEADLINES = {
 
 def lines(card: Card) -> list[str]:
     """The card for a terminal, plain words, one screen."""
-    subject = card.subject
-    what = f"{subject.name} {subject.version}".strip()
-    out = [_HEADLINES[card.verdict], f"  {what}, {_place(card)}", ""]
+    out = [HEADLINES[card.verdict], f"  {plain(what(card))}, {place(card)}", ""]
     shown = card.results[:MAX_ROWS]
-    rows = [(f"  {_outcome(r)}", r.key, r.value, r.bound, r.rule) for r in shown]
+    rows = [tuple(plain(cell) for cell in (f"  {outcome(r)}", r.key, r.value, r.bound, r.rule)) for r in shown]
     out += table(("  outcome", "obligation", "value", "bound", "rule"), rows)
     if len(card.results) > len(shown):
         out.append(f"  and {len(card.results) - len(shown)} more")
+    if card.remarks:
+        out += ["", "found:", *(f"  {visible(f'{r.path}:{r.line}: {r.rule} {r.message}')}" for r in remarks(card))]
+        if left_out(card):
+            out.append(f"  and {left_out(card)} more")
     if card.not_checked:
-        out += ["", "not checked:", *(f"  {words}" for words in card.not_checked)]
+        out += ["", "not checked:", *(f"  {visible(words)}" for words in card.not_checked)]
     if card.cost:
-        out += ["", "cost:", *(f"  {name}: {words}" for name, words in card.cost)]
-    out += ["", f"proof: {_proof(card)}"]
-    if card.next_step is not None:
-        out.append(f"next step: {card.next_step.action} (for rule {card.next_rule}, risk {card.next_step.risk})")
-        if card.next_step.command:
-            out.append(f"  {shlex.join(card.next_step.command)}")
+        out += ["", "cost:", *(f"  {visible(name)}: {visible(words)}" for name, words in card.cost)]
+    out += ["", f"proof: {proof(card)}"]
+    for i, action in enumerate(card.plan.actions):
+        name = "next step" if i == 0 else "then"
+        out.append(f"{name}: {visible(action.action)} ({why(action)})")
+        if action.command:
+            out.append(f"  {visible(shlex.join(action.command))}")
+    if not card.plan.exact:
+        out.append("  (found greedily: too many ways to prove it the cheapest)")
     return out
 
 
-def markdown(card: Card) -> str:
-    """The card as Markdown, with a marker so that one comment is updated instead of many written."""
-    subject = card.subject
-    out = [
-        MARKER,
-        f"### {'✅' if card.verdict == 'sealed' else '❌'} {_HEADLINES[card.verdict]}",
-        "",
-        f"`{subject.name} {subject.version}`, {_place(card)}",
-        "",
-        "| outcome | obligation | value | bound | rule |",
-        "|---|---|---|---|---|",
-        *(_row(r) for r in card.results[:MAX_ROWS]),
-        "",
-    ]
-    if len(card.results) > MAX_ROWS:
-        out += [f"and {len(card.results) - MAX_ROWS} more", ""]
-    if card.not_checked:
-        out += ["**Not checked**", "", *(f"- {_cell(words)}" for words in card.not_checked), ""]
-    if card.cost:
-        out += ["**Cost**: " + ", ".join(f"{name} {words}" for name, words in card.cost), ""]
-    out.append(f"**Proof**: {_proof(card)}")
-    if card.next_step is not None:
-        reason = f"(rule `{card.next_rule}`, risk {card.next_step.risk})"
-        out += ["", f"**Next step** {reason}: {_cell(card.next_step.action)}"]
-        if card.next_step.command:
-            out += ["", "```sh", shlex.join(card.next_step.command), "```"]
-    text = "\n".join(out) + "\n"
-    return text if len(text) <= MAX_MARKDOWN else text[:MAX_MARKDOWN] + "\n\n(cut: see the JSON card)\n"
+def visible(text: str) -> str:
+    """``text`` whole, with what could move a terminal's cursor written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def _outcome(result: RuleResult) -> str:
-    return result.outcome.value + ("" if result.blocking else " (advisory)")
+def what(card: Card) -> str:
+    """Name and version of what the card is about."""
+    return f"{card.subject.name} {card.subject.version}".strip()
 
 
-def _place(card: Card) -> str:
+def place(card: Card) -> str:
+    """Commit, tree and how many obligations were recorded."""
     commit = f"commit {card.subject.commit[:12]}" if card.subject.commit else "uncommitted work tree"
     return f"{commit}, tree {card.subject.tree[:12]}, {card.obligations} obligations"
 
 
-def _proof(card: Card) -> str:
-    proof = card.proof
-    if proof.verdict == "not-sealed":
+def outcome(result: RuleResult) -> str:
+    """The outcome, and whether it only advises."""
+    advises = not result.blocking and result.outcome is not Outcome.NOT_APPLICABLE
+    return result.outcome.value + (" (advisory)" if advises else "")
+
+
+def why(action: Action) -> str:
+    """Which rules ask for an action, what it costs and how risky it is."""
+    rules = ", ".join(action.rules[:3]) + (f" and {len(action.rules) - 3} more" if len(action.rules) > 3 else "")
+    noun = "rule" if len(action.rules) == 1 else "rules"
+    return f"for {noun} {rules}, about {duration(action.cost_s)}, risk {action.risk}"
+
+
+def duration(seconds: int) -> str:
+    """A cost in the unit people use."""
+    return f"{seconds} s" if seconds < 120 else f"{round(seconds / 60)} min"
+
+
+def proof(card: Card) -> str:
+    """What the verifier said of the bundle."""
+    found = card.proof
+    if found.verdict == "not-sealed":
         return "none, nothing was sealed"
-    failed = f" at {proof.first_failure}" if proof.first_failure else ""
-    return f"{proof.verdict}{failed}, {proof.bundle}, manifest sha256 {proof.manifest_sha256[:16]}"
+    failed = f" at {found.first_failure}" if found.first_failure else ""
+    return f"{found.verdict}{failed}, {found.bundle}, manifest sha256 {found.manifest_sha256[:16]}"
 
 
-def _row(result: RuleResult) -> str:
-    mark = {Outcome.MET: "✅", Outcome.NOT_APPLICABLE: "\N{EN DASH}"}.get(
-        result.outcome, "❌" if result.blocking else "⚠️"
-    )
-    cells = (f"{mark} {result.outcome.value}", f"`{_cell(result.key)}`", result.value, result.bound, result.rule)
-    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+def remarks(card: Card) -> tuple[Remark, ...]:
+    """The findings a screen has room for."""
+    return card.remarks[:MAX_REMARKS]
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+def left_out(card: Card) -> int:
+    """How many findings a screen has no room for."""
+    return len(card.remarks) - len(remarks(card)) + card.remarks_left_out

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from maestro_hooks.errors import EvidenceError
 from maestro_hooks.evidence.obligation import Verdict
-from maestro_hooks.pipeline.card import Proof, Subject, make_card
+from maestro_hooks.pipeline.card import Proof, Subject, basis_of, make_card, remarks_of
+from maestro_hooks.pipeline.gates import findings_of
 from maestro_hooks.pipeline.gathering import gather
+from maestro_hooks.pipeline.next_step import plan
 from maestro_hooks.policy.evaluate import Outcome, decide
 from maestro_hooks.policy.load import facts_of, load_policy
 from maestro_hooks.requests import Advice, AdviceRequest
@@ -18,10 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from maestro_hooks.evidence.ledger import Merged
-    from maestro_hooks.pipeline.card import Card
+    from maestro_hooks.pipeline.card import Card, Remark
     from maestro_hooks.pipeline.gathering import Tree
     from maestro_hooks.policy.document import Policy
     from maestro_hooks.policy.evaluate import Decision
+    from maestro_hooks.policy.facts import Facts
     from maestro_hooks.workspace import Workspace
 
 
@@ -33,6 +37,8 @@ class Decided:
     policy: Policy
     merged: Merged
     decision: Decision
+    facts: Facts
+    today: dt.date
     advice: tuple[Advice, ...]
     not_checked: tuple[str, ...]
 
@@ -48,15 +54,17 @@ def decide_tree(
     """
     policy = load_policy(workspace.root, workspace.host.settings.policy)
     merged = gather(workspace, tree, test_run=test_run, allow_unfinished=allow_unfinished)
-    facts = facts_of(workspace.repository, tree.files)
+    facts = facts_of(workspace.repository, tree.files, committed=bool(tree.commit), records=merged.records)
     decision = decide(policy, merged.records, facts=facts, today=today, gates=workspace.host.settings.require)
     return Decided(
         tree=tree,
         policy=policy,
         merged=merged,
         decision=decision,
+        facts=facts,
+        today=today,
         advice=_advice(workspace, decision),
-        not_checked=_not_checked(workspace, merged, decision),
+        not_checked=_not_checked(workspace, merged, decision, policy=policy, today=today),
     )
 
 
@@ -64,18 +72,43 @@ def card_of(
     workspace: Workspace, decided: Decided, *, cost: Sequence[tuple[str, str]], proof: Proof | None = None
 ) -> Card:
     """The Decision Card of what was decided."""
-    tree = decided.tree
-    files = built_files(decided.decision.records, workspace.root / workspace.host.settings.dist)
+    tree, decision = decided.tree, decided.decision
+    settings = workspace.host.settings
+    files = built_files(decision.records, workspace.root / settings.dist)
     release = release_of(workspace.root, files, ref=tree.commit or tree.id, tree=tree.id)
-    subject = Subject(name=release.name, version=release.version, tree=tree.id, commit=tree.commit)
+    remarks, lost = _remarks(workspace, decision)
     return make_card(
-        subject,
-        decided.decision,
-        advice=decided.advice,
-        not_checked=decided.not_checked,
+        Subject(name=release.name, version=release.version, tree=tree.id, commit=tree.commit),
+        decision,
+        basis=basis_of(
+            decided.policy, decision, facts=decided.facts, today=decided.today, gates=workspace.host.settings.require
+        ),
+        plan=plan(
+            decision.blocking,
+            decided.advice,
+            waivers=decided.policy.waivers,
+            today=decided.today,
+            policy_file=settings.policy,
+        ),
+        remarks=remarks,
+        not_checked=(*decided.not_checked, *lost),
         cost=cost,
         proof=proof or Proof(),
     )
+
+
+def _remarks(workspace: Workspace, decision: Decision) -> tuple[list[Remark], list[str]]:
+    """The findings behind what is not met, and words about those that cannot be read any more."""
+    bad = {r.key for r in decision.results if r.outcome is Outcome.UNMET}
+    remarks: list[Remark] = []
+    lost: list[str] = []
+    for record in decision.records:
+        if record.key in bad:
+            try:
+                remarks += remarks_of(record.key, findings_of(record, workspace.blobs))
+            except EvidenceError as error:
+                lost.append(f"findings of {record.key}: {error.what}")
+    return remarks, lost
 
 
 def _advice(workspace: Workspace, decision: Decision) -> tuple[Advice, ...]:
@@ -88,7 +121,9 @@ def _advice(workspace: Workspace, decision: Decision) -> tuple[Advice, ...]:
     return tuple(value for _, value in results.values if isinstance(value, Advice))
 
 
-def _not_checked(workspace: Workspace, merged: Merged, decision: Decision) -> tuple[str, ...]:
+def _not_checked(
+    workspace: Workspace, merged: Merged, decision: Decision, *, policy: Policy, today: dt.date
+) -> tuple[str, ...]:
     """Everything a reader might believe was looked at and was not."""
     words = [f"plugin {p.name}: {p.state} ({p.reason})" for p in workspace.host.plugins if p.state != "loaded"]
     words += [f"{path}: a submodule's files are not this tree's" for path in workspace.repository.submodules()]
@@ -96,6 +131,11 @@ def _not_checked(workspace: Workspace, merged: Merged, decision: Decision) -> tu
         f"rule {r.rule}: its conditions do not hold here"
         for r in decision.results
         if r.outcome is Outcome.NOT_APPLICABLE
+    ]
+    words += [
+        f"waiver of {w.key} is not in force: it holds from {w.since or 'the start'} to {w.expires}"
+        for w in policy.waivers
+        if not w.in_force(today)
     ]
     words += [f"{key}: claims disagree about how much they cover; none is used" for key in merged.ambiguous]
     words += [f"{r.key}: {r.error}" for r in decision.records if r.verdict is Verdict.ERROR]

@@ -6,10 +6,17 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from maestro_hooks.pipeline.card import Proof
+from maestro_hooks import __version__
+from maestro_hooks.evidence import inputs as inputs_module
+from maestro_hooks.evidence.inputs import Inputs
+from maestro_hooks.evidence.obligation import Verdict
+from maestro_hooks.evidence.record import EvidenceRef, Producer, Record
+from maestro_hooks.pipeline.card import DOCUMENT, LEAF_KEY, Proof, decision_document
+from maestro_hooks.pipeline.deciding import card_of
 from maestro_hooks.pipeline.processes import run
 from maestro_hooks.sealing.seal import SealedRelease, SealOrder, seal
 from maestro_hooks.sealing.signers import find_signer
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from maestro_hooks.pipeline.deciding import Decided
+    from maestro_hooks.policy.evaluate import Decision
     from maestro_hooks.workspace import Workspace
 
 VERIFY_TIMEOUT_S = 120
@@ -55,13 +63,36 @@ def seal_and_verify(
         EvidenceError: records no manifest can carry.
     """
     signer = find_signer(workspace.root, now=now, env=env, policy=decided.policy)
-    order = SealOrder(tree=decided.tree, decision=decided.decision, policy=decided.policy, artifacts=artifacts)
+    document = decision_document(card_of(workspace, decided, cost=()))
+    order = SealOrder(
+        tree=decided.tree,
+        decision=_with_card(decided, document),
+        policy=decided.policy,
+        artifacts=artifacts,
+        documents={DOCUMENT: document},
+    )
     sealed = seal(workspace, order, signer)
     began = time.monotonic()
     proof = verify_in_new_process(workspace.root, sealed)
     verify_s = time.monotonic() - began
     words = [f"bundle: {_relative(sealed.bundle, workspace.root)}", *signer.words, *sealed.warnings]
     return SealStep(sealed, proof, tuple(words), verify_s)
+
+
+def _with_card(decided: Decided, document: bytes) -> Decision:
+    """The decision with its own card among the records: what a reviewer saw is part of what is signed."""
+    inputs = Inputs(plugin="card", version=__version__, tree=decided.tree.id)
+    record = Record(
+        key=LEAF_KEY,
+        verdict=Verdict.MET,
+        producer=Producer("card", __version__, "seal"),
+        inputs=inputs_module.digest(inputs_module.encode(inputs)),
+        text="met",
+        evidence=(EvidenceRef(DOCUMENT, sha256(document).hexdigest()),),
+    )
+    decision = decided.decision
+    required = tuple(sorted((*decision.required, LEAF_KEY), key=str.encode))
+    return replace(decision, records=(*decision.records, record), required=required)
 
 
 def verify_in_new_process(root: Path, sealed: SealedRelease) -> Proof:

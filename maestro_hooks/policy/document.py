@@ -9,38 +9,55 @@ from __future__ import annotations
 import datetime as dt
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from fractions import Fraction
+from typing import Annotated, Any, Literal
 
 import msgspec
-import yaml
 from msgspec import Meta
 
-from maestro_hooks.errors import ConfigError
+from maestro_hooks.errors import EvidenceError
 from maestro_hooks.evidence import canonical
+from maestro_hooks.evidence.policy_document import SCHEMA, matches, parse_policy
+from maestro_hooks.policy.strict_yaml import read_yaml
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-SCHEMA = "maestro.policy/1"
-MAX_BYTES = 1024 * 1024
 MAX_DIGITS = 18
+MAX_PLACES = 12  # the finest scale a leaf may have
 _LEAF_WORDS = {"met": "pass", "waived": "warn"}
+_WORDS = {leaf: word for word, leaf in _LEAF_WORDS.items()}
 
 Text = Annotated[str, Meta(min_length=1, max_length=1024)]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*\Z", max_length=100)]
+Hazard = Literal["low", "medium", "high", "critical"]
 
 
 class Conditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """When a rule applies; every condition given must hold. An unknown fact counts as holding (the stricter side)."""
+    """When a rule applies; every condition given must hold. An unknown fact counts as holding (the stricter side).
 
-    branch: Annotated[str, Meta(description="Glob pattern of the branch name.")] | None = None
+    In patterns ``*`` stands for any characters or none, and everything else for itself.
+    """
+
+    branch: Annotated[str, Meta(min_length=1, description="Pattern of the branch name.")] | None = None
     environment: Literal["ci", "local"] | None = None
-    files: Annotated[str, Meta(description="Glob pattern that some file of the tree matches.")] | None = None
+    files: Annotated[str, Meta(min_length=1, description="Pattern that some file of the tree matches.")] | None = None
+    author: Annotated[str, Meta(description="Kind of the commit's author, declared under 'authors'.")] | None = None
+    hazard: Annotated[Hazard, Meta(description="This hazard level or a higher one.")] | None = None
+
+    def __post_init__(self) -> None:
+        if not any(getattr(self, name) is not None for name in self.__struct_fields__):
+            raise ValueError("'when' states no condition; leave it out")
+
+
+class Exempt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, order=True):
+    """Keys (or a pattern of keys) a rule's pattern does not speak about, and why."""
+
+    key: Text
+    why: Text
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """One requirement: the obligation ``require`` (key or glob) must be there, accepted, and inside the bounds."""
+    """One requirement: the obligation ``require`` (key or pattern) must be there, accepted, and inside the bounds."""
 
-    id: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*\Z", max_length=100)]
+    id: Name
     require: Text
     why: str = ""
     min: Decimal | None = None
@@ -48,50 +65,135 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     accept: tuple[Literal["met", "waived"], ...] = ("met", "waived")
     severity: Literal["block", "warn"] = "block"
     when: Conditions | None = None
+    exempt: Annotated[tuple[Exempt, ...], Meta(description="Keys the pattern does not speak about.")] = ()
+    allow_empty: Annotated[bool, Meta(description="Whether the pattern may match nothing.")] = False
 
     def __post_init__(self) -> None:
         for bound in (self.min, self.max):
-            if bound is not None and (not bound.is_finite() or abs(bound.adjusted()) > MAX_DIGITS):
-                raise ValueError(f"rule {self.id}: a bound has at most {MAX_DIGITS} digits, got {bound}")
+            if bound is not None and not _is_exact(bound):
+                raise ValueError(
+                    f"rule {self.id}: a bound has at most {MAX_DIGITS} digits, {MAX_PLACES} of them after the point,"
+                    f" got {bound}"
+                )
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"rule {self.id}: min {self.min} is above max {self.max}")
         if not self.accept:
             raise ValueError(f"rule {self.id}: 'accept' is empty, so nothing could ever meet it")
+        if "*" not in self.require and (self.exempt or self.allow_empty):
+            raise ValueError(f"rule {self.id}: 'exempt' and 'allow_empty' are for patterns; {self.require} is one key")
+        for exempt in self.exempt:
+            if matches(exempt.key, self.require):
+                raise ValueError(f"rule {self.id}: the exemption {exempt.key!r} takes away all the rule speaks about")
 
 
-class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """An unmet obligation somebody answers for, until a date."""
+class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """An unmet obligation somebody answers for, from the day ``since`` to the end of the day ``expires`` (UTC)."""
 
     key: Text
     owner: Text
     reason: Text
     expires: Text
+    since: Text | None = None
 
     def __post_init__(self) -> None:
-        try:
-            dt.date.fromisoformat(self.expires)
-        except ValueError:
-            raise ValueError(f"waiver of {self.key}: expires must be a date YYYY-MM-DD, got {self.expires!r}") from None
+        until, since = self._day("expires"), self._day("since")
+        if until is not None and since is not None and since > until:
+            raise ValueError(f"waiver of {self.key}: it begins on {since}, after it expires")
+        if "*" in self.key:
+            raise ValueError(f"waiver of {self.key}: a waiver names one key, never a pattern")
+
+    def _day(self, name: str) -> dt.date | None:
+        text = getattr(self, name)
+        if text is None:
+            return None
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            try:
+                return dt.date.fromisoformat(text)
+            except ValueError:
+                pass
+        raise ValueError(
+            f"waiver of {self.key}: {name} must be a date YYYY-MM-DD, without a time or a time zone, got {text!r}"
+        )
+
+    @property
+    def window(self) -> tuple[dt.date, dt.date]:
+        """The first and the last day of the waiver."""
+        since = dt.date.min if self.since is None else dt.date.fromisoformat(self.since)
+        return since, dt.date.fromisoformat(self.expires)
+
+    def in_force(self, today: dt.date) -> bool:
+        """Whether the waiver holds on ``today``."""
+        since, until = self.window
+        return since <= today <= until
+
+
+class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A policy this one adds to: a file below the repository root, pinned by the SHA-256 of its bytes."""
+
+    file: Text
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A whole policy file."""
+    """A whole policy file; one that was read through ``load_policy`` has its layers merged in."""
 
     version: Literal[1]
     rules: Annotated[tuple[Rule, ...], Meta(min_length=1)]
     waivers: tuple[Waiver, ...] = ()
+    authors: Annotated[dict[Name, tuple[Text, ...]], Meta(description="Kind of author to e-mail patterns.")] = {}
+    max_waiver_days: Annotated[int, Meta(ge=1, le=3660, description="How long a waiver may last.")] | None = None
+    extends: tuple[Layer, ...] = ()
 
     def __post_init__(self) -> None:
         ids = [rule.id for rule in self.rules]
         repeated = sorted({i for i in ids if ids.count(i) > 1})
         if repeated:
             raise ValueError(f"rule ids must be unique: {', '.join(repeated)}")
+        check_contradictions(self.rules)
+        for waiver in self.waivers if self.max_waiver_days is not None else ():
+            since, until = waiver.window
+            if waiver.since is None or (until - since).days > (self.max_waiver_days or 0):
+                raise ValueError(
+                    f"waiver of {waiver.key}: with max_waiver_days a waiver says 'since' and lasts at most"
+                    f" {self.max_waiver_days} days"
+                )
 
     def exported(self) -> bytes:
         """The canonical JSON (RFC 8785) an auditor gets; its SHA-256 is the policy digest of the manifest."""
-        rules = [_export_rule(rule) for rule in sorted(self.rules, key=lambda r: r.id)]
-        waivers = [msgspec.to_builtins(w) for w in sorted(self.waivers, key=lambda w: (w.key, w.expires, w.owner))]
-        return canonical.encode({"schema": SCHEMA, "rules": rules, "waivers": waivers})
+        body: dict[str, object] = {
+            "schema": SCHEMA,
+            "rules": [_export_rule(rule) for rule in sorted(self.rules, key=lambda r: r.id)],
+            "waivers": [
+                msgspec.to_builtins(w)
+                for w in sorted(self.waivers, key=lambda w: (w.key, w.expires, w.owner, w.since or "", w.reason))
+            ],
+        }
+        if self.authors:
+            body["authors"] = {kind: sorted(set(patterns)) for kind, patterns in sorted(self.authors.items())}
+        if self.max_waiver_days is not None:
+            body["max_waiver_days"] = self.max_waiver_days
+        return canonical.encode(body)
+
+
+def check_contradictions(rules: tuple[Rule, ...]) -> None:
+    """Raise ``ValueError`` if two blocking rules about one key can never both be met where both apply."""
+    exact = [r for r in rules if r.severity == "block" and "*" not in r.require]
+    for one in exact:
+        for other in exact:
+            both = one.require == other.require and (one.when is None or other.when is None)
+            if both and one.min is not None and other.max is not None and one.min > other.max:
+                raise ValueError(
+                    f"rules {one.id} and {other.id} contradict each other: {one.require} cannot be >= {one.min} and"
+                    f" <= {other.max}"
+                )
+
+
+def _is_exact(bound: Decimal) -> bool:
+    """Whether the verifier's reader can hold the bound exactly: it reads a scaled integer."""
+    if not bound.is_finite() or abs(bound.adjusted()) >= MAX_DIGITS:
+        return False
+    scaled = Fraction(bound) * Fraction(10**MAX_PLACES)
+    return scaled.denominator == 1
 
 
 def _export_rule(rule: Rule) -> dict[str, object]:
@@ -101,79 +203,57 @@ def _export_rule(rule: Rule) -> dict[str, object]:
         "accept": sorted(_LEAF_WORDS[word] for word in set(rule.accept)),
         "severity": rule.severity,
     }
-    bounds = [b for b in (rule.min, rule.max) if b is not None]
+    bounds = {name: Fraction(b) for name, b in (("min", rule.min), ("max", rule.max)) if b is not None}
     if bounds:
-        scale = 10 ** max(0, *(-int(b.normalize().as_tuple().exponent) for b in bounds))
+        places = range(MAX_PLACES + 1)
+        scale = next(10**n for n in places if all((b * 10**n).denominator == 1 for b in bounds.values()))
         exported["scale"] = scale
-        exported |= {n: str(int(b * scale)) for n, b in (("min", rule.min), ("max", rule.max)) if b is not None}
+        exported |= {name: str(int(bound * scale)) for name, bound in bounds.items()}
     if rule.when is not None:
         exported["when"] = msgspec.to_builtins(rule.when)
+    if rule.exempt:
+        exported["exempt"] = [msgspec.to_builtins(e) for e in sorted(set(rule.exempt))]
+    if rule.allow_empty:
+        exported["allow_empty"] = True
     return exported
 
 
 def read_policy(data: bytes, *, where: str) -> Policy:
-    """Parse and validate a policy file.
+    """Parse and validate one policy file; the layers it names are not read.
 
     Raises:
-        ConfigError: with file, place in the document and what is wrong.
+        ConfigError: with file, line, column and what is wrong.
     """
-    if len(data) > MAX_BYTES:
-        raise ConfigError(f"larger than {MAX_BYTES} bytes", where=where, fix="split or shorten the policy")
-    try:
-        document = yaml.load(data.decode("utf-8"), Loader=_StrictLoader)  # noqa: S506  # nosec B506 - a SafeLoader
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"not UTF-8: {error}", where=where, fix="save the file as UTF-8") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"not a valid policy: {_words(error)}", where=where, fix="correct the file") from error
+    return read_yaml(data, where=where).convert(Policy)
+
+
+def from_exported(data: bytes) -> Policy:
+    """The policy whose canonical export is ``data``; explanations ('why') are no part of it.
+
+    Raises:
+        EvidenceError: it is no exported policy.
+    """
+    parse_policy(data)  # what the verifier refuses, this refuses
+    body: Any = canonical.decode(data, canonical=True, where="policy")
+    rules = []
+    for exported in body["rules"]:
+        rule = dict(exported)
+        scale = rule.pop("scale", 1)
+        rule |= {name: _unscaled(rule[name], scale) for name in ("min", "max") if name in rule}
+        rule["accept"] = [_WORDS.get(word, word) for word in rule.get("accept", ["pass"])]
+        rules.append(rule)
+    document = {**body, "version": 1, "rules": rules}
+    del document["schema"]
     try:
         return msgspec.convert(document, Policy)
     except msgspec.ValidationError as error:
-        words, _, path = str(error).partition(" - at `")
-        place = path.rstrip("`").removeprefix("$").lstrip(".")
-        raise ConfigError(words, where=f"{where}: {place}" if place else where, fix="correct the rule") from error
+        raise EvidenceError(f"not a policy of this version: {error}", where="policy") from error
 
 
-def _words(error: Exception) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {error.problem}"
-    return str(error) or type(error).__name__
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML without aliases, duplicate keys, dates and binary floats: numbers with a point become ``Decimal``."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
-                raise yaml.constructor.ConstructorError(None, None, "keys must be plain text", key.start_mark)
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"duplicate key {key.value!r}", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _construct_decimal(loader: _StrictLoader, node: yaml.ScalarNode) -> Decimal:
-    text = str(loader.construct_scalar(node)).replace("_", "")
-    if not re.fullmatch(r"[-+]?[0-9]{1,18}(\.[0-9]{1,18})?", text):
-        raise yaml.constructor.ConstructorError(None, None, f"{text!r} is no exact decimal number", node.start_mark)
-    return Decimal(text)
-
-
-def _resolvers() -> Mapping[str, list[tuple[str, re.Pattern[str]]]]:
-    """The default implicit types without dates and merge keys, so that 2027-01-01 stays text."""
-    dropped = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:merge"}
-    return {
-        first: [(tag, pattern) for tag, pattern in entries if tag not in dropped]
-        for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-_StrictLoader.yaml_implicit_resolvers = dict(_resolvers())
-_StrictLoader.add_constructor("tag:yaml.org,2002:float", _construct_decimal)
+def _unscaled(text: str, scale: int) -> Decimal:
+    """An exact decimal from its scaled integer, built from digits so that no context's precision touches it."""
+    places = len(str(scale)) - 1
+    if scale != 10**places:
+        raise EvidenceError(f"scale {scale} is no power of ten", where="policy")
+    value = int(text)
+    return Decimal((value < 0, tuple(map(int, str(abs(value)))), -places))

@@ -1,27 +1,30 @@
 """Evaluate a policy over records: three-valued, total and deterministic.
 
 Theorem: a rule is met only by a record that is there, accepted and inside its bounds; what is missing is not met,
-and an error is never met.
+an error is never met, and a record counts as waived only under a waiver of the policy that is in force.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from maestro_hooks.evidence.obligation import Verdict
+from maestro_hooks.evidence.policy_document import matches
+from maestro_hooks.policy.facts import Facts, applies
+from maestro_hooks.policy.program import compile_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    import datetime as dt
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from maestro_hooks.evidence.record import Quantity, Record
-    from maestro_hooks.policy.document import Conditions, Policy, Rule
+    from maestro_hooks.policy.document import Policy
+    from maestro_hooks.policy.program import Check, Program
 
 
 class Outcome(StrEnum):
@@ -31,15 +34,6 @@ class Outcome(StrEnum):
     UNMET = "unmet"
     MISSING = "missing"
     NOT_APPLICABLE = "not-applicable"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What conditions may ask. An empty branch (detached head) is unknown and counts as matching."""
-
-    branch: str = ""
-    environment: str = "local"
-    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,20 +69,141 @@ class Decision:
         return tuple(r for r in self.results if r.blocking and r.outcome in bad)
 
 
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a decision is known by: the rules that block and the advisory rules that are not met."""
+
+    blocks: frozenset[str]
+    warns: frozenset[str]
+
+
 def decide(
     policy: Policy, records: Iterable[Record], *, facts: Facts, today: dt.date, gates: Sequence[str] = ()
 ) -> Decision:
-    """Apply waivers that have not expired, then every rule; ``gates`` are plugins whose gate must have run."""
-    waived = tuple(_waive(record, policy, today) for record in records)
-    results: list[RuleResult] = []
-    for rule in policy.rules:
-        results.extend(_evaluate(rule, waived, facts))
-    for gate in gates:
-        results.extend(_evaluate(_gate_rule(gate), waived, facts))
+    """Apply the waivers in force, then every rule; ``gates`` are plugins whose gate must have run."""
+    program = compile_policy(policy, gates=tuple(gates))
+    settled = settle(program, records, today)
+    results = [
+        _result(check, record, outcome)
+        for check in program.checks
+        for record, outcome in _outcomes(check, settled, facts, program.authors)
+    ]
     results.sort(key=lambda r: (r.rule, r.key))
-    wanted = (Outcome.MET, Outcome.UNMET)
-    required = {r.key for r in results if r.blocking and r.outcome in wanted}
-    return Decision(results=tuple(results), records=waived, required=tuple(sorted(required, key=str.encode)))
+    judged = (Outcome.MET, Outcome.UNMET)
+    required = {r.key for r in results if r.blocking and r.outcome in judged}
+    return Decision(
+        results=tuple(results), records=tuple(settled.values()), required=tuple(sorted(required, key=str.encode))
+    )
+
+
+def observe(program: Program, settled: Mapping[str, Record], facts: Facts) -> Observation:
+    """Which checks are not met, without words: for many decisions in a row."""
+    blocks: list[str] = []
+    warns: list[str] = []
+    for check in program.checks:
+        for _, outcome in _outcomes(check, settled, facts, program.authors):
+            if outcome is Outcome.UNMET or outcome is Outcome.MISSING:
+                (blocks if check.blocking else warns).append(check.id)
+                break
+    return Observation(frozenset(blocks), frozenset(warns))
+
+
+def settle(program: Program, records: Iterable[Record], today: dt.date) -> dict[str, Record]:
+    """The records by key with waivers applied: unmet under a waiver in force is waived, waived without one unmet.
+
+    An error cannot be waived away. Of two records under one key the worse counts, so order cannot matter.
+    """
+    waived = {w.key for w in program.waivers if w.since <= today <= w.until}
+    settled: dict[str, Record] = {}
+    for record in records:
+        verdict = record.verdict
+        kept = record
+        if verdict is Verdict.UNMET and record.key in waived:
+            kept = msgspec.structs.replace(record, verdict=Verdict.WAIVED)
+        elif verdict is Verdict.WAIVED and record.key not in waived:
+            kept = msgspec.structs.replace(record, verdict=Verdict.UNMET)
+        other = settled.get(record.key)
+        if other is not None and other != kept:
+            kept = max(other, kept, key=_badness)
+        settled[record.key] = kept
+    return settled
+
+
+def _badness(record: Record) -> tuple[int, bytes]:
+    order = (Verdict.MET, Verdict.WAIVED, Verdict.UNMET, Verdict.ERROR)
+    return order.index(record.verdict), msgspec.json.encode(record, order="sorted")
+
+
+def _outcomes(
+    check: Check, settled: Mapping[str, Record], facts: Facts, authors: Mapping[str, tuple[str, ...]]
+) -> Iterator[tuple[Record | None, Outcome]]:
+    if check.guards and not applies(check, facts, authors):
+        yield None, Outcome.NOT_APPLICABLE
+        return
+    if not check.is_pattern:
+        record = settled.get(check.require)
+        if record is None:
+            yield None, Outcome.MET if check.missing_met else Outcome.MISSING
+        else:
+            yield record, Outcome.MET if accepts(check, record) else Outcome.UNMET
+        return
+    found = False
+    for record in _matching(check, settled):
+        found = True
+        yield record, Outcome.MET if accepts(check, record) else Outcome.UNMET
+    if not found:
+        empty = Outcome.NOT_APPLICABLE if check.allow_empty else Outcome.MISSING
+        yield None, Outcome.MET if check.missing_met else empty
+
+
+def _matching(check: Check, settled: Mapping[str, Record]) -> list[Record]:
+    """The records a pattern speaks about; most patterns are a prefix and a star."""
+    prefix, _, rest = check.require.partition("*")
+    near = [record for key, record in settled.items() if key.startswith(prefix)]
+    if rest:
+        near = [record for record in near if matches(check.require, record.key)]
+    if check.exempt:
+        near = [r for r in near if not any(matches(pattern, r.key) for pattern in check.exempt)]
+    return near
+
+
+def accepts(check: Check, record: Record) -> bool:
+    """Whether the record's verdict and number meet the check. A bound on something that is no number is not met."""
+    inside = record.verdict in check.accept
+    # A waiver answers for the number, too: it was given for a claim outside its bound.
+    if inside and check.bounds and record.verdict is not Verdict.WAIVED:
+        quantity = record.quantity
+        if quantity is None:
+            inside = check.text_met
+        else:
+            q, scale = int(quantity.q), quantity.scale
+            answers = (bound.holds(q, scale) for bound in check.bounds)
+            inside = all(answers) if check.bounds_join == "and" else any(answers)
+    return inside is not check.negated
+
+
+def _result(check: Check, record: Record | None, outcome: Outcome) -> RuleResult:
+    applies_here = outcome is not Outcome.NOT_APPLICABLE
+    if record is None:
+        words = "no such obligation was recorded for this tree" if outcome is Outcome.MISSING else ""
+        return RuleResult(
+            rule=check.id,
+            key=check.require,
+            outcome=outcome,
+            blocking=check.blocking and applies_here,
+            value=words,
+            why=check.why,
+        )
+    bounds = [bound_words(record.quantity), *(f"{b.relation} {_exact(b.limit)}" for b in check.bounds)]
+    return RuleResult(
+        rule=check.id,
+        key=record.key,
+        outcome=outcome,
+        blocking=check.blocking,
+        value=value_words(record) + (" (waived)" if record.verdict is Verdict.WAIVED else ""),
+        bound=" and ".join(dict.fromkeys(b for b in bounds if b)),
+        why=check.why,
+    )
 
 
 def bound_words(quantity: Quantity | None) -> str:
@@ -97,95 +212,30 @@ def bound_words(quantity: Quantity | None) -> str:
         return ""
     parts = []
     if quantity.min is not None:
-        parts.append(f">= {_number(quantity.min, quantity.scale)}")
+        parts.append(f">= {_exact(Fraction(int(quantity.min), quantity.scale))}")
     if quantity.max is not None:
-        parts.append(f"<= {_number(quantity.max, quantity.scale)}")
+        parts.append(f"<= {_exact(Fraction(int(quantity.max), quantity.scale))}")
     return " and ".join(parts)
 
 
 def value_words(record: Record) -> str:
-    """A record's value as people write it: a number, a text, or the error's words."""
+    """A record's value as people write it: a number, a text, or the error's words; a private one is not told."""
     if record.error is not None:
         return record.error
+    if record.private:
+        return "(private)"
     if record.quantity is not None:
-        return _number(record.quantity.q, record.quantity.scale)
+        return _exact(Fraction(int(record.quantity.q), record.quantity.scale))
     return record.text or ""
 
 
-def _number(q: str, scale: int) -> str:
-    value = Fraction(int(q), scale)
+def _exact(value: Fraction) -> str:
+    """A number as a decimal where it is one, else as a fraction."""
     if value.denominator == 1:
         return str(value.numerator)
-    digits = len(str(scale)) - 1
-    if 10**digits == scale:
-        sign = "-" if value < 0 else ""
-        whole, part = divmod(abs(int(q)), scale)
-        return f"{sign}{whole}.{part:0{digits}d}".rstrip("0")
-    return f"{value.numerator}/{value.denominator}"
-
-
-def _gate_rule(gate: str) -> Rule:
-    from maestro_hooks.policy.document import Rule as RuleStruct  # noqa: PLC0415 - keeps this module free of YAML
-
-    return RuleStruct(id=f"require.{gate}", require=f"{gate}/gate", accept=("met",), why="tool.maestro.require")
-
-
-def _waive(record: Record, policy: Policy, today: dt.date) -> Record:
-    """An unmet record somebody answers for becomes ``waived``; an error cannot be waived away."""
-    if record.verdict is not Verdict.UNMET:
-        return record
-    for waiver in policy.waivers:
-        if waiver.key == record.key and today <= dt.date.fromisoformat(waiver.expires):
-            return msgspec.structs.replace(record, verdict=Verdict.WAIVED)
-    return record
-
-
-def _evaluate(rule: Rule, records: Sequence[Record], facts: Facts) -> list[RuleResult]:
-    blocking = rule.severity == "block"
-    if rule.when is not None and not _applies(rule.when, facts):
-        outcome = Outcome.NOT_APPLICABLE
-        return [RuleResult(rule=rule.id, key=rule.require, outcome=outcome, blocking=False, why=rule.why)]
-    matching = [r for r in records if r.key == rule.require or fnmatchcase(r.key, rule.require)]
-    if not matching:
-        words = "no such obligation was recorded for this tree"
-        return [
-            RuleResult(
-                rule=rule.id, key=rule.require, outcome=Outcome.MISSING, blocking=blocking, value=words, why=rule.why
-            )
-        ]
-    return [_judge(rule, record, blocking=blocking) for record in matching]
-
-
-def _judge(rule: Rule, record: Record, *, blocking: bool) -> RuleResult:
-    met = record.verdict.value in rule.accept and _inside(rule, record)
-    bounds = [bound_words(record.quantity)]
-    bounds += [f"{sign} {b}" for sign, b in ((">=", rule.min), ("<=", rule.max)) if b is not None]
-    return RuleResult(
-        rule=rule.id,
-        key=record.key,
-        outcome=Outcome.MET if met else Outcome.UNMET,
-        blocking=blocking,
-        value=value_words(record) + (" (waived)" if record.verdict is Verdict.WAIVED else ""),
-        bound=" and ".join(dict.fromkeys(b for b in bounds if b)),
-        why=rule.why,
-    )
-
-
-def _inside(rule: Rule, record: Record) -> bool:
-    """The rule's own bounds. A bound on something that is no number is not met; a waiver answers for the bound."""
-    if rule.min is None and rule.max is None:
-        return True
-    if record.quantity is None:
-        return False
-    value = Fraction(int(record.quantity.q), record.quantity.scale)
-    above = rule.min is None or value >= Fraction(rule.min)
-    below = rule.max is None or value <= Fraction(rule.max)
-    return (above and below) or record.verdict is Verdict.WAIVED
-
-
-def _applies(conditions: Conditions, facts: Facts) -> bool:
-    if conditions.branch is not None and facts.branch and not fnmatchcase(facts.branch, conditions.branch):
-        return False
-    if conditions.environment is not None and conditions.environment != facts.environment:
-        return False
-    return conditions.files is None or any(fnmatchcase(path, conditions.files) for path in facts.files)
+    places = next((n for n in range(1, 19) if 10**n % value.denominator == 0), 0)
+    if not places:
+        return f"{value.numerator}/{value.denominator}"
+    sign = "-" if value < 0 else ""
+    whole, part = divmod(abs(value.numerator) * (10**places // value.denominator), 10**places)
+    return f"{sign}{whole}.{part:0{places}d}"

@@ -66,6 +66,11 @@ class Repository:
         """The short branch name, or ``''`` on a detached head."""
         return git(self.root, "symbolic-ref", "--quiet", "--short", "HEAD", check=False).decode().strip()
 
+    @property
+    def author(self) -> str:
+        """The e-mail address of the head commit's author, or ``''`` before the first commit."""
+        return git(self.root, "log", "-1", "--format=%ae", check=False).decode("utf-8", "replace").strip()
+
     def commit_time(self) -> int | None:
         """Seconds since the epoch of the head commit, for ``SOURCE_DATE_EPOCH``; ``None`` before the first."""
         text = git(self.root, "log", "-1", "--format=%ct", check=False).strip()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from maestro_hooks.errors import ToolError, UsageError
@@ -41,12 +41,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealOrder:
-    """What to seal: the tree, the decision that allows it, the policy behind it, and further files."""
+    """What to seal: the tree, the decision that allows it, the policy behind it, and further files.
+
+    ``documents`` are files to ship beside the bundle that leaves name by digest: name to content.
+    """
 
     tree: Tree
     decision: Decision
     policy: Policy
     artifacts: tuple[Path, ...] = ()
+    documents: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +155,7 @@ def _write(workspace: Workspace, order: SealOrder, sealed: Sealed, *, signer: Se
     places = {
         dist / f"{stem}.policy.json": order.policy.exported(),
         dist / f"{stem}.ce-leaf.json": encode_disclosures(disclosed),
+        **{dist / f"{stem}.{name}": data for name, data in order.documents.items()},
         dist / "trust.json": signer.trust,
         bundle: encode_bundle(signed),  # last: with it the set is complete
     }

@@ -161,7 +161,8 @@ def test_check_finds_blocks_and_writes_sarif(repository: GitRepository, tmp_path
     done = maestro("check", "--sarif", str(tmp_path / "out.sarif"), cwd=repository.root)
     assert done.returncode == 1
     assert "bad.py:2" in done.stdout
-    (run,) = json.loads((tmp_path / "out.sarif").read_bytes())["runs"]
+    runs = json.loads((tmp_path / "out.sarif").read_bytes())["runs"]
+    (run,) = (r for r in runs if r["tool"]["driver"]["name"] == "reports")
     assert "B602" in {r["ruleId"] for r in run["results"]}
     assert maestro("check", "ok.py", cwd=repository.root).returncode == 0
     assert "::error file=bad.py,line=2" in maestro("check", "--github", cwd=repository.root).stdout
@@ -173,7 +174,8 @@ def test_a_check_is_not_run_again_while_it_holds(repository: GitRepository) -> N
     repository.commit({"a.py": "x = 1\n"})
     first = json.loads(maestro("check", "--json", cwd=repository.root).stdout)
     second = json.loads(maestro("check", "--json", cwd=repository.root).stdout)
-    assert (first["reused"], second["reused"]) == ([], ["reports"])
+    assert first["reused"] == []
+    assert "reports" in second["reused"]
     assert first["obligations"] == second["obligations"]
     repository.write({"a.py": "eval(input())\n"})
     third = json.loads(maestro("check", "--json", cwd=repository.root).stdout)

@@ -1,96 +1,212 @@
+"""Golden cards: change them with ``UPDATE_GOLDEN=1`` only, and read the difference."""
+
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from maestro_hooks.evidence.canonical import encode
-from maestro_hooks.pipeline.card import Card, Proof, Subject, from_json, make_card, next_step, to_json
-from maestro_hooks.pipeline.card_text import MARKER, lines, markdown
-from maestro_hooks.policy.evaluate import Decision, Outcome, RuleResult
-from maestro_hooks.requests import Advice
+from maestro_hooks.commands.card import read_card
+from maestro_hooks.errors import EvidenceError
+from maestro_hooks.evidence import canonical, sarif
+from maestro_hooks.evidence.leaf import parse_leaf
+from maestro_hooks.evidence.leaf_writer import leaf_bytes
+from maestro_hooks.evidence.obligation import Verdict
+from maestro_hooks.evidence.record import EvidenceRef, Record
+from maestro_hooks.pipeline.card import (
+    LEAF_KEY,
+    Remark,
+    decision_digest,
+    decision_document,
+    from_json,
+    to_json,
+)
+from maestro_hooks.pipeline.card_github import MAX_EACH, sarif_log, workflow_commands
+from maestro_hooks.pipeline.card_html import html_page
+from maestro_hooks.pipeline.card_markdown import MARKER, markdown
+from maestro_hooks.pipeline.card_replay import replay, sealed_difference
+from maestro_hooks.pipeline.card_text import lines
+from tests.pipeline.card_samples import PRODUCER, card
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
-SUBJECT = Subject(name="demo", version="1.0", tree="a" * 40, commit="b" * 40)
-MET = RuleResult(rule="tests-pass", key="pytest/failed", outcome=Outcome.MET, blocking=True, value="0", bound="<= 0")
-UNMET = RuleResult(rule="clean", key="bandit/issues", outcome=Outcome.UNMET, blocking=True, value="3", bound="<= 0")
-MISSING = RuleResult(rule="built", key="build/completed", outcome=Outcome.MISSING, blocking=True)
-ADVISORY = RuleResult(rule="nice", key="x/y", outcome=Outcome.UNMET, blocking=False)
+    from maestro_hooks.pipeline.card import Card
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "card"
+FORMS: dict[str, Callable[[Card], str]] = {
+    "json": lambda c: canonical.encode(to_json(c)).decode() + "\n",
+    "decision.json": lambda c: decision_document(c).decode() + "\n",
+    "txt": lambda c: "\n".join(lines(c)) + "\n",
+    "md": markdown,
+    "html": html_page,
+    "github": lambda c: "\n".join(workflow_commands(c)) + "\n",
+    "sarif": lambda c: sarif.encode(sarif_log(c)).decode(),
+}
 
 
-def card(*results: RuleResult, advice: Sequence[Advice] = (), proof: Proof | None = None) -> Card:
-    decision = Decision(results=results, records=(), required=())
-    cost = [("check", "1.0 s")]
-    return make_card(
-        SUBJECT, decision, advice=advice, not_checked=["plugin x: disabled"], cost=cost, proof=proof or Proof()
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("blocked", [True, False], ids=["blocked", "sealed"])
+def test_same_inputs_same_bytes(form: str, blocked: bool) -> None:
+    made = FORMS[form](card(blocked=blocked))
+    place = GOLDEN / f"{'blocked' if blocked else 'sealed'}.{form}"
+    if os.environ.get("UPDATE_GOLDEN"):
+        place.write_text(made, encoding="utf-8")
+    assert made == place.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+def test_a_card_reads_back_as_it_was_written(blocked: bool) -> None:
+    made = card(blocked=blocked)
+    assert from_json(json.loads(canonical.encode(to_json(made)))) == made
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+def test_a_replay_agrees_and_names_what_is_private(blocked: bool) -> None:
+    again = replay(card(blocked=blocked))
+    assert again.differences == ()
+    assert again.met is not blocked
+    assert again.not_replayed == ("rule secret for revenue/share: the number is private",)
+
+
+def altered(**changes: Any) -> Card:
+    body = to_json(card(blocked=True))
+    for path, value in changes.items():
+        part: Any = body
+        *way, last = path.split("__")
+        for step in way:
+            part = part[int(step) if step.isdigit() else step]
+        part[int(last) if last.isdigit() else last] = value
+    return from_json(json.loads(canonical.encode(body)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"results__0__outcome": "met"},
+        {"verdict": "sealed"},
+        {"basis__claims__1__q": "9999"},
+        {"basis__facts__hazard": "high"},
+        {"basis__today": "2026-11-19"},
+        {"basis__gates": ["taint"]},
+        {"basis__policy__rules__0__severity": "warn"},
+        {"results": []},
+    ],
+)
+def test_a_replay_notices_what_changes_the_decision(changes: dict[str, Any]) -> None:
+    assert replay(altered(**changes)).differences
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"basis__today": "tomorrow"},
+        {"basis__claims__1__q": "many"},
+        {"basis__claims__1__verdict": "fine"},
+        {"basis__policy": {}},
+    ],
+)
+def test_a_malformed_basis_is_an_error(changes: dict[str, Any]) -> None:
+    with pytest.raises(EvidenceError):
+        replay(altered(**changes))
+
+
+def test_the_private_number_is_nowhere_on_the_card() -> None:
+    for form in FORMS.values():
+        assert not re.search(r'"q":"31"|\b31\b', form(card(blocked=True)).replace("ab" * 20, ""))
+
+
+def test_the_decision_is_bound_to_its_leaf() -> None:
+    made = card(blocked=False)
+    record = Record(
+        key=LEAF_KEY,
+        verdict=Verdict.MET,
+        producer=PRODUCER,
+        inputs="0" * 64,
+        text="met",
+        evidence=(EvidenceRef("decision.json", decision_digest(made)),),
     )
+    leaf = parse_leaf(leaf_bytes(record, salt=bytes(16)))
+    assert sealed_difference(made, {leaf.id: leaf}) is None
+    # Cost and proof are no part of the decision; the results are.
+    assert sealed_difference(replace(made, cost=(("test", "9 s"),)), {leaf.id: leaf}) is None
+    assert sealed_difference(replace(made, results=made.results[1:]), {leaf.id: leaf}) is not None
+    assert sealed_difference(made, {}) == f"no leaf {LEAF_KEY} is among those given"
 
 
-def test_verdicts() -> None:
-    assert card(MET, UNMET).verdict == "blocked"
-    assert card(MET, ADVISORY).verdict == "unproven"
-    assert card(MET, proof=Proof(verdict="incomplete", first_failure="subject")).verdict == "unproven"
-    assert card(MET, proof=Proof(verdict="pass")).verdict == "sealed"
-    assert card(UNMET, proof=Proof(verdict="pass")).verdict == "blocked"
+def crowded(count: int) -> Card:
+    made = card(blocked=True)
+    result = made.results[0]
+    results = tuple(replace(result, key=f"taint/flows/file{n}.py", value="x" * 50) for n in range(count))
+    remark = made.remarks[0]
+    remarks = tuple(replace(remark, line=n + 1) for n in range(min(count, 100)))
+    return replace(made, results=results, remarks=remarks)
 
 
-def test_what_blocks_stands_first() -> None:
-    assert [r.rule for r in card(MET, ADVISORY, MISSING, UNMET).results] == ["clean", "built", "tests-pass", "nice"]
-
-
-def test_the_cheapest_advice_wins_and_risk_breaks_ties() -> None:
-    advice = [
-        Advice("bandit/issues", "apply the verified fix", ("maestro", "check", "--fix"), 5, "medium"),
-        Advice("bandit/issues", "rewrite it", (), 5, "low"),
-        Advice("other/key", "irrelevant", (), 0, "none"),
-    ]
-    step, rule = next_step([UNMET, MISSING], tuple(advice))
-    assert step is not None
-    assert (step.action, rule) == ("rewrite it", "clean")
-    assert next_step([], tuple(advice)) == (None, "")
-
-
-def test_without_advice_the_hosts_own_remedy_serves() -> None:
-    step = card(UNMET).next_step
-    assert step is not None
-    assert step.key == "bandit/issues"
-    unknown = RuleResult(rule="r", key="new/thing", outcome=Outcome.MISSING, blocking=True)
-    step = card(unknown).next_step
-    assert step is not None
-    assert "new/thing" in step.action
-
-
-def test_json_round_trip_and_determinism() -> None:
-    made = card(
-        MET, UNMET, proof=Proof(verdict="fail", first_failure="leaf", bundle="dist/x", manifest_sha256="c" * 64)
-    )
-    again = from_json(json.loads(encode(to_json(made))))
-    assert again == made
-    assert encode(to_json(again)) == encode(to_json(made))
-
-
-@pytest.mark.parametrize("body", [None, [], {}, {"schema": "maestro.card/2"}, {"schema": "maestro.card/1"}])
-def test_what_is_no_card_is_refused(body: object) -> None:
-    with pytest.raises((KeyError, TypeError, ValueError)):
-        from_json(body)
-
-
-def test_terminal_words() -> None:
-    shown = "\n".join(lines(card(MET, UNMET)))
-    assert shown.startswith("BLOCKED")
-    assert "demo 1.0, commit bbbbbbbbbbbb" in shown
-    assert "plugin x: disabled" in shown
-    assert "next step:" in shown
-
-
-def test_markdown_escapes_and_stays_below_the_limit() -> None:
-    nasty = RuleResult(rule="r|r", key="x/<img>", outcome=Outcome.UNMET, blocking=True, value="a|b\nc" * 5000)
-    text = markdown(card(nasty))
+@pytest.mark.parametrize("limit", [4000, 60_000, 1_000_000])
+def test_markdown_keeps_its_limit_and_is_cut_between_rows(limit: int) -> None:
+    text = markdown(crowded(5000), limit=limit)
+    assert len(text) <= limit
     assert text.startswith(MARKER)
-    assert "<img>" not in text
-    assert len(text) < 65_536
-    rows = [line for line in text.splitlines() if line.startswith("| ")]
-    assert all(line.count("|") - line.count("\\|") == 6 for line in rows if line.endswith(" |"))
+    assert "BLOCKED" in text
+    assert "**Next step**" in text
+    assert "Left out for length" in text or limit == 1_000_000
+    assert "**Found**" in text
+    for line in text.splitlines():
+        if line.startswith("| ❌"):
+            assert line.endswith(" |")
+            assert line.count(" | ") == 4
+
+
+def test_annotations_keep_githubs_limit_and_say_what_was_left_out() -> None:
+    commands = workflow_commands(crowded(50))
+    errors = [line for line in commands if line.startswith("::error")]
+    assert len(errors) == MAX_EACH
+    assert "more errors" in errors[-1]
+
+
+def test_nothing_a_plugin_says_is_rendered_or_obeyed() -> None:
+    made = card(blocked=True)
+    evil = Remark(
+        key="k/x",
+        path="a\n::error::b",
+        line=0,
+        column=0,
+        rule="r\x1b[31m",
+        level="error",
+        message="</td><script>alert(1)</script>\u202e ![x](http://e) **b** `c` @team\r\n::set-output name=a::b",
+    )
+    made = replace(made, remarks=(evil,))
+    page = html_page(made)
+    assert "<script" not in page
+    assert "\u202e" not in page
+    assert "default-src 'none'" in page
+    shown = "\n".join(lines(made))
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert all(not line.startswith(("::error::b", "::set-output")) for line in workflow_commands(made))
+    assert all("\n" not in line for line in workflow_commands(made))
+    rendered = markdown(made)
+    assert "@team" not in rendered
+    assert "](http" not in rendered
+    assert "<script" not in rendered
+
+
+def test_the_page_loads_nothing() -> None:
+    page = html_page(card(blocked=True))
+    assert not re.search(r"(src|href|url|@import|xlink)\s*[=(]\s*[\"']?(https?:)?//", page.partition("<body>")[0])
+    assert "prefers-color-scheme: dark" in page
+    assert "style=" not in page.partition("<body>")[2]
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"schema":"maestro.card/1"}', b'{"schema":"maestro.card/2"}'])
+def test_what_is_no_card_is_refused(tmp_path: Path, data: bytes) -> None:
+    place = tmp_path / "card.json"
+    place.write_bytes(data)
+    with pytest.raises(EvidenceError):
+        read_card(place)

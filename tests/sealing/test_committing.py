@@ -19,7 +19,8 @@ from maestro_hooks.evidence.obligation import Obligation
 from maestro_hooks.evidence.record import Quantity, record_of
 from maestro_hooks.host import Host
 from maestro_hooks.policy.document import Policy, Rule
-from maestro_hooks.policy.evaluate import Decision, Facts, decide
+from maestro_hooks.policy.evaluate import Decision, decide
+from maestro_hooks.policy.facts import Facts
 from maestro_hooks.project.blobs import Blobs
 from maestro_hooks.project.repository import Repository
 from maestro_hooks.requests import Commitment, CommitRequest

@@ -1,0 +1,60 @@
+"""What is wrong with a policy that reads well: waivers out of their time, patterns and waivers about nothing.
+
+Invariant: a problem here never lets anything through by itself; it is told before a release is blocked by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maestro_hooks.policy.program import compile_policy
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Collection, Iterator
+
+    from maestro_hooks.policy.document import Policy
+    from maestro_hooks.policy.strict_yaml import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Where, what, and what to do."""
+
+    where: str
+    what: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what} ({self.fix})"
+
+
+def problems(policy: Policy, document: Document, *, today: dt.date, keys: Collection[str]) -> Iterator[Problem]:
+    """The problems of a merged policy on ``today``; ``keys`` are what was recorded for the tree, empty if unknown."""
+    program = compile_policy(policy)
+    for waiver in policy.waivers:
+        where = _place(document, "waivers", "key", waiver.key)
+        since, until = waiver.window
+        if until < today:
+            fix = f"{waiver.owner} renews it with a reason, or the finding is mended and the waiver deleted"
+            yield Problem(where, f"the waiver of {waiver.key} expired on {waiver.expires}", fix)
+        if since > today:
+            yield Problem(where, f"the waiver of {waiver.key} begins in the future, on {since}", "wait, or correct it")
+        if not any(check.matches(waiver.key) for check in program.checks):
+            yield Problem(where, f"no rule speaks about {waiver.key}, which is waived", "delete the waiver")
+    for check in program.checks:
+        silent = keys and check.is_pattern and not check.allow_empty and not any(map(check.matches, keys))
+        if silent:
+            where = _place(document, "rules", "id", check.id)
+            what = f"rule {check.id}: the pattern {check.require} matches nothing that was recorded for this tree"
+            yield Problem(where, what, "correct the pattern, or write 'allow_empty: true'")
+
+
+def _place(document: Document, table: str, field: str, value: str) -> str:
+    """Where the entry stands; one of a layer below is located by the file that extends it."""
+    entries = document.value.get(table) or []
+    for i, entry in enumerate(entries):
+        if entry.get(field) == value:
+            return document.at(f"$.{table}[{i}].{field}")
+    return document.at("$.extends")
