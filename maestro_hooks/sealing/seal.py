@@ -127,7 +127,12 @@ def _logged(workspace: Workspace, bundle: Bundle, public: PublicKey) -> Bundle:
         return bundle
     if not isinstance(proof, LogProof):
         raise ToolError(f"maestro_log answered with a {type(proof).__name__}", fix="mend the plugin")
-    entry = LoggedEntry(
+    return replace(bundle, log_entry=logged(body, proof))
+
+
+def logged(body: bytes, proof: LogProof) -> LoggedEntry:
+    """What the bundle says about an entry and its proof."""
+    return LoggedEntry(
         index=proof.index,
         log_id=proof.log_id,
         body=body,
@@ -137,7 +142,6 @@ def _logged(workspace: Workspace, bundle: Bundle, public: PublicKey) -> Bundle:
         hashes=proof.hashes,
         checkpoint=proof.checkpoint,
     )
-    return replace(bundle, log_entry=entry)
 
 
 def _write(workspace: Workspace, order: SealOrder, sealed: Sealed, *, signer: SealingKey, dist: Path) -> SealedRelease:

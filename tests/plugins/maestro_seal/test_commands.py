@@ -14,9 +14,10 @@ from maestro_hooks import cli
 from maestro_hooks.errors import ExitCode, UsageError
 from maestro_hooks.evidence import canonical, note, signature
 from maestro_hooks.evidence.bundle import encode_bundle, sign_payload
-from maestro_hooks.evidence.log_entry import LoggedEntry, entry_bytes
+from maestro_hooks.evidence.log_entry import entry_bytes
 from maestro_hooks.requests import LogRequest
 from maestro_hooks.sealing import keys
+from maestro_hooks.sealing.seal import logged
 from maestro_seal import maestro_log
 from maestro_seal.serving import witness_server
 from maestro_seal.settings import SealSettings
@@ -58,19 +59,9 @@ def release(root: Path, **settings: Any) -> Path:
     body = entry_bytes(bundle.envelope.payload, bundle.envelope.signatures[0].sig, signer.trusted.public)
     proof = maestro_log(LogRequest(root=root, entry=body, settings=SealSettings(log="log", **settings)))
     assert proof is not None
-    entry = LoggedEntry(
-        index=proof.index,
-        log_id=proof.log_id,
-        body=body,
-        proof_index=proof.index,
-        size=proof.size,
-        root=proof.root,
-        hashes=proof.hashes,
-        checkpoint=proof.checkpoint,
-    )
     place = root / f"dist{proof.index}"
     place.mkdir()
-    (place / "demo.sigstore.json").write_bytes(encode_bundle(replace(bundle, log_entry=entry)))
+    (place / "demo.sigstore.json").write_bytes(encode_bundle(replace(bundle, log_entry=logged(body, proof))))
     (place / "demo.ce-leaf.json").write_bytes(shipment.leaves)
     (place / "demo.policy.json").write_bytes(shipment.policy)
     (place / "demo.whl").write_bytes(WHEEL)
