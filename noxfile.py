@@ -15,7 +15,7 @@ nox.options.sessions = ["lint", "types", "check", "tests"]
 GROUPS = ["-e", ".", "--group", "dev"]
 SOURCES = [
     "maestro_hooks/**/*.py", "plugins/**/*.py", "tests/**/*.py", "benchmarks/**/*.py", "*.py", "pyproject.toml",
-    "**/py.typed",
+    "**/py.typed", ".gitignore",
 ]  # fmt: skip
 
 maestro.sessions(install=("-e", "."), test_install=("--group", "test"))

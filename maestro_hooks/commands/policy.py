@@ -91,7 +91,7 @@ def _check(subject: Subject, arguments: Namespace) -> ExitCode:
     lines += table(("rule", "demands", "severity", "because"), rows)
     lines += [f"waived until {w.expires}: {w.key} by {w.owner}: {w.reason}" for w in policy.waivers]
     if not keys:
-        lines += ["", "nothing is recorded for this tree yet, so patterns were not tried"]
+        lines += ["", "nothing is recorded here yet, so patterns were not tried"]
     payload = {"schema": "maestro.policy-check/1", "ok": True, "digest": digest, "patterns_tried": bool(keys)}
     payload |= {"rules": msgspec.to_builtins(policy.rules), "waivers": msgspec.to_builtins(policy.waivers)}
     emit(payload, lines, as_json=arguments.json)

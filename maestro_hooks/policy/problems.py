@@ -31,7 +31,7 @@ class Problem:
 
 
 def problems(policy: Policy, document: Document, *, today: dt.date, keys: Collection[str]) -> Iterator[Problem]:
-    """The problems of a merged policy on ``today``; ``keys`` are what was recorded for the tree, empty if unknown."""
+    """The problems of a merged policy on ``today``; ``keys`` are what was recorded here, empty if unknown."""
     program = compile_policy(policy)
     for waiver in policy.waivers:
         where = _place(document, "waivers", "key", waiver.key)
@@ -47,7 +47,7 @@ def problems(policy: Policy, document: Document, *, today: dt.date, keys: Collec
         silent = keys and check.is_pattern and not check.allow_empty and not any(map(check.matches, keys))
         if silent:
             where = _place(document, "rules", "id", check.id)
-            what = f"rule {check.id}: the pattern {check.require} matches nothing that was recorded for this tree"
+            what = f"rule {check.id}: the pattern {check.require} matches nothing that was recorded here"
             yield Problem(where, what, "correct the pattern, or write 'allow_empty: true'")
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
+_DIRECTORY = getattr(os, "O_DIRECTORY", 0)
+
 
 def install(log: str) -> None:
     """Note every open and listing of this process in the file ``log``, one line each: kind, NUL, path, NUL, cwd."""
@@ -18,7 +20,11 @@ def install(log: str) -> None:
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         if event == "open":
             path, flags = arguments[0], arguments[2]
-            kind = "write" if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR) else "read"
+            number = flags if isinstance(flags, int) else 0
+            kind = "write" if number & (os.O_WRONLY | os.O_RDWR) else "directory" if number & _DIRECTORY else "read"
+            # os.open may mean another directory (dir_fd), which the event does not tell: believe what is here.
+            if arguments[1] is None and isinstance(path, str) and path[:1] != "/" and not os.path.lexists(path):
+                return
         elif event in ("os.listdir", "os.scandir"):
             path, kind = arguments[0] or ".", "directory"
         elif event == "subprocess.Popen":

@@ -173,6 +173,8 @@ os.listdir('other')
 open('made.txt', 'w').write('x'); open('made.txt').read()
 subprocess.run(['cat', 'native.txt'], check=True)
 open('link/outside.txt').read()
+os.makedirs('/tmp/' + str(os.getpid()) + '/inner')
+import shutil; shutil.rmtree('/tmp/' + str(os.getpid()))
 os.chdir('other'); open('deep.txt').read()
 """
 
@@ -220,6 +222,7 @@ def test_the_audit_hook_sees_what_python_opens_and_not_the_rest(probed: Path, tm
     assert done.stderr == b""
     found = set(found_in(probed, list(audit.accesses(tmp_path / "log"))))
     assert {"secret.txt", str(tmp_path / "elsewhere/outside.txt"), "other", "other/deep.txt"} <= found
+    assert not [f for f in found if "inner" in f], "a name below a directory handle is not one of the project"
     assert "native.txt" not in found, "native children are not seen: the record says 'audit'"
 
 
