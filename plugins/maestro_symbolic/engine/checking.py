@@ -29,7 +29,8 @@ from maestro_symbolic.engine.values import (
 from maestro_symbolic.verdicts import Query
 
 if TYPE_CHECKING:
-    from maestro_symbolic.engine.paths import End, Goal, Target
+    from maestro_symbolic.engine.paths import End, Goal
+    from maestro_symbolic.targets import Target
 
 MAX_CANDIDATES = 3
 CAPS = (6, 8, 12, 16)
@@ -60,7 +61,9 @@ class Examined:
     paths: int = 0
     returned: int = 0
     inputs_possible: bool = False
+    unsure: bool = False
     float_cone: bool = False
+    units: int = 0
     cpu_us: int = 0
 
 
@@ -104,7 +107,9 @@ class _Examination:
             self._measure_lengths()
             self._search()
         except ExhaustedError as error:
+            self.found.unsure = True
             self.found.undecided.append((str(error), self.target.node.lineno))
+        self.found.units = self.used.units
         return self.found
 
     def _path(self, trail: tuple[int, ...], *, probing: bool = False) -> Path:
@@ -195,11 +200,13 @@ class _Examination:
         solver = z3.Solver(ctx=self.context)
         solver.set("rlimit", self.limits.quick)
         solver.add(*path.condition)
-        if solver.check() == z3.sat:
-            return solver.model()
         text = solver.to_smt2()
+        answer = solver.check()
+        if answer != z3.unknown:
+            return solver.model() if answer == z3.sat else None
         answer, _name, model = self._elsewhere(text)
-        return model if answer == "sat" else None
+        self.found.unsure = self.found.unsure or answer == "unknown"
+        return model
 
     def _arguments(self, path: Path, end: End, model: z3.ModelRef) -> dict[str, object]:
         return {name: path.decoded(value, model, end.heap) for name, value in end.arguments.items()}

@@ -6,7 +6,6 @@ is a deep copy made on entry.
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -28,24 +27,12 @@ from maestro_symbolic.engine.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from maestro_symbolic.contracts.clauses import Clause, Contract
     from maestro_symbolic.engine.values import Cell, ExceptionValue, Term, Value
-    from maestro_symbolic.program import ClassInfo, Program
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Target:
-    """A function under check with its contract and what its callees and classes promise."""
-
-    program: Program
-    name: str
-    node: ast.FunctionDef
-    info: ClassInfo | None
-    contract: Contract
-    contract_of: Callable[[ast.AST, ClassInfo | None], Contract | None]
-    invariants_of: Callable[[ClassInfo], Contract]
+    from maestro_symbolic.program import ClassInfo
+    from maestro_symbolic.targets import Target
 
 
 @dataclass(slots=True, eq=False)
