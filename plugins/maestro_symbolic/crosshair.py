@@ -61,7 +61,11 @@ def _read(judged: Judged, lines: list[re.Match[str]], timeout_s: int) -> Judged:
     if errors and "when calling" in errors[0]["words"]:
         call = errors[0]["words"].partition("when calling ")[2]
         example = Counterexample(
-            arguments={}, call=call, clause=errors[0]["words"], line=int(errors[0]["line"]), outcome="as CrossHair ran it"
+            arguments={},
+            call=call,
+            clause=errors[0]["words"],
+            line=int(errors[0]["line"]),
+            outcome="as CrossHair ran it",
         )
         outcome = msgspec.structs.replace(
             ours, verdict="crosshair-refuted", reason=before, counterexample=example, line=int(errors[0]["line"])

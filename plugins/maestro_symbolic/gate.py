@@ -174,7 +174,13 @@ def _waiver_finding(waiver: Waiver, words: str) -> Finding:
 def _unparsed(file: SourceFile, error: Exception) -> Finding:
     line = (error.lineno or 0) if isinstance(error, SyntaxError) else 0
     words = error.msg if isinstance(error, SyntaxError) else f"{type(error).__name__}: {error}"
-    facts = {"function": "", "verdict": "unsupported", "reason": f"not parsed: {words}", "counterexample": None, "cpu_s": 0}
+    facts = {
+        "function": "",
+        "verdict": "unsupported",
+        "reason": f"not parsed: {words}",
+        "counterexample": None,
+        "cpu_s": 0,
+    }
     return Finding(
         rule="symbolic-unparsed",
         message=f"not checked, the file does not parse: {words}",

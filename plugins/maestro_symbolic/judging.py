@@ -60,7 +60,12 @@ def judge(targets: Sequence[Target], place: Path, root: Path, cache: Cache | Non
         old, new = held[n], fresh[n]
         outcome = old if old is not None else new
         assert outcome is not None  # noqa: S101 - one of the two is there by construction
-        if old is None and cache is not None and isinstance(examined[n], object) and not isinstance(examined[n], Outcome):
+        if (
+            old is None
+            and cache is not None
+            and isinstance(examined[n], object)
+            and not isinstance(examined[n], Outcome)
+        ):
             cache.put(keys[n], outcome)
         judged.append(Judged(target, outcome, old is not None))
     return judged
@@ -182,7 +187,7 @@ def _witnessed(target: Target, arguments: dict[str, object], answer: dict[str, A
     )
 
 
-def _outcome(  # noqa: PLR0913 - each names one field
+def _outcome(
     target: Target,
     found: Examined,
     verdict: Any,

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from maestro_symbolic.contracts.clauses import Contract
-    from maestro_symbolic.targets import Target
     from maestro_symbolic.program import Program
+    from maestro_symbolic.targets import Target
 
-SKIPPED = frozenset({"lineno", "col_offset", "end_lineno", "end_col_offset", "ctx", "type_comment", "kind", "type_params"})
+SKIPPED = frozenset(
+    {"lineno", "col_offset", "end_lineno", "end_col_offset", "ctx", "type_comment", "kind", "type_params"}
+)
 
 
 def canonical(node: ast.AST | list[object] | object) -> str:

@@ -137,7 +137,9 @@ def _evaluated(clause: Clause) -> str:
             "result": "result",
             "old": "SimpleNamespace(**old)",
             "captured": "SimpleNamespace(**captured)",
-            "args": "SimpleNamespace(**arguments, result=result)" if clause.kind == "post" else "SimpleNamespace(**arguments)",
+            "args": "SimpleNamespace(**arguments, result=result)"
+            if clause.kind == "post"
+            else "SimpleNamespace(**arguments)",
         }.get(role, f"arguments[{key!r}]")
         bindings.append(f"{name!r}: {bound}")
     code = ast.unparse(clause.expression)
@@ -154,7 +156,11 @@ def _invariant_lines(target: Target, counterexample: Counterexample, done: bool)
     if ": " in counterexample.clause or counterexample.clause.startswith("self."):
         code = counterexample.clause.partition(": ")[2] or counterexample.clause
         lines = ["    for item in [result, *arguments.values()]:"]
-        names = [n for n, i in target.program.classes.items() if any(c.text == code for c in target.invariants_of(i).of("inv"))]
+        names = [
+            n
+            for n, i in target.program.classes.items()
+            if any(c.text == code for c in target.invariants_of(i).of("inv"))
+        ]
         if names:
             lines.append(f"        if type(item).__name__ in {names!r}:")
             lines.append(f"            assert eval({code!r}, scope | {{'self': item}}), {code!r}")

@@ -40,7 +40,7 @@ def replay(place: Path, root: Path, jobs: Sequence[Job], python: str = sys.execu
         said = _run({"file": str(place), "root": str(root), "jobs": waiting}, python)
         answers.update({answer["id"]: answer for answer in said})
         remaining = [job for job in waiting if job["id"] not in answers]
-        if remaining and len(said) == 0 or remaining and remaining[0]["id"] not in answers:
+        if (remaining and len(said) == 0) or (remaining and remaining[0]["id"] not in answers):
             first = remaining.pop(0)
             answers[first["id"]] = {"status": "error", "detail": "the replay ran out of time or memory"}
         waiting = remaining

@@ -134,7 +134,10 @@ def encode(value: Any) -> Any:
         return {"member": f"{type(value).__name__}.{value.name}"}
     names = [*getattr(value, "__dict__", {}), *getattr(type(value), "__slots__", ())]
     if names or hasattr(value, "__dataclass_fields__"):
-        return {"obj": type(value).__name__, "fields": {n: encode(getattr(value, n)) for n in names if hasattr(value, n)}}
+        return {
+            "obj": type(value).__name__,
+            "fields": {n: encode(getattr(value, n)) for n in names if hasattr(value, n)},
+        }
     return {"opaque": type(value).__name__}
 
 
@@ -244,7 +247,12 @@ def run(job: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
     try:
         result = function(*positional, **named)
     except CalleeError as error:
-        return {"status": "broken", "kind": "callee", "clause": f"precondition of a call: {error}", "outcome": "stopped"}
+        return {
+            "status": "broken",
+            "kind": "callee",
+            "clause": f"precondition of a call: {error}",
+            "outcome": "stopped",
+        }
     except Refused as error:
         return {"status": "error", "detail": f"the replay does not allow {error}"}
     except Exception as error:

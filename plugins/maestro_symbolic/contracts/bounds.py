@@ -77,9 +77,7 @@ def bound_clauses(
             draft.clauses.append(Clause(kind=kind, text=text, line=line, expression=expression, roles=dict(roles)))
 
 
-def _conditions(
-    program: Program, marker: ast.expr, subject: ast.expr, draft: Draft, line: int
-) -> list[ast.expr]:
+def _conditions(program: Program, marker: ast.expr, subject: ast.expr, draft: Draft, line: int) -> list[ast.expr]:
     if not isinstance(marker, ast.Call):
         return []
     dotted = program.dotted(marker.func)

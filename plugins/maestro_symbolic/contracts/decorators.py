@@ -83,7 +83,7 @@ def _disabled(node: ast.expr) -> bool:
     return any(k.arg == "enabled" and isinstance(k.value, ast.Constant) and not k.value.value for k in keywords)
 
 
-def _condition(  # noqa: PLR0913 - each says one thing about where the condition comes from
+def _condition(
     program: Program,
     node: ast.expr,
     roles: dict[str, str],

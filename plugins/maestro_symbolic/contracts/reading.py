@@ -70,7 +70,7 @@ def is_contracted(program: Program, node: Function, info: ClassInfo | None) -> b
     contract = read_contract(program, node, info)
     if contract.styles or contract.unreadable:
         return True
-    if info is None or node.name.startswith("_") and node.name != "__init__":
+    if info is None or (node.name.startswith("_") and node.name != "__init__"):
         return False
     kinds = {program.dotted(d) for d in node.decorator_list}
     if info.is_enum or kinds & {"staticmethod", "classmethod"}:

@@ -106,15 +106,15 @@ def float_modulo(x: Term, y: Term) -> Term:
     rounding = nearest(x.ctx)
     magnitude, step = z3.fpAbs(x), z3.fpAbs(y)
     rest = z3.fpRem(magnitude, step)
-    rest = z3.If(z3.And(z3.fpIsNegative(rest), z3.Not(z3.fpIsZero(rest))), z3.fpAdd(rounding, rest, step), z3.fpAbs(rest))
+    rest = z3.If(
+        z3.And(z3.fpIsNegative(rest), z3.Not(z3.fpIsZero(rest))), z3.fpAdd(rounding, rest, step), z3.fpAbs(rest)
+    )
     fmod = z3.If(z3.fpIsNegative(x), z3.fpNeg(rest), rest)
     zero = z3.If(z3.fpIsNegative(y), z3.fpMinusZero(x.sort()), z3.fpPlusZero(x.sort()))
     moved = z3.If(z3.fpIsNegative(fmod) == z3.fpIsNegative(y), fmod, z3.fpAdd(rounding, fmod, y))
     undefined = z3.Or(z3.fpIsNaN(x), z3.fpIsNaN(y), z3.fpIsInf(x))
     # An infinite divisor leaves a finite x as it is; fp.rem agrees, but not every solver's does.
-    infinite = z3.If(
-        z3.Or(z3.fpIsZero(x), z3.fpIsNegative(x) == z3.fpIsNegative(y)), z3.If(z3.fpIsZero(x), zero, x), y
-    )
+    infinite = z3.If(z3.Or(z3.fpIsZero(x), z3.fpIsNegative(x) == z3.fpIsNegative(y)), z3.If(z3.fpIsZero(x), zero, x), y)
     finite = z3.If(z3.fpIsZero(fmod), zero, moved)
     return z3.If(undefined, z3.fpNaN(x.sort()), z3.If(z3.fpIsInf(y), infinite, finite))
 
@@ -132,7 +132,8 @@ def compare_mixed(operator: str, whole: Term, real: Term) -> Term:
         "==": left == value,
     }[operator]
     infinite = {"<": positive, "<=": positive, ">": z3.Not(positive), ">=": z3.Not(positive)}.get(
-        operator, z3.BoolVal(False, real.ctx)  # noqa: FBT003 - z3's signature
+        operator,
+        z3.BoolVal(False, real.ctx),  # noqa: FBT003 - z3's signature
     )
     return z3.And(z3.Not(z3.fpIsNaN(real)), z3.If(z3.fpIsInf(real), infinite, exact))
 

@@ -288,7 +288,7 @@ class BuiltinCalls(Evaluating):
     def _call_enumerate(self, items: Value, start: Value = 0) -> Value:
         return tuple((self.binary(ast.Add, start, n), item) for n, item in enumerate(self.items_of(items)))
 
-    def _call_zip(self, *items: Value, strict: Value = False) -> Value:  # noqa: FBT002 - the builtin's own signature
+    def _call_zip(self, *items: Value, strict: Value = False) -> Value:
         columns = [self.items_of(i) for i in items]
         if strict is True and len({len(c) for c in columns}) > 1:
             raise self.raised(ValueError, "zip() arguments differ in length")

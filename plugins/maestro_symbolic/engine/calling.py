@@ -318,7 +318,9 @@ class Calling(MethodCalls):
         if len(values) > (0 if keyword_only else len(names)) or set(named) & set(given) or set(named) - set(names):
             raise self.raised(TypeError, f"arguments of {info.name}")
         given |= named
-        fields = {name: given[name] if name in given else self._field_default(n) for name, n in zip(names, nodes, strict=True)}
+        fields = {
+            name: given[name] if name in given else self._field_default(n) for name, n in zip(names, nodes, strict=True)
+        }
         self.heap[target.id] = ObjectCell(info, fields)
         if self.find_in_ancestry(info, "__post_init__") is not None:
             self.call_method(target, "__post_init__", ())
@@ -365,5 +367,3 @@ def local_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
             names.add(one.name)
         pending += ast.iter_child_nodes(one)
     return frozenset(names)
-
-

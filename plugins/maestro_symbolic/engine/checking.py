@@ -16,7 +16,7 @@ import z3
 from maestro_symbolic.engine import solvers
 from maestro_symbolic.engine.lowering import lowered
 from maestro_symbolic.engine.paths import Path
-from maestro_symbolic.engine.search import Ledger, Limits
+from maestro_symbolic.engine.search import Ledger, Limits, fresh_context
 from maestro_symbolic.engine.values import (
     CannotMergeError,
     CutError,
@@ -93,7 +93,7 @@ class _Examination:
         self.target = target
         self.limits = limits
         self.atoms = atoms
-        self.context = z3.Context()
+        self.context = fresh_context()
         self.used = Ledger()
         self.found = Examined()
         self.caps: dict[str, int] = {}

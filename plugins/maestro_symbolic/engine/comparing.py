@@ -269,9 +269,11 @@ class Comparing(Core):
         """The first place that differs decides; without one, the lengths do."""
         if not a or not b:
             sizes = len(a), len(b)
-            return bool({"<": sizes[0] < sizes[1], "<=": sizes[0] <= sizes[1], ">": sizes[0] > sizes[1]}.get(
-                operator, sizes[0] >= sizes[1]
-            ))
+            return bool(
+                {"<": sizes[0] < sizes[1], "<=": sizes[0] <= sizes[1], ">": sizes[0] > sizes[1]}.get(
+                    operator, sizes[0] >= sizes[1]
+                )
+            )
         equal = self.identical_or_equal(a[0], b[0])
         if equal is False:
             return self.ordered(operator, a[0], b[0])

@@ -162,12 +162,12 @@ class Evaluating(Containing):
 
     def _on_ifexp(self, node: ast.IfExp) -> Value:
         condition = self.truth(self.evaluate(node.test))
-        return self.either(
-            condition, lambda: self.evaluate(node.body), lambda: self.evaluate(node.orelse), self.join
-        )
+        return self.either(condition, lambda: self.evaluate(node.body), lambda: self.evaluate(node.orelse), self.join)
 
     def _on_compare(self, node: ast.Compare) -> Value:
-        return self.value_of("b", self._links(self.evaluate(node.left), list(zip(node.ops, node.comparators, strict=True))))
+        return self.value_of(
+            "b", self._links(self.evaluate(node.left), list(zip(node.ops, node.comparators, strict=True)))
+        )
 
     def _links(self, left: Value, links: list[tuple[ast.cmpop, ast.expr]]) -> Term:
         """A chained comparison: each middle operand evaluated once, and only if the links before it held."""
@@ -256,7 +256,9 @@ class Evaluating(Containing):
         """The value of an enumeration member; ``auto()`` counts from 1."""
         node = target.info.members[target.name]
         if isinstance(node, ast.Call) and self.program.dotted(node.func) in ("enum.auto", "auto"):
-            if list(target.info.members.values()) and all(isinstance(v, ast.Call) for v in target.info.members.values()):
+            if list(target.info.members.values()) and all(
+                isinstance(v, ast.Call) for v in target.info.members.values()
+            ):
                 place = list(target.info.members).index(target.name) + 1
                 text = any(b.endswith("StrEnum") for b in target.info.bases)
                 return target.name.lower() if text else place
@@ -346,7 +348,11 @@ class Evaluating(Containing):
         return found
 
     def _generate(
-        self, generators: list[ast.comprehension], items: tuple[Value, ...], element: Callable[[], Value], found: list[Value]
+        self,
+        generators: list[ast.comprehension],
+        items: tuple[Value, ...],
+        element: Callable[[], Value],
+        found: list[Value],
     ) -> None:
         generator = generators[0]
         for item in items:
@@ -397,4 +403,3 @@ class Evaluating(Containing):
             else:
                 return Opaque()
         return text_of(pieces)
-

@@ -270,7 +270,9 @@ class Inputs(Executing):
         if isinstance(value, Sym):
             return self._decoded_term(value, model)
         if isinstance(value, Text):
-            points = [c if isinstance(c, int) else model.eval(c.term, model_completion=True).as_long() for c in value.chars]
+            points = [
+                c if isinstance(c, int) else model.eval(c.term, model_completion=True).as_long() for c in value.chars
+            ]
             return {"str": "".join(map(chr, points)).encode("utf-16-le", "surrogatepass").hex()}
         if isinstance(value, tuple):
             return {"tuple": [self.decoded(v, model, heap) for v in value]}

@@ -6,6 +6,7 @@ are counted as such. ``unknown`` feasibility counts as feasible, so no path is l
 
 from __future__ import annotations
 
+import gc
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from maestro_symbolic.engine.values import Term
+
+
+# z3 terms die by the garbage collector in any order; a context that dies before its terms crashes the process. So
+# contexts are kept here, and given up only after a collection has freed what could hold their terms.
+_KEPT: list[z3.Context] = []
+KEEP = 24
+
+
+def fresh_context() -> z3.Context:
+    """A z3 context of one's own, so that nothing asked before matters."""
+    if len(_KEPT) >= KEEP:
+        gc.collect()
+        del _KEPT[: KEEP // 2]
+    _KEPT.append(z3.Context())
+    return _KEPT[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

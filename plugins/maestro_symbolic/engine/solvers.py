@@ -13,6 +13,8 @@ from typing import Literal
 
 import z3
 
+from maestro_symbolic.engine.search import fresh_context
+
 Answer = Literal["sat", "unsat", "unknown"]
 CVC5_UNITS = "4000000"
 BITWUZLA_CALLS = 400_000
@@ -39,7 +41,7 @@ def script(text: str) -> str:
 
 def ask_z3(text: str, units: int) -> tuple[Answer, dict[str, str]]:
     """z3 in a fresh context, so that nothing asked before matters."""
-    context = z3.Context()
+    context = fresh_context()
     solver = z3.Solver(ctx=context)
     solver.set("rlimit", units)
     solver.set("max_memory", 1024)
@@ -78,7 +80,7 @@ def ask_cvc5(text: str) -> tuple[Answer, dict[str, str]]:
 
 
 def ask_bitwuzla(text: str) -> tuple[Answer, dict[str, str]]:
-    """bitwuzla on floats and bit vectors, ended after a number of its own progress calls, never by the clock."""
+    """Bitwuzla on floats and bit vectors, ended after a number of its own progress calls, never by the clock."""
     if importlib.util.find_spec("bitwuzla") is None or INTEGERS.search(text):
         return "unknown", {}
     import bitwuzla  # noqa: PLC0415 - optional and heavy
