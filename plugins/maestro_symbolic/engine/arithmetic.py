@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import z3
 
+from maestro_symbolic.engine import doubles
 from maestro_symbolic.engine.values import Sym
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ def double(value: Value, context: z3.Context) -> Term:
         if value.kind == "f":
             return value.term
         if value.kind == "b":
-            return z3.If(value.term, z3.FPVal(1.0, sort), z3.FPVal(0.0, sort))
-        return z3.fpRealToFP(nearest(context), z3.ToReal(value.term), sort)
+            return z3.If(value.term, z3.FPVal(1.0, sort, ctx=context), z3.FPVal(0.0, sort, ctx=context))
+        return doubles.from_real(nearest(context), z3.ToReal(value.term), sort)
     return constant(float(value), context)
 
 
@@ -66,7 +67,7 @@ def constant(value: float, context: z3.Context) -> Term:
         return z3.fpMinusZero(sort) if math.copysign(1, value) < 0 else z3.fpPlusZero(sort)
     mantissa, exponent = math.frexp(value)
     exact = z3.RealVal(f"{int(mantissa * 2**53)}", context) * z3.RealVal(2, context) ** (exponent - 53)
-    return z3.simplify(z3.fpRealToFP(nearest(context), z3.simplify(exact), sort))
+    return z3.simplify(doubles.from_real(nearest(context), z3.simplify(exact), sort))
 
 
 def nearest(context: z3.Context) -> Term:
@@ -94,7 +95,7 @@ def true_ratio(x: Term, y: Term, context: z3.Context) -> Term:
     ``0 / -5`` is -0.0, as CPython signs a zero by its operands.
     """
     sort = z3.Float64(context)
-    ratio = z3.fpRealToFP(nearest(context), z3.ToReal(x) / z3.ToReal(y), sort)
+    ratio = doubles.from_real(nearest(context), z3.ToReal(x) / z3.ToReal(y), sort)
     return z3.If(z3.And(x == 0, y < 0), z3.fpMinusZero(sort), ratio)
 
 
@@ -104,26 +105,26 @@ def float_modulo(x: Term, y: Term) -> Term:
     ``fp.rem`` is the IEEE remainder r with |r| <= |y|/2; where it is negative, r + |y| is exact and equals fmod.
     """
     rounding = nearest(x.ctx)
-    magnitude, step = z3.fpAbs(x), z3.fpAbs(y)
-    rest = z3.fpRem(magnitude, step)
+    magnitude, step = doubles.absolute(x), doubles.absolute(y)
+    rest = doubles.remainder(magnitude, step)
     rest = z3.If(
-        z3.And(z3.fpIsNegative(rest), z3.Not(z3.fpIsZero(rest))), z3.fpAdd(rounding, rest, step), z3.fpAbs(rest)
+        z3.And(doubles.is_negative(rest), z3.Not(doubles.is_zero(rest))), doubles.add(rounding, rest, step), doubles.absolute(rest)
     )
-    fmod = z3.If(z3.fpIsNegative(x), z3.fpNeg(rest), rest)
-    zero = z3.If(z3.fpIsNegative(y), z3.fpMinusZero(x.sort()), z3.fpPlusZero(x.sort()))
-    moved = z3.If(z3.fpIsNegative(fmod) == z3.fpIsNegative(y), fmod, z3.fpAdd(rounding, fmod, y))
-    undefined = z3.Or(z3.fpIsNaN(x), z3.fpIsNaN(y), z3.fpIsInf(x))
+    fmod = z3.If(doubles.is_negative(x), doubles.negate(rest), rest)
+    zero = z3.If(doubles.is_negative(y), z3.fpMinusZero(x.sort()), z3.fpPlusZero(x.sort()))
+    moved = z3.If(doubles.is_negative(fmod) == doubles.is_negative(y), fmod, doubles.add(rounding, fmod, y))
+    undefined = z3.Or(doubles.is_nan(x), doubles.is_nan(y), doubles.is_infinite(x))
     # An infinite divisor leaves a finite x as it is; fp.rem agrees, but not every solver's does.
-    infinite = z3.If(z3.Or(z3.fpIsZero(x), z3.fpIsNegative(x) == z3.fpIsNegative(y)), z3.If(z3.fpIsZero(x), zero, x), y)
-    finite = z3.If(z3.fpIsZero(fmod), zero, moved)
-    return z3.If(undefined, z3.fpNaN(x.sort()), z3.If(z3.fpIsInf(y), infinite, finite))
+    infinite = z3.If(z3.Or(doubles.is_zero(x), doubles.is_negative(x) == doubles.is_negative(y)), z3.If(doubles.is_zero(x), zero, x), y)
+    finite = z3.If(doubles.is_zero(fmod), zero, moved)
+    return z3.If(undefined, z3.fpNaN(x.sort()), z3.If(doubles.is_infinite(y), infinite, finite))
 
 
 def compare_mixed(operator: str, whole: Term, real: Term) -> Term:
     """``int operator float``, exact: the float's value against the int, infinities and NaN by rule."""
-    value = z3.fpToReal(real)
+    value = doubles.to_real(real)
     left = z3.ToReal(whole)
-    positive = z3.fpIsPositive(real)
+    positive = doubles.is_positive(real)
     exact = {
         "<": left < value,
         "<=": left <= value,
@@ -135,12 +136,12 @@ def compare_mixed(operator: str, whole: Term, real: Term) -> Term:
         operator,
         z3.BoolVal(False, real.ctx),  # noqa: FBT003 - z3's signature
     )
-    return z3.And(z3.Not(z3.fpIsNaN(real)), z3.If(z3.fpIsInf(real), infinite, exact))
+    return z3.And(z3.Not(doubles.is_nan(real)), z3.If(doubles.is_infinite(real), infinite, exact))
 
 
 def compare_doubles(operator: str, x: Term, y: Term) -> Term:
     """IEEE comparison: every one with NaN is false."""
-    return {"<": z3.fpLT, "<=": z3.fpLEQ, ">": z3.fpGT, ">=": z3.fpGEQ, "==": z3.fpEQ}[operator](x, y)
+    return {"<": doubles.less, "<=": doubles.less_or_equal, ">": doubles.greater, ">=": doubles.greater_or_equal, "==": doubles.equal}[operator](x, y)
 
 
 def compare_integers(operator: str, x: Term, y: Term) -> Term:
@@ -162,4 +163,4 @@ def to_integer(x: Term, mode: str) -> Term:
         "ceil": z3.RoundTowardPositive,
         "round": z3.RoundNearestTiesToEven,
     }[mode](context)
-    return z3.ToInt(z3.fpToReal(z3.fpRoundToIntegral(rounding, x)))
+    return z3.ToInt(doubles.to_real(doubles.to_integral(rounding, x)))

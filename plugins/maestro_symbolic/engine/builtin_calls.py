@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import z3
 
-from maestro_symbolic.engine import arithmetic
+from maestro_symbolic.engine import arithmetic, doubles
 from maestro_symbolic.engine.comparing import code_points, is_text, text_of
 from maestro_symbolic.engine.evaluating import Evaluating
 from maestro_symbolic.engine.values import (
@@ -61,7 +61,7 @@ class BuiltinCalls(Evaluating):
         if not isinstance(value, Sym):
             return abs(value)
         if kind == "f":
-            return self.value_of("f", z3.fpAbs(value.term))
+            return self.value_of("f", doubles.absolute(value.term))
         term = self.integer(value)
         return self.value_of("i", z3.If(term < 0, -term, term))
 
@@ -94,8 +94,8 @@ class BuiltinCalls(Evaluating):
                 return {"trunc": int, "round": round, "floor": math.floor, "ceil": math.ceil}[mode](value)
             except (ValueError, OverflowError) as error:
                 raise self.raised(type(error), str(error)) from error
-        self.forbid(z3.fpIsNaN(value.term), ValueError, "cannot convert float NaN to integer")
-        self.forbid(z3.fpIsInf(value.term), OverflowError, "cannot convert float infinity to integer")
+        self.forbid(doubles.is_nan(value.term), ValueError, "cannot convert float NaN to integer")
+        self.forbid(doubles.is_infinite(value.term), OverflowError, "cannot convert float infinity to integer")
         return self.value_of("i", arithmetic.to_integer(value.term, mode))
 
     def _call_float(self, value: Value = 0.0) -> Value:
@@ -127,7 +127,7 @@ class BuiltinCalls(Evaluating):
         if isinstance(value, float):
             return {"nan": math.isnan, "inf": math.isinf, "finite": math.isfinite}[test](value)
         term = self.to_double(value)
-        nan, infinite = z3.fpIsNaN(term), z3.fpIsInf(term)
+        nan, infinite = doubles.is_nan(term), doubles.is_infinite(term)
         answer = {"nan": nan, "inf": infinite, "finite": z3.Not(z3.Or(nan, infinite))}[test]
         return self.value_of("b", answer)
 
@@ -141,13 +141,13 @@ class BuiltinCalls(Evaluating):
         return self._double_test(value, "finite")
 
     def _call_math_fabs(self, value: Value) -> Value:
-        return self.value_of("f", z3.fpAbs(self.to_double(self.resolve(value))))
+        return self.value_of("f", doubles.absolute(self.to_double(self.resolve(value))))
 
     def _call_math_sqrt(self, value: Value) -> Value:
         term = self.to_double(self.resolve(value))
-        negative = z3.And(z3.fpIsNegative(term), z3.Not(z3.fpIsZero(term)), z3.Not(z3.fpIsNaN(term)))
+        negative = z3.And(doubles.is_negative(term), z3.Not(doubles.is_zero(term)), z3.Not(doubles.is_nan(term)))
         self.forbid(negative, ValueError, "math domain error")
-        return self.value_of("f", z3.fpSqrt(arithmetic.nearest(self.context), term))
+        return self.value_of("f", doubles.square_root(arithmetic.nearest(self.context), term))
 
     # -- folds ------------------------------------------------------------------------------------------------
 
@@ -206,13 +206,13 @@ class BuiltinCalls(Evaluating):
             if arithmetic.kind_of(value) != "f":
                 raise self.unsupported("a sum of floats and ints")
             x = self.to_double(value)
-            both = z3.fpAdd(rounding, high, x)
-            big, small = z3.If(z3.fpGEQ(z3.fpAbs(high), z3.fpAbs(x)), high, x), None
-            small = z3.If(z3.fpGEQ(z3.fpAbs(high), z3.fpAbs(x)), x, high)
-            low = z3.fpAdd(rounding, low, z3.fpAdd(rounding, z3.fpSub(rounding, big, both), small))
+            both = doubles.add(rounding, high, x)
+            big, small = z3.If(doubles.greater_or_equal(doubles.absolute(high), doubles.absolute(x)), high, x), None
+            small = z3.If(doubles.greater_or_equal(doubles.absolute(high), doubles.absolute(x)), x, high)
+            low = doubles.add(rounding, low, doubles.add(rounding, doubles.subtract(rounding, big, both), small))
             high = both
-        unused = z3.Or(z3.fpIsZero(low), z3.fpIsNaN(low), z3.fpIsInf(low))
-        return self.value_of("f", z3.If(unused, high, z3.fpAdd(rounding, high, low)))
+        unused = z3.Or(doubles.is_zero(low), doubles.is_nan(low), doubles.is_infinite(low))
+        return self.value_of("f", z3.If(unused, high, doubles.add(rounding, high, low)))
 
     def fold_truth(self, node: ast.GeneratorExp, *, is_and: bool) -> Value:
         """``all`` or ``any`` over a generator expression, as lazy as CPython: later items only if earlier ones allow."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import z3
 
-from maestro_symbolic.engine import arithmetic
+from maestro_symbolic.engine import arithmetic, doubles
 from maestro_symbolic.engine.core import Core, same
 from maestro_symbolic.engine.values import (
     Bound,
@@ -78,7 +78,7 @@ class Comparing(Core):
         if isinstance(value, Sym):
             if value.kind == "a":
                 return value.term != self.atom("")
-            zero = {"b": lambda t: z3.Not(t), "i": lambda t: t == 0, "f": z3.fpIsZero}[value.kind](value.term)
+            zero = {"b": lambda t: z3.Not(t), "i": lambda t: t == 0, "f": doubles.is_zero}[value.kind](value.term)
             return z3.Not(zero)
         if isinstance(value, Ref):
             return self._truth_of_object(value)
@@ -160,7 +160,7 @@ class Comparing(Core):
         """What containers ask: the same object, or equal. A NaN is in a list that holds that very NaN."""
         answer = self.equal(a, b)
         if isinstance(a, Sym | float) and arithmetic.kind_of(a) == "f" and arithmetic.kind_of(b) == "f":
-            nan = z3.fpIsNaN(arithmetic.double(a, self.context))
+            nan = doubles.is_nan(arithmetic.double(a, self.context))
             if same(a, b) and self.feasible(nan):
                 raise self.unsupported("a NaN compared inside a container, where identity decides")
         return answer

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import z3
 
+from maestro_symbolic.engine import doubles
+
 from maestro_symbolic.contracts.bounds import resolve_annotation
 from maestro_symbolic.engine.executing import Executing
 from maestro_symbolic.engine.values import (
@@ -329,7 +331,7 @@ def encoded(value: object) -> object:
 
 def double_of(term: Term) -> float:
     """The exact double a model gives, by its 64 bits; every NaN is the same to Python code."""
-    if z3.is_true(z3.simplify(z3.fpIsNaN(term))):
+    if z3.is_true(z3.simplify(doubles.is_nan(term))):
         return float("nan")
-    bits = z3.simplify(z3.fpToIEEEBV(term)).as_long()
+    bits = z3.simplify(doubles.to_bits(term)).as_long()
     return float(struct.unpack("<d", bits.to_bytes(8, "little"))[0])

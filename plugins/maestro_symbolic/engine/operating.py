@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import z3
 
-from maestro_symbolic.engine import arithmetic
+from maestro_symbolic.engine import arithmetic, doubles
 from maestro_symbolic.engine.comparing import Comparing, code_points, is_text, text_of
 from maestro_symbolic.engine.values import Choice, ListCell, Ref, Sym, UnsupportedError
 
@@ -179,12 +179,12 @@ class Operating(Comparing):
     def _double(self, kind: type[ast.operator], a: Value, b: Value) -> Value:
         x, y = self.to_double(a), self.to_double(b)
         rounding = arithmetic.nearest(self.context)
-        plain = {ast.Add: z3.fpAdd, ast.Sub: z3.fpSub, ast.Mult: z3.fpMul}.get(kind)  # type: ignore[call-overload]
+        plain = {ast.Add: doubles.add, ast.Sub: doubles.subtract, ast.Mult: doubles.multiply}.get(kind)  # type: ignore[call-overload]
         if plain is not None:
             return self.value_of("f", plain(rounding, x, y))
         if kind in (ast.Div, ast.Mod):
-            self.forbid(z3.fpIsZero(y), ZeroDivisionError, "float division by zero")
-            ratio = z3.fpDiv(rounding, x, y) if kind is ast.Div else arithmetic.float_modulo(x, y)
+            self.forbid(doubles.is_zero(y), ZeroDivisionError, "float division by zero")
+            ratio = doubles.divide(rounding, x, y) if kind is ast.Div else arithmetic.float_modulo(x, y)
             return self.value_of("f", ratio)
         if kind is ast.Pow and isinstance(b, int) and b == 1:
             return self.value_of("f", x)
@@ -199,7 +199,7 @@ class Operating(Comparing):
         if not isinstance(value, Sym):
             return -value
         if kind == "f":
-            return self.value_of("f", z3.fpNeg(value.term))
+            return self.value_of("f", doubles.negate(value.term))
         return self.value_of("i", -self.integer(value))
 
     # -- sequences --------------------------------------------------------------------------------------------

@@ -176,7 +176,8 @@ def compare(source: str, function: str, known: Mapping[str, object], scope: Mapp
         lines = []
         trace = error.__traceback__
         while trace is not None:
-            lines.append(trace.tb_lineno)
+            if trace.tb_frame.f_code.co_filename == "m.py":
+                lines.append(trace.tb_lineno)
             trace = trace.tb_next
         truth = {"raised": type(error).__name__, "line": lines[-1]}
     if said != truth:
