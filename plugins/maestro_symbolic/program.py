@@ -54,6 +54,7 @@ class Program:
     constants: Mapping[str, ast.expr]
     imports: Mapping[str, str]
     source: str = field(repr=False, default="")
+    mutated: frozenset[str] = frozenset()
 
     def dotted(self, node: ast.expr) -> str:
         """``a.b.c`` for a name or attribute chain with imports resolved; empty for anything else."""
@@ -97,7 +98,8 @@ def read_program(path: str, source: str) -> Program:
     infos = {}
     for name, node in classes.items():
         infos[name] = _class_info(node, imports)
-    return Program(path, tree, functions, infos, constants, imports, source)
+    mutated = frozenset(name.removeprefix("!") for name in rebound if name.startswith("!"))
+    return Program(path, tree, functions, infos, constants, imports, source, mutated)
 
 
 def _top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
@@ -168,11 +170,6 @@ MUTATORS = frozenset(
         "add",
     }
 )
-
-
-def is_mutated(program: Program, name: str) -> bool:
-    """Whether anything in the module changes the object a top-level name holds (conservative)."""
-    return f"!{name}" in _rebound(program.tree)
 
 
 def _class_info(node: ast.ClassDef, imports: Mapping[str, str]) -> ClassInfo:

@@ -7,6 +7,7 @@ has it: compared exactly, converted with one rounding.
 from __future__ import annotations
 
 import math
+import struct
 from typing import TYPE_CHECKING
 
 import z3
@@ -65,9 +66,8 @@ def constant(value: float, context: z3.Context) -> Term:
         return z3.fpPlusInfinity(sort) if value > 0 else z3.fpMinusInfinity(sort)
     if value == 0:
         return z3.fpMinusZero(sort) if math.copysign(1, value) < 0 else z3.fpPlusZero(sort)
-    mantissa, exponent = math.frexp(value)
-    exact = z3.RealVal(f"{int(mantissa * 2**53)}", context) * z3.RealVal(2, context) ** (exponent - 53)
-    return z3.simplify(doubles.from_real(nearest(context), z3.simplify(exact), sort))
+    bits = int.from_bytes(struct.pack(">d", value), "big")
+    return z3.simplify(doubles.from_bits(z3.BitVecVal(bits, 64, context), sort))
 
 
 def nearest(context: z3.Context) -> Term:

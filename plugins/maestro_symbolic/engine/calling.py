@@ -171,6 +171,8 @@ class Calling(MethodCalls):
                 self.set_field(values[0], self.resolve(values[1]), values[2])
                 return None
             raise self.unsupported(f"a call of {bound.target.name}.{bound.method}")
+        if bound.method == "bit_length" and not values:
+            return self.bit_length(bound.target)
         return self.call_modelled(bound.target, bound.method, values, named)
 
     def set_field(self, target: Value, name: Value, value: Value) -> None:

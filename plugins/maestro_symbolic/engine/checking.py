@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from maestro_symbolic.targets import Target
 
 MAX_CANDIDATES = 3
+MAX_HARD = 6  # queries of one function that the other solvers are asked
+MAX_UNDECIDED = 4
 CAPS = (6, 8, 12, 16)
 RECURSION = 20_000
 
@@ -97,6 +99,7 @@ class _Examination:
         self.used = Ledger()
         self.found = Examined()
         self.caps: dict[str, int] = {}
+        self.hard = 0
 
     def run(self) -> Examined:
         for line, text in self.target.contract.unreadable:
@@ -149,7 +152,7 @@ class _Examination:
 
     def _search(self) -> None:
         work: list[tuple[int, ...]] = [()]
-        while work and len(self.found.candidates) < MAX_CANDIDATES and len(self.found.outside) < 8:
+        while work and len(self.found.candidates) < MAX_CANDIDATES and len(self.found.outside) < 8 and len(self.found.undecided) < MAX_UNDECIDED:
             if self.found.paths >= self.limits.paths:
                 raise ExhaustedError(f"more than {self.limits.paths} paths")
             path = self._path(work.pop())
@@ -240,6 +243,9 @@ class _Examination:
 
     def _elsewhere(self, text: str) -> tuple[str, str, z3.ModelRef | None]:
         """Ask the other solvers, with ints as bit vectors where their bounds allow it."""
+        self.hard += 1
+        if self.hard > MAX_HARD:
+            return "unknown", "", None
         forms = [form for form in (lowered(text), text) if form is not None]
         for name in ("bitwuzla", "cvc5", "z3"):
             for form in forms:

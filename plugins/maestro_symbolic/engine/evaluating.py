@@ -32,7 +32,6 @@ from maestro_symbolic.engine.values import (
     Sym,
     Unbound,
 )
-from maestro_symbolic.program import is_mutated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -116,7 +115,7 @@ class Evaluating(Containing):
 
     def _constant(self, name: str) -> Value:
         """A module constant, evaluated in an empty frame each time: only immutable ones, or ones nothing mutates."""
-        if is_mutated(self.program, name):
+        if name in self.program.mutated:
             raise self.unsupported(f"the module changes {name}")
         frame, self.frame = self.frame, Frame({})
         line = self.line

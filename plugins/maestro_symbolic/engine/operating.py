@@ -161,6 +161,21 @@ class Operating(Comparing):
             power = z3.simplify(power * self.integer(a))
         return self.value_of("i", result)
 
+    def bit_length(self, value: Value) -> Value:
+        """``int.bit_length`` of an int below 2**64 in magnitude."""
+        if arithmetic.kind_of(value) not in ("i", "b"):
+            raise self.unsupported("bit_length of this value")
+        if not isinstance(value, Sym):
+            return int(value).bit_length()
+        term = self.integer(value)
+        size = z3.If(term < 0, -term, term)
+        if self.feasible(size >= 2**MAX_EXPONENT):
+            raise self.unsupported(f"bit_length of an int that may have more than {MAX_EXPONENT} bits")
+        result = z3.IntVal(MAX_EXPONENT, self.context)
+        for bits in range(MAX_EXPONENT - 1, -1, -1):
+            result = z3.If(size < 2**bits, bits, result)
+        return self.value_of("i", result)
+
     # -- floats -----------------------------------------------------------------------------------------------
 
     def to_double(self, value: Value) -> z3.FPRef:

@@ -46,8 +46,8 @@ class Limits:
     depth: int = 20
     length: int = 4
     feasibility: int = 300_000
-    quick: int = 3_000_000
-    final: int = 12_000_000
+    quick: int = 2_000_000
+    final: int = 8_000_000
     total: int = 60_000_000
 
 
