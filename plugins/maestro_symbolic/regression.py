@@ -19,7 +19,7 @@ def python_of(value: Any) -> str:
     kind, content = next(iter(value.items()))
     if kind == "int":
         number = int(content, 16)
-        return str(number) if number.bit_length() < 256 else content
+        return str(number) if number.bit_length() < 256 else _enormous(number)
     if kind == "float":
         number = float.fromhex(content)
         return repr(number) if number - number == 0 else f"float({str(number)!r})"
@@ -37,6 +37,16 @@ def python_of(value: Any) -> str:
         return str(content)
     fields = ", ".join(f"{name}={python_of(v)}" for name, v in value["fields"].items())
     return f"{content}({fields})"
+
+
+def _enormous(number: int) -> str:
+    """A large int as a short expression where it has one, else in hexadecimal (``str`` refuses above 4,300 digits)."""
+    power = abs(number).bit_length() - 1
+    rest = abs(number) - (1 << power)
+    if rest.bit_length() < 64:
+        text = f"2**{power} + {rest}" if rest else f"2**{power}"
+        return f"-({text})" if number < 0 else text
+    return hex(number)
 
 
 def call_text(target: Target, arguments: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from maestro_symbolic.engine import arithmetic
 from maestro_symbolic.engine.comparing import code_points, is_text, text_of
 from maestro_symbolic.engine.containing import Containing
-from maestro_symbolic.engine.modules import MODULE_CONSTANTS
+from maestro_symbolic.engine.modules import BUILTIN_NAMES, MODULE_CONSTANTS
 from maestro_symbolic.engine.values import (
     Bound,
     Builtin,
@@ -111,7 +111,11 @@ class Evaluating(Containing):
             dotted = program.imports[name]
             return MODULE_CONSTANTS.get(dotted, Builtin(dotted))
         exception = self.make_instance_of_exception(name)
-        return Builtin(name) if exception is None else exception
+        if exception is not None:
+            return exception
+        if name not in BUILTIN_NAMES:
+            raise self.unsupported(f"name {name}")
+        return Builtin(name)
 
     def _constant(self, name: str) -> Value:
         """A module constant, evaluated in an empty frame each time: only immutable ones, or ones nothing mutates."""

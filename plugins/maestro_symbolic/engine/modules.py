@@ -23,3 +23,6 @@ EXCEPTIONS: dict[str, type[BaseException]] = {
     for name, value in vars(builtins).items()
     if isinstance(value, type) and issubclass(value, BaseException)
 }
+
+# "implies" is what deal and CrossHair give to contracts.
+BUILTIN_NAMES = frozenset({*vars(builtins), "implies"})

@@ -100,10 +100,8 @@ class Path(Inputs):
         self.in_clause += 1
         try:
             return self.evaluate(clause.expression)
-        except RaisedError as error:
-            if error.value.kind is NameError:
-                raise UnsupportedError(f"contract {clause.text}", clause.line) from error
-            raise
+        except UnsupportedError as error:
+            raise UnsupportedError(f"contract {clause.text}: {error.construct}", clause.line) from error
         finally:
             self.frame, self.line = outer, line
             self.in_clause -= 1
