@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maestro_hooks.errors import ExitCode
-
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+
+    from maestro_hooks.errors import ExitCode
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -49,7 +49,10 @@ def run(arguments: Namespace) -> ExitCode:
             old = git(root, "show", f"{arguments.base}:{path}").decode("utf-8", "replace")
             new = git(root, "show", f"{arguments.head}:{path}").decode("utf-8", "replace")
             found += compare(path, old, new)
-    rows = [{"file": d.path, "function": d.function, "line": d.line, "verdict": d.verdict, "detail": d.detail} for d in found]
+    rows = [
+        {"file": d.path, "function": d.function, "line": d.line, "verdict": d.verdict, "detail": d.detail}
+        for d in found
+    ]
     lines = [f"{d.path}:{d.line}: {d.function}: {d.verdict}{': ' + d.detail if d.detail else ''}" for d in found]
     payload = {"schema": "maestro.symbolic-diff/1", "functions": rows}
     emit(payload, lines or ["no function changed its body and kept its signature"], as_json=arguments.json)

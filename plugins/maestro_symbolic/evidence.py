@@ -6,7 +6,6 @@ queries show that the obligations hold, not that Python was translated rightly; 
 
 from __future__ import annotations
 
-import ast
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,8 @@ from maestro_symbolic.normal import canonical, contract_digest, reached
 from maestro_symbolic.regression import regression_test
 
 if TYPE_CHECKING:
+    import ast
+
     from maestro_symbolic.targets import Target
     from maestro_symbolic.verdicts import Outcome
 

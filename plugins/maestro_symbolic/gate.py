@@ -54,7 +54,9 @@ def check(request: CheckRequest) -> Iterator[Obligation]:
             continue
         yield from _obligations(file, targets, request, settings, cache, budget, used)
     if read:
-        yield Obligation(key="symbolic/unparsed", value=len(unparsed), max=0, files=tuple(read), findings=unparsed)
+        yield Obligation(
+            key="symbolic/unparsed", value=len(unparsed), max=0, files=tuple(read), findings=tuple(unparsed)
+        )
     if request.whole:
         yield from _whole(settings, [f.path for f in files], used)
 
@@ -147,7 +149,7 @@ def current_waivers(view: LedgerView) -> Iterator[Obligation]:
     if settings.waivers:
         expired = [w for w in settings.waivers if w.expires < today()]
         findings = [_waiver_finding(w, f"expired on {w.expires}") for w in expired]
-        yield Obligation(key="symbolic/expired-waivers", value=len(expired), max=0, findings=findings)
+        yield Obligation(key="symbolic/expired-waivers", value=len(expired), max=0, findings=tuple(findings))
 
 
 def _whole(settings: SymbolicSettings, paths: list[str], used: set[str]) -> Iterator[Obligation]:
@@ -159,11 +161,11 @@ def _whole(settings: SymbolicSettings, paths: list[str], used: set[str]) -> Iter
             Finding(rule="symbolic-critical", message=f"critical = {e!r} names no file", at=Location("pyproject.toml"))
             for e in lost
         ]
-        yield Obligation(key="symbolic/critical-missing", value=len(lost), max=0, findings=findings)
+        yield Obligation(key="symbolic/critical-missing", value=len(lost), max=0, findings=tuple(findings))
     if settings.waivers:
         unused = [w for w in settings.waivers if w.function not in used]
         findings = [_waiver_finding(w, "names no checked function") for w in unused]
-        yield Obligation(key="symbolic/unused-waivers", value=len(unused), max=0, findings=findings)
+        yield Obligation(key="symbolic/unused-waivers", value=len(unused), max=0, findings=tuple(findings))
 
 
 def _waiver_finding(waiver: Waiver, words: str) -> Finding:

@@ -81,8 +81,7 @@ def contract_text(contract: Contract) -> str:
 def contract_digest(target: Target) -> str:
     """Twelve hexadecimal digits that name a function's contract, its classes' invariants included."""
     texts = [contract_text(target.contract)]
-    for name in sorted(target.program.classes):
-        texts.append(contract_text(target.invariants_of(target.program.classes[name])))
+    texts += [contract_text(target.invariants_of(info)) for _, info in sorted(target.program.classes.items())]
     return hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 

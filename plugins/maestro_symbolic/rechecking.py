@@ -20,7 +20,9 @@ from maestro_symbolic.targets import targets_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from pathlib import Path
 
+    from maestro_hooks.requests import SourceFile
     from maestro_symbolic.verdicts import Query
 
 
@@ -37,38 +39,47 @@ def run(arguments: Namespace) -> ExitCode:
             "no second solver is installed", fix="pip install 'maestro-conductor[symbolic-solvers]' (cvc5, bitwuzla)"
         )
     workspace = open_workspace(arguments.root)
-    cache = Cache(workspace.root)
     counts: Counter[str] = Counter()
     problems: list[str] = []
     for file in source_files(workspace.repository, only=None, exclude=workspace.host.settings.exclude):
-        if not file.path.endswith(".py"):
-            continue
-        try:
-            targets = targets_of(file.path, file.text)
-        except (SyntaxError, ValueError):
-            continue  # the gate reports it; nothing is recorded about it
-        for target in targets:
-            outcome = cache.get(cache_key(target, versions()))
-            if outcome is None:
-                counts["not recorded"] += 1
-                continue
-            name = f"{module_of(file.path)}.{target.name}"
-            for query in outcome.queries:
-                said = second_opinion(query)
-                counts[said] += 1
-                if said == "disagrees":
-                    problems.append(f"{name}:{query.line}: {query.solver} says {query.answer}, a second solver does not")
-            if outcome.verdict == "refuted" and outcome.counterexample is not None:
-                job = replay.Job(target, outcome.counterexample.arguments)
-                again = replay.replay(file.place, workspace.root, [job])[0]
-                counts[f"replay {again['status']}"] += 1
-                if again["status"] != "broken":
-                    problems.append(f"{name}: its counterexample no longer breaks the contract ({again['status']})")
+        if file.path.endswith(".py"):
+            problems += _file(file, workspace.root, counts)
     if not set(counts) - {"not recorded"}:
         raise UsageError("no verdict is recorded", fix="run 'maestro check --only symbolic' first")
     lines = [*problems, *(f"{count:6} {what}" for what, count in sorted(counts.items()))]
-    emit({"schema": "maestro.symbolic-recheck/1", "counts": dict(counts), "problems": problems}, lines, as_json=arguments.json)
+    emit(
+        {"schema": "maestro.symbolic-recheck/1", "counts": dict(counts), "problems": problems},
+        lines,
+        as_json=arguments.json,
+    )
     return ExitCode.UNMET if problems else ExitCode.OK
+
+
+def _file(file: SourceFile, root: Path, counts: Counter[str]) -> list[str]:
+    """Recheck what is recorded about one file; words about each problem."""
+    try:
+        targets = targets_of(file.path, file.text)
+    except (SyntaxError, ValueError):
+        return []  # the gate reports it; nothing is recorded about it
+    problems: list[str] = []
+    for target in targets:
+        outcome = Cache(root).get(cache_key(target, versions()))
+        if outcome is None:
+            counts["not recorded"] += 1
+            continue
+        name = f"{module_of(file.path)}.{target.name}"
+        for query in outcome.queries:
+            said = second_opinion(query)
+            counts[said] += 1
+            if said == "disagrees":
+                problems.append(f"{name}:{query.line}: {query.solver} says {query.answer}, a second solver does not")
+        if outcome.verdict == "refuted" and outcome.counterexample is not None:
+            job = replay.Job(target, outcome.counterexample.arguments)
+            again = replay.replay(file.place, root, [job])[0]
+            counts[f"replay {again['status']}"] += 1
+            if again["status"] != "broken":
+                problems.append(f"{name}: its counterexample no longer breaks the contract ({again['status']})")
+    return problems
 
 
 def second_opinion(query: Query) -> str:

@@ -21,8 +21,8 @@ def python_of(value: Any) -> str:
         number = int(content, 16)
         return str(number) if number.bit_length() < 256 else _enormous(number)
     if kind == "float":
-        number = float.fromhex(content)
-        return repr(number) if number - number == 0 else f"float({str(number)!r})"
+        real = float.fromhex(content)
+        return repr(real) if real - real == 0 else f"float({str(real)!r})"
     if kind == "str":
         return ascii(bytes.fromhex(content).decode("utf-16-le", "surrogatepass"))
     if kind in ("bool", "none"):
@@ -91,7 +91,7 @@ def regression_test(target: Target, module: str, counterexample: Counterexample)
         *_captures(target),
         *_call(target),
         *clauses,
-        *_invariant_lines(target, counterexample, bool(clauses)),
+        *_invariant_lines(target, counterexample, done=bool(clauses)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -160,7 +160,7 @@ def _assertion(clause: Clause) -> str:
     return f"    assert {_evaluated(clause)}, {clause.text!r}"
 
 
-def _invariant_lines(target: Target, counterexample: Counterexample, done: bool) -> list[str]:
+def _invariant_lines(target: Target, counterexample: Counterexample, *, done: bool) -> list[str]:
     if done:
         return []
     if ": " in counterexample.clause or counterexample.clause.startswith("self."):

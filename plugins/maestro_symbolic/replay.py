@@ -35,7 +35,7 @@ class Job:
 def replay(place: Path, root: Path, jobs: Sequence[Job], python: str = sys.executable) -> list[dict[str, Any]]:
     """What CPython did with each input: ``status`` is ``holds``, ``broken``, ``rejected`` or ``error``."""
     answers: dict[int, dict[str, Any]] = {}
-    waiting = [{"id": n, **_job(job)} for n, job in enumerate(jobs)]
+    waiting: list[dict[str, Any]] = [{"id": n, **_job(job)} for n, job in enumerate(jobs)]
     while waiting:
         said = _run({"file": str(place), "root": str(root), "jobs": waiting}, python)
         answers.update({answer["id"]: answer for answer in said})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import copy
+import enum
 import importlib
 import importlib.util
 import inspect
@@ -48,7 +49,7 @@ def stub(name: str) -> types.ModuleType:
         def __getattr__(self, attribute: str) -> Any:
             if attribute.startswith("__"):
                 raise AttributeError(attribute)
-            if attribute in ("DBC",):
+            if attribute == "DBC":
                 return type("DBC", (), {})
             if attribute == "DBCMeta":
                 return type
@@ -79,7 +80,8 @@ def load(path: Path, root: Path) -> types.ModuleType:
         if Path(str(module.__file__)).resolve() == path.resolve():
             return module
     spec = importlib.util.spec_from_file_location("maestro_replayed", path)
-    assert spec is not None and spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise ImportError(f"no loader for {path}")
     module = importlib.util.module_from_spec(spec)
     sys.modules["maestro_replayed"] = module
     spec.loader.exec_module(module)
@@ -128,8 +130,6 @@ def encode(value: Any) -> Any:
         return {type(value).__name__: [encode(v) for v in value]}
     if type(value) is dict:
         return {"dict": [[encode(k), encode(v)] for k, v in value.items()]}
-    import enum
-
     if isinstance(value, enum.Enum):
         return {"member": f"{type(value).__name__}.{value.name}"}
     names = [*getattr(value, "__dict__", {}), *getattr(type(value), "__slots__", ())]
@@ -183,7 +183,8 @@ def instances(value: Any, known: dict[str, Any], seen: set[int]) -> list[Any]:
 def broken_invariant(values: list[Any], job: dict[str, Any], module: types.ModuleType) -> dict[str, Any] | None:
     """The first invariant that an object reachable from ``values`` breaks."""
     for item in instances(values, job["invariants"], set()):
-        for clause in job["invariants"][type(item).__name__]:
+        clauses: list[dict[str, Any]] = job["invariants"][type(item).__name__]
+        for clause in clauses:
             try:
                 fine = holds(clause, {"*self": item}, module)
             except Exception:
@@ -238,7 +239,7 @@ def run(job: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
     old = copy.deepcopy(arguments)
     names["*old"] = types.SimpleNamespace(**old)
     names["*captured"] = types.SimpleNamespace(**{c["name"]: clause_value(c, names, module) for c in job["snapshot"]})
-    function = raw.__func__ if isinstance(raw, staticmethod | classmethod) else raw
+    function: Any = raw.__func__ if isinstance(raw, staticmethod | classmethod) else raw
     function = function.fget if isinstance(function, property) else inspect.unwrap(function)
     active = [True]
     saved = wrap_callees(job, module, active)

@@ -44,6 +44,8 @@ def run(arguments: Namespace) -> ExitCode:
             tests = [p.data.decode() for p in parts if p.name.startswith("test_")]
             lines += tests or [f"{module}.{one.target.name}: {one.outcome.verdict}"]
     if not documents:
-        raise UsageError("no contracted function of that name", where=wanted, fix="'maestro check --only symbolic' lists them")
+        raise UsageError(
+            "no contracted function of that name", where=wanted, fix="'maestro check --only symbolic' lists them"
+        )
     emit({"schema": "maestro.symbolic-show/1", "functions": documents}, lines, as_json=arguments.json)
     return ExitCode.OK

@@ -86,7 +86,6 @@ def parse_expression(text: str, line: int) -> ast.expr:
     """An expression given as text, its nodes moved to the line it stands on. Raises ``SyntaxError``."""
     node = ast.parse(text.strip(), mode="eval").body
     for inner in ast.walk(node):
-        if hasattr(inner, "lineno"):
-            inner.lineno = line
-            inner.end_lineno = line
+        if isinstance(inner, ast.expr):
+            inner.lineno = inner.end_lineno = line
     return node

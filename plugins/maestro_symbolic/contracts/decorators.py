@@ -68,7 +68,7 @@ def _deal(program: Program, node: ast.expr, names: Sequence[str], draft: Draft, 
         _condition(program, node, {"result": "result", **arguments}, draft, kind="post", words_fail=True)
     elif dotted == "deal.post":
         _condition(program, node, {}, draft, kind="post", words_fail=True, only="result")
-    elif dotted == "deal.raises" or dotted == "deal.reason":
+    elif dotted in ("deal.raises", "deal.reason"):
         kinds = call_arguments if dotted == "deal.raises" else call_arguments[:1]
         draft.raises.update(program.dotted(kind) for kind in kinds)
     elif dotted in ("deal.safe", "deal.pure") or dotted in SILENT:
@@ -108,7 +108,7 @@ def _condition(
     name = ""
     if kind == "snapshot":
         given = values[1] if len(values) > 1 else keywords.get("name")
-        name = given.value if isinstance(given, ast.Constant) else next(iter(used), "")
+        name = str(given.value) if isinstance(given, ast.Constant) else next(iter(used), "")
     draft.clauses.append(
         Clause(
             kind=kind,

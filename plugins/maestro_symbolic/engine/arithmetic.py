@@ -108,14 +108,20 @@ def float_modulo(x: Term, y: Term) -> Term:
     magnitude, step = doubles.absolute(x), doubles.absolute(y)
     rest = doubles.remainder(magnitude, step)
     rest = z3.If(
-        z3.And(doubles.is_negative(rest), z3.Not(doubles.is_zero(rest))), doubles.add(rounding, rest, step), doubles.absolute(rest)
+        z3.And(doubles.is_negative(rest), z3.Not(doubles.is_zero(rest))),
+        doubles.add(rounding, rest, step),
+        doubles.absolute(rest),
     )
     fmod = z3.If(doubles.is_negative(x), doubles.negate(rest), rest)
     zero = z3.If(doubles.is_negative(y), z3.fpMinusZero(x.sort()), z3.fpPlusZero(x.sort()))
     moved = z3.If(doubles.is_negative(fmod) == doubles.is_negative(y), fmod, doubles.add(rounding, fmod, y))
     undefined = z3.Or(doubles.is_nan(x), doubles.is_nan(y), doubles.is_infinite(x))
     # An infinite divisor leaves a finite x as it is; fp.rem agrees, but not every solver's does.
-    infinite = z3.If(z3.Or(doubles.is_zero(x), doubles.is_negative(x) == doubles.is_negative(y)), z3.If(doubles.is_zero(x), zero, x), y)
+    infinite = z3.If(
+        z3.Or(doubles.is_zero(x), doubles.is_negative(x) == doubles.is_negative(y)),
+        z3.If(doubles.is_zero(x), zero, x),
+        y,
+    )
     finite = z3.If(doubles.is_zero(fmod), zero, moved)
     return z3.If(undefined, z3.fpNaN(x.sort()), z3.If(doubles.is_infinite(y), infinite, finite))
 
@@ -141,7 +147,13 @@ def compare_mixed(operator: str, whole: Term, real: Term) -> Term:
 
 def compare_doubles(operator: str, x: Term, y: Term) -> Term:
     """IEEE comparison: every one with NaN is false."""
-    return {"<": doubles.less, "<=": doubles.less_or_equal, ">": doubles.greater, ">=": doubles.greater_or_equal, "==": doubles.equal}[operator](x, y)
+    return {
+        "<": doubles.less,
+        "<=": doubles.less_or_equal,
+        ">": doubles.greater,
+        ">=": doubles.greater_or_equal,
+        "==": doubles.equal,
+    }[operator](x, y)
 
 
 def compare_integers(operator: str, x: Term, y: Term) -> Term:

@@ -27,10 +27,11 @@ from maestro_symbolic.engine.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from maestro_symbolic.engine.values import Term, Value
 
+ROUNDING: dict[str, Callable[[float], int]] = {"trunc": int, "round": round, "floor": math.floor, "ceil": math.ceil}
 KINDS = {"int": "i", "bool": "b", "float": "f"}
 
 
@@ -91,7 +92,7 @@ class BuiltinCalls(Evaluating):
             return self.value_of("i", self.integer(value))
         if not isinstance(value, Sym):
             try:
-                return {"trunc": int, "round": round, "floor": math.floor, "ceil": math.ceil}[mode](value)
+                return ROUNDING[mode](value)
             except (ValueError, OverflowError) as error:
                 raise self.raised(type(error), str(error)) from error
         self.forbid(doubles.is_nan(value.term), ValueError, "cannot convert float NaN to integer")
@@ -214,8 +215,8 @@ class BuiltinCalls(Evaluating):
         unused = z3.Or(doubles.is_zero(low), doubles.is_nan(low), doubles.is_infinite(low))
         return self.value_of("f", z3.If(unused, high, doubles.add(rounding, high, low)))
 
-    def fold_truth(self, node: ast.GeneratorExp, *, is_and: bool) -> Value:
-        """``all`` or ``any`` over a generator expression, as lazy as CPython: later items only if earlier ones allow."""
+    def fold_truth(self, node: ast.GeneratorExp, *, is_and: bool) -> Value:  # noqa: C901 - small closures over one scope
+        """``all`` or ``any`` over a generator expression, as lazy as CPython: later items if earlier ones allow."""
         generator = node.generators[0]
         if len(node.generators) > 1:
             return self._fold(self.items_of(self._on_generatorexp(node)), is_and=is_and)
@@ -242,8 +243,14 @@ class BuiltinCalls(Evaluating):
             first = item_truth(rest[0])
             if first is not is_and and isinstance(first, bool):
                 return not is_and
-            later = (lambda: walk(rest[1:])), (lambda: not is_and)
-            return self.either(first, *(later if is_and else later[::-1]), pick)
+
+            def onward() -> Term:
+                return walk(rest[1:])
+
+            def settled() -> Term:
+                return not is_and
+
+            return self.either(first, onward if is_and else settled, settled if is_and else onward, pick)
 
         try:
             return self.value_of("b", walk(items))

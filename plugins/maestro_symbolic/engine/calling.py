@@ -128,9 +128,10 @@ class Calling(MethodCalls):
 
     def call(self, node: ast.Call) -> Value:
         """A call expression: function first, then arguments from left to right."""
-        if isinstance(node.func, ast.Name) and node.func.id in ("all", "any") and not self.is_shadowed(node.func.id):
-            if len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp) and not node.keywords:
-                return self.fold_truth(node.args[0], is_and=node.func.id == "all")
+        folded = node.args[0] if len(node.args) == 1 and not node.keywords else None
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if isinstance(folded, ast.GeneratorExp) and name in ("all", "any") and not self.is_shadowed(name):
+            return self.fold_truth(folded, is_and=name == "all")
         function = self.resolve(self.evaluate(node.func))
         values = self._elements(node.args)
         named: dict[str, Value] = {}

@@ -152,7 +152,12 @@ class _Examination:
 
     def _search(self) -> None:
         work: list[tuple[int, ...]] = [()]
-        while work and len(self.found.candidates) < MAX_CANDIDATES and len(self.found.outside) < 8 and len(self.found.undecided) < MAX_UNDECIDED:
+        while (
+            work
+            and len(self.found.candidates) < MAX_CANDIDATES
+            and len(self.found.outside) < 8
+            and len(self.found.undecided) < MAX_UNDECIDED
+        ):
             if self.found.paths >= self.limits.paths:
                 raise ExhaustedError(f"more than {self.limits.paths} paths")
             path = self._path(work.pop())

@@ -78,7 +78,7 @@ class Comparing(Core):
         if isinstance(value, Sym):
             if value.kind == "a":
                 return value.term != self.atom("")
-            zero = {"b": lambda t: z3.Not(t), "i": lambda t: t == 0, "f": doubles.is_zero}[value.kind](value.term)
+            zero = {"b": z3.Not, "i": lambda t: t == 0, "f": doubles.is_zero}[value.kind](value.term)
             return z3.Not(zero)
         if isinstance(value, Ref):
             return self._truth_of_object(value)
@@ -124,7 +124,7 @@ class Comparing(Core):
             return self._equal_members(a, b)
         if isinstance(b, Ref) and self.find_method(b, "__eq__") is not None:
             return self.truth(self.call_method(b, "__eq__", (a,)))
-        if not all(is_text(v) or v is None or isinstance(v, PLAIN) for v in (a, b)):
+        if not (is_plain(a) and is_plain(b)):
             raise self.unsupported("equality of these values")
         return same(a, b)
 
@@ -137,9 +137,8 @@ class Comparing(Core):
 
     def _equal_members(self, a: Value, b: Value) -> Term:
         for one, other in ((a, b), (b, a)):
-            if isinstance(one, Member) and not isinstance(other, Member):
-                if {base.rpartition(".")[2] for base in one.info.bases} & {"IntEnum", "StrEnum", "int", "str"}:
-                    raise self.unsupported("a mixed enumeration compared with a plain value")
+            if isinstance(one, Member) and not isinstance(other, Member) and is_mixed(one):
+                raise self.unsupported("a mixed enumeration compared with a plain value")
         return same(a, b)
 
     def _equal_texts(self, a: Value, b: Value) -> Term:
@@ -249,6 +248,8 @@ class Comparing(Core):
             return self._lexicographic(operator, a, b)
         if isinstance(a, Ref) and isinstance(b, Ref):
             return self._ordered_objects(operator, a, b)
+        if any(isinstance(v, Ref) or not is_plain(v) for v in (a, b)):
+            raise self.unsupported("order of these values")
         raise self.raised(TypeError, f"'{operator}' not supported between these values")
 
     def _ordered_objects(self, operator: str, a: Ref, b: Ref) -> Term:
@@ -258,9 +259,8 @@ class Comparing(Core):
         method = {"<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__"}[operator]
         if self.find_method(a, method) is not None:
             return self.truth(self.call_method(a, method, (b,)))
-        if isinstance(x, ObjectCell) and isinstance(y, ObjectCell) and x.info is y.info:
-            if x.info.option("order", default=False):
-                return self._lexicographic(operator, tuple(x.fields.values()), tuple(y.fields.values()))
+        if isinstance(x, ObjectCell) and isinstance(y, ObjectCell) and is_ordered(x, y):
+            return self._lexicographic(operator, tuple(x.fields.values()), tuple(y.fields.values()))
         if isinstance(x, DictCell) or isinstance(y, DictCell) or isinstance(x, ListCell) or isinstance(y, ListCell):
             raise self.raised(TypeError, f"'{operator}' not supported between these values")
         raise self.unsupported("order of these objects")
@@ -282,6 +282,21 @@ class Comparing(Core):
             return rest
         first = self.ordered(operator, a[0], b[0])
         return self.any_of([self.all_of([equal, rest]), self.all_of([self.negation(equal), first])])
+
+
+def is_ordered(x: ObjectCell, y: ObjectCell) -> bool:
+    """Whether two instances are of one dataclass that defines an order."""
+    return x.info is y.info and x.info.option("order", default=False)
+
+
+def is_plain(value: Value) -> bool:
+    """A number, string, tuple, ``None`` or object reference: what cannot define operators by itself."""
+    return value is None or is_text(value) or isinstance(value, PLAIN)
+
+
+def is_mixed(member: Member) -> bool:
+    """Whether an enumeration's members are ints or strings too."""
+    return bool({base.rpartition(".")[2] for base in member.info.bases} & {"IntEnum", "StrEnum", "int", "str"})
 
 
 def is_text(value: Value) -> bool:

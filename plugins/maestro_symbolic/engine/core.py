@@ -61,6 +61,8 @@ class Core(Search):
         self.branches: list[int] = []
         self.fresh_after = 0
         self.has_floats = False
+        self.globals: dict[str, Value] = {}
+        self.shared: dict[int, Cell] = {}
 
     # -- values -----------------------------------------------------------------------------------------------
 
@@ -204,8 +206,8 @@ class Core(Search):
             joined = {n: self.join(condition, a.fields.get(n, UNBOUND), b.fields.get(n, UNBOUND)) for n in names}
             return ObjectCell(a.info, joined, joined=a.joined or b.joined)
         if isinstance(a, DictCell) and isinstance(b, DictCell) and len(a.entries) == len(b.entries):
-            if all(same(x[0], y[0]) for x, y in zip(a.entries, b.entries, strict=True)):
-                pairs = zip(a.entries, b.entries, strict=True)
+            pairs = list(zip(a.entries, b.entries, strict=True))
+            if all(same(x[0], y[0]) for x, y in pairs):
                 return DictCell(tuple((x[0], self.join(condition, x[1], y[1])) for x, y in pairs))
         raise CannotMergeError
 
@@ -295,4 +297,4 @@ def same(a: Value, b: Value) -> bool:
 def _same_definition(a: Value, b: Value) -> bool:
     """Enumeration members and classes are made anew on each mention; their definition decides."""
     info, name = getattr(a, "info", None), getattr(a, "name", None)
-    return info is not None and info is getattr(b, "info", None) and name == getattr(b, "name", None)
+    return bool(info is not None and info is getattr(b, "info", None) and name == getattr(b, "name", None))

@@ -59,9 +59,11 @@ class Pair(Path):
         copies = {name: self._modern_value(value) for name, value in copies.items()}
         first = self._ended(self.target, arguments)
         former, self.program = self.program, self.newer.program
+        self.globals.clear()
         self.contract_of = self.newer.contract_of
         second = self._ended(self.newer, copies)
         self.program = former
+        self.check_shared()
         if isinstance(first, str) or isinstance(second, str):
             return start, first == second if isinstance(first, str) and isinstance(second, str) else False
         pairs = [(first[0], second[0]), *((arguments[n], copies[n]) for n in arguments)]
@@ -159,12 +161,13 @@ def _explore(former: Target, target: Target, *, atoms: bool) -> Explored:
     paths = 0
     while work and len(found.candidates) < 3:
         paths += 1
+        if paths > limits.paths:
+            found.open = found.open or f"more than {limits.paths} paths"
+            break
         path = Pair(former.program, context, limits=limits, used=used, trail=work.pop(), atoms=atoms)
         path.aim(former, caps={}, probing=False)
         path.newer = target
         try:
-            if paths > limits.paths:
-                raise ExhaustedError(f"more than {limits.paths} paths")
             start, alike = path.both()
             _ask(path, start, alike, found)
         except InfeasibleError:

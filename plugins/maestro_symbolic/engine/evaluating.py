@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from maestro_symbolic.engine.values import Term, Value
+    from maestro_symbolic.program import ClassInfo
 
 ORDER = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 MISSING = object()
@@ -118,17 +119,23 @@ class Evaluating(Containing):
         return Builtin(name)
 
     def _constant(self, name: str) -> Value:
-        """A module constant, evaluated in an empty frame each time: only immutable ones, or ones nothing mutates."""
+        """A module constant, made once on a path; what it leads to must be as it was at the end of the path."""
         if name in self.program.mutated:
             raise self.unsupported(f"the module changes {name}")
+        if name in self.globals and not self.speculating:
+            return self.globals[name]
         frame, self.frame = self.frame, Frame({})
-        line = self.line
+        line, first = self.line, self.next_id
         try:
-            return self.evaluate(self.program.constants[name])
+            value = self.evaluate(self.program.constants[name])
         except RaisedError as error:
             raise self.unsupported(f"the value of {name}") from error
         finally:
             self.frame, self.line = frame, line
+        self.shared |= {place: cell for place, cell in self.heap.items() if place > first}
+        if not self.speculating:
+            self.globals[name] = value
+        return value
 
     # -- operators --------------------------------------------------------------------------------------------
 
@@ -236,7 +243,7 @@ class Evaluating(Containing):
         if method is not None:
             return self.property_or_method(method)
         if name in cell.info.members:
-            return self.evaluate(cell.info.members[name])
+            return self._class_value(cell.info, name)
         if cell.info.bases:
             raise self.unsupported(f"attribute {name} of a derived class")
         raise self.raised(AttributeError, name)
@@ -279,8 +286,14 @@ class Evaluating(Containing):
                 return Bound(target, closure)
             return closure
         if name in target.info.members:
-            return self.evaluate(target.info.members[name])
+            return self._class_value(target.info, name)
         raise self.unsupported(f"class attribute {name}")
+
+    def _class_value(self, info: ClassInfo, name: str) -> Value:
+        value = self.evaluate(info.members[name])
+        if isinstance(value, Ref):
+            raise self.unsupported(f"mutable class attribute {name}")
+        return value
 
     def _on_subscript(self, node: ast.Subscript) -> Value:
         container = self.evaluate(node.value)

@@ -56,9 +56,9 @@ class Executing(Calling):
             handler = getattr(self, f"_do_{type(node).__name__.lower()}", None)
             if handler is None:
                 raise self.unsupported(type(node).__name__, node)
-            ending = handler(node)
-            if ending is not None:
-                return ending
+            leaving: Ending = handler(node)
+            if leaving is not None:
+                return leaving
         return None
 
     def _branch(self, node: ast.If, rest: Sequence[ast.stmt]) -> Ending:

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import z3
 
-from maestro_symbolic.engine import doubles
-
 from maestro_symbolic.contracts.bounds import resolve_annotation
+from maestro_symbolic.engine import doubles
 from maestro_symbolic.engine.executing import Executing
 from maestro_symbolic.engine.values import (
     Choice,
@@ -217,7 +216,7 @@ class Inputs(Executing):
         arguments = [*node.args.args[1:], *node.args.kwonlyargs]
         named = {a.arg: self.unknown(a.annotation, f"{name}({a.arg})") for a in arguments}
         try:
-            target = self.instantiate(info, (), named)
+            target: Ref = self.instantiate(info, (), named)
         except RaisedError as error:
             raise InfeasibleError from error
         if self.class_contract(info).of("inv"):
@@ -236,7 +235,7 @@ class Inputs(Executing):
         parameters = {a.arg: a.annotation for a in (*node.args.args, *node.args.kwonlyargs) if a.annotation}
         kinds: dict[str, ast.expr] = {}
         for inner in ast.walk(node):
-            target = inner.target if isinstance(inner, ast.AnnAssign) else None
+            target: ast.expr | None = inner.target if isinstance(inner, ast.AnnAssign) else None
             if isinstance(inner, ast.Assign) and len(inner.targets) == 1:
                 target = inner.targets[0]
             if not (isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name)):
@@ -262,7 +261,7 @@ class Inputs(Executing):
 
     # -- models -----------------------------------------------------------------------------------------------
 
-    def decoded(self, value: Value, model: z3.ModelRef, heap: Mapping[int, Cell]) -> object:
+    def decoded(self, value: Value, model: z3.ModelRef, heap: Mapping[int, Cell]) -> object:  # noqa: C901 - one branch per kind
         """A value under a model, in the typed JSON of the evidence."""
         if isinstance(value, Choice):
             for guard, option in value.options:

@@ -17,7 +17,39 @@ if TYPE_CHECKING:
     from maestro_symbolic.engine.values import Value
 
 PURE_TEXT = frozenset(
-    ["upper", "lower", "strip", "lstrip", "rstrip", "startswith", "endswith", "find", "rfind", "index", "count", "replace", "isdigit", "isalpha", "isalnum", "isspace", "isupper", "islower", "isdecimal", "isidentifier", "isascii", "title", "capitalize", "casefold", "removeprefix", "removesuffix", "zfill", "ljust", "rjust", "center", "swapcase"]
+    [
+        "upper",
+        "lower",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "startswith",
+        "endswith",
+        "find",
+        "rfind",
+        "index",
+        "count",
+        "replace",
+        "isdigit",
+        "isalpha",
+        "isalnum",
+        "isspace",
+        "isupper",
+        "islower",
+        "isdecimal",
+        "isidentifier",
+        "isascii",
+        "title",
+        "capitalize",
+        "casefold",
+        "removeprefix",
+        "removesuffix",
+        "zfill",
+        "ljust",
+        "rjust",
+        "center",
+        "swapcase",
+    ]
 )
 
 

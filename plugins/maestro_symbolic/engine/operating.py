@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import z3
 
 from maestro_symbolic.engine import arithmetic, doubles
-from maestro_symbolic.engine.comparing import Comparing, code_points, is_text, text_of
-from maestro_symbolic.engine.values import Choice, ListCell, Ref, Sym, UnsupportedError
+from maestro_symbolic.engine.comparing import Comparing, code_points, is_plain, is_text, text_of
+from maestro_symbolic.engine.values import ListCell, Ref, Sym, UnsupportedError
 
 if TYPE_CHECKING:
     from maestro_symbolic.engine.values import Value
@@ -58,11 +58,11 @@ class Operating(Comparing):
 
     def _operand(self, value: Value) -> Value:
         """Choices between numbers of different kinds fork; a choice is no operand."""
-        return self.resolve(value) if isinstance(value, Choice) else self.resolve(value)
+        return self.resolve(value)
 
     def _mismatch(self, *values: Value) -> Exception:
         """A plain type mismatch raises in CPython; an object may define the operator, which is outside the subset."""
-        if any(isinstance(v, Ref) for v in values):
+        if any(isinstance(v, Ref) or not is_plain(v) for v in values):
             return self.unsupported("an operator on these objects")
         return self.raised(TypeError, "unsupported operand type(s)")
 
@@ -194,7 +194,7 @@ class Operating(Comparing):
     def _double(self, kind: type[ast.operator], a: Value, b: Value) -> Value:
         x, y = self.to_double(a), self.to_double(b)
         rounding = arithmetic.nearest(self.context)
-        plain = {ast.Add: doubles.add, ast.Sub: doubles.subtract, ast.Mult: doubles.multiply}.get(kind)  # type: ignore[call-overload]
+        plain = {ast.Add: doubles.add, ast.Sub: doubles.subtract, ast.Mult: doubles.multiply}.get(kind)
         if plain is not None:
             return self.value_of("f", plain(rounding, x, y))
         if kind in (ast.Div, ast.Mod):
@@ -231,10 +231,7 @@ class Operating(Comparing):
         raise self._mismatch(a, b)
 
     def _repeat(self, sequence: Value, count: Value) -> Value:
-        if isinstance(count, Sym):
-            times = self.choose_integer(count, 0, 8)
-        else:
-            times = max(0, int(count))
+        times = self.choose_integer(count, 0, 8) if isinstance(count, Sym) else max(0, int(count))
         if times > MAX_ITEMS:
             raise UnsupportedError(f"more than {MAX_ITEMS} items", self.line)
         if is_text(sequence):

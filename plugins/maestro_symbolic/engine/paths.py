@@ -150,20 +150,25 @@ class Path(Inputs):
         captured = {c.name: self.clause_value(c, names) for c in self.target.contract.of("snapshot")}
         names["*captured"] = Record(captured)
         end = End(arguments, dict(self.heap))
-        closure = Closure(self.target.node, None, self._defaults(), self.target.info)
+        closure = Closure(self.target.node, None, {}, self.target.info)
         try:
             end.result = self.apply(closure, (), arguments)
         except RaisedError as error:
             end.raised, end.line = error.value, error.line
+            self.check_shared()
             self._judge_exception(end)
             return end
+        self.check_shared()
         names["*result"] = end.result
         names["*args"] = Record({**arguments, "result": end.result})
         self._judge_result(end, names)
         return end
 
-    def _defaults(self) -> dict[str, Value]:
-        return {}
+    def check_shared(self) -> None:
+        """A constant of the module that the function changes carries state from call to call."""
+        for place, cell in self.shared.items():
+            if self.heap.get(place, cell) is not cell:
+                raise self.unsupported("the function changes a module constant", self.target.node)
 
     def _judge_exception(self, end: End) -> None:
         assert end.raised is not None  # noqa: S101 - called where something was raised

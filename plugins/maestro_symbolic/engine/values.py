@@ -5,11 +5,11 @@ Invariant: a ``Ref`` is an object's identity; two names of one list hold equal r
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Mapping
 
     from maestro_symbolic.program import ClassInfo

@@ -1,5 +1,6 @@
+# mypy: ignore-errors
 """Functions that between them use every construct of the subset, each with the types of its inputs in its signature."""
-# ruff: noqa
+
 from __future__ import annotations
 
 import math

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import enum
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import z3
+
+from maestro_symbolic.engine.arithmetic import constant
 from maestro_symbolic.engine.inputs import encoded
 from maestro_symbolic.engine.paths import Path
 from maestro_symbolic.engine.search import Ledger, Limits, fresh_context
@@ -33,11 +37,11 @@ if TYPE_CHECKING:
 MODEL = z3.ModelRef
 
 
-class Disagreement(AssertionError):
+class DisagreementError(AssertionError):
     """The executor and CPython differ."""
 
 
-def pin(path: Path, value: Any, known: object) -> None:
+def pin(path: Path, value: Any, known: object) -> None:  # noqa: C901, PLR0912 - one branch per kind of value
     """Assume that an unknown argument is a known value."""
     context = path.context
     if isinstance(value, Choice):
@@ -53,8 +57,6 @@ def pin(path: Path, value: Any, known: object) -> None:
         raise InfeasibleError
     if isinstance(value, Sym):
         if value.kind == "f":
-            from maestro_symbolic.engine.arithmetic import constant
-
             assert isinstance(known, float)
             path.assume(value.term == constant(known, context))
         elif value.kind == "a":
@@ -151,7 +153,7 @@ def loaded(source: str) -> dict[str, Any]:
     """The names of a source, executed as a module that dataclasses can find."""
     module = ModuleType("pinned_source")
     sys.modules["pinned_source"] = module
-    exec(compile(source, "m.py", "exec"), vars(module))
+    exec(compile(source, "m.py", "exec"), vars(module))  # noqa: S102 - the test's own material
     return vars(module)
 
 
@@ -159,10 +161,8 @@ def compare(source: str, function: str, known: Mapping[str, object], scope: Mapp
     """Run both; whether the input is inside the subset.
 
     Raises:
-        Disagreement: they differ in result, its type, exception, or the arguments afterwards.
+        DisagreementError: they differ in result, its type, exception, or the arguments afterwards.
     """
-    import copy
-
     target = next(t for t in targets_of("m.py", source, everything=True) if t.name == function)
     said = symbolic_result(target, known)
     if said is None:
@@ -172,7 +172,7 @@ def compare(source: str, function: str, known: Mapping[str, object], scope: Mapp
     try:
         result = scope[function](**arguments)
         truth: dict[str, object] = {"result": typed(result), "after": {k: typed(v) for k, v in arguments.items()}}
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever CPython raises is the answer
         lines = []
         trace = error.__traceback__
         while trace is not None:
@@ -183,14 +183,12 @@ def compare(source: str, function: str, known: Mapping[str, object], scope: Mapp
     if function == "reraise":  # the traceback of a bare raise ends where the exception was first raised
         said.pop("line", None), truth.pop("line", None)
     if said != truth:
-        raise Disagreement(f"{source[:60]}\n{function}({dict(known)!r})\nexecutor: {said}\nCPython:  {truth}")
+        raise DisagreementError(f"{source[:60]}\n{function}({dict(known)!r})\nexecutor: {said}\nCPython:  {truth}")
     return True
 
 
 def typed(value: Any) -> object:
     """As the executor writes values, for plain data and objects of the tested source."""
-    import enum
-
     if isinstance(value, enum.Enum):
         return {"member": f"{type(value).__name__}.{value.name}"}
     if isinstance(value, list | tuple):
@@ -198,5 +196,8 @@ def typed(value: Any) -> object:
     if isinstance(value, dict):
         return {"dict": [[typed(k), typed(v)] for k, v in value.items()]}
     if hasattr(value, "__dataclass_fields__"):
-        return {"obj": type(value).__name__, "fields": {n: typed(getattr(value, n)) for n in value.__dataclass_fields__}}
+        return {
+            "obj": type(value).__name__,
+            "fields": {n: typed(getattr(value, n)) for n in value.__dataclass_fields__},
+        }
     return encoded(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +13,16 @@ import pytest
 
 pytest.importorskip("z3")
 
+from maestro_symbolic.judging import Budget, judge
+from maestro_symbolic.targets import targets_of
+
 ROOT = Path(__file__).parents[3]
 MAESTRO = Path(sys.executable).with_name("maestro")
 BUDGET = (ROOT / "maestro_hooks" / "remote" / "budget.py").read_text()
-FAULT = ("    missing = (floor + tokens) * SECOND_US - present.level", "    missing = tokens * SECOND_US - present.level")
+FAULT = (
+    "    missing = (floor + tokens) * SECOND_US - present.level",
+    "    missing = tokens * SECOND_US - present.level",
+)
 CONFIG = """[tool.maestro.symbolic]
 critical = ["budget"]
 """
@@ -58,7 +63,9 @@ def repository(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_pre_commit_blocks_a_fault_in_the_budget_guard_with_a_test_that_replays(repository: Path, tmp_path: Path) -> None:
+def test_pre_commit_blocks_a_fault_in_the_budget_guard_with_a_test_that_replays(
+    repository: Path, tmp_path: Path
+) -> None:
     pytest.importorskip("pre_commit")
     (repository / ".pre-commit-config.yaml").write_text(HOOK)
     home = {"PRE_COMMIT_HOME": str(tmp_path / "pre-commit")}
@@ -92,7 +99,10 @@ def test_every_function_has_one_row_and_a_second_run_costs_no_solver(repository:
     assert first["charge"]["cpu_s"] > 0
     # A comment moves every line and changes the file's digest, so the host asks again; the verdicts are in our cache.
     (repository / "budget.py").write_text("# moved\n" + BUDGET)
-    probe = "import sys; from maestro_hooks.cli import main\ntry: main()\nfinally: print('z3' in sys.modules, file=sys.stderr)"
+    probe = (
+        "import sys; from maestro_hooks.cli import main\n"
+        "try: main()\nfinally: print('z3' in sys.modules, file=sys.stderr)"
+    )
     done = run(repository, sys.executable, "-c", probe, "check", "--only", "symbolic", "--jsonl")
     again = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.stderr.strip().endswith("False")
@@ -115,7 +125,9 @@ expires = {{day}}
     for day, code in (("2999-01-01", 0), ("2001-01-01", 1)):
         (repository / "pyproject.toml").write_text(CONFIG + waiver.replace("{day}", day))
         assert run(repository, str(MAESTRO), "hook", "symbolic", "budget.py").returncode == code
-    (repository / "pyproject.toml").write_text(CONFIG + waiver.replace("{day}", "2999-01-01").replace("budget.f", "budget.g"))
+    (repository / "pyproject.toml").write_text(
+        CONFIG + waiver.replace("{day}", "2999-01-01").replace("budget.f", "budget.g")
+    )
     done = run(repository, str(MAESTRO), "check", "--only", "symbolic")
     assert done.returncode == 1
     assert "names no checked function" in done.stdout
@@ -156,7 +168,8 @@ def test_diff_proves_a_refactoring_and_finds_what_tells_versions_apart(repositor
 def test_recheck_confirms_proofs_with_a_second_solver(repository: Path) -> None:
     pytest.importorskip("cvc5", reason="the second solver is an extra: symbolic-solvers")
     (repository / "budget.py").write_text(
-        'def f(x: int, y: int) -> int:\n    """\n    pre: x >= 0 and y >= 0\n    post: __return__ >= x\n    """\n    return x + y\n'
+        'def f(x: int, y: int) -> int:\n    """\n    pre: x >= 0 and y >= 0\n    post: __return__ >= x\n    """\n'
+        "    return x + y\n"
     )
     rows(repository)
     done = run(repository, str(MAESTRO), "symbolic", "recheck")
@@ -164,10 +177,7 @@ def test_recheck_confirms_proofs_with_a_second_solver(repository: Path) -> None:
     assert "confirmed" in done.stdout
 
 
-def test_our_own_critical_modules_are_proven(tmp_path: Path) -> None:
-    from maestro_symbolic.judging import Budget, judge
-    from maestro_symbolic.targets import targets_of
-
+def test_our_own_critical_modules_are_proven() -> None:
     seen = 0
     for name in ("remote/budget.py", "remote/retry.py", "evidence/merkle.py"):
         place = ROOT / "maestro_hooks" / name
@@ -176,4 +186,3 @@ def test_our_own_critical_modules_are_proven(tmp_path: Path) -> None:
             assert one.outcome.verdict == "proven", (one.target.name, one.outcome)
             seen += 1
     assert seen == 6
-    assert shutil.which("git")

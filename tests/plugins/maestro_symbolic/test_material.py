@@ -11,10 +11,11 @@ import pytest
 pytest.importorskip("z3")
 sys.path[:0] = [str(Path(__file__).parent / "material")]
 
-from families import CASES, Case  # noqa: E402
-from maestro_symbolic.judging import Budget, judge  # noqa: E402
-from maestro_symbolic.targets import targets_of  # noqa: E402
-from rendering import STYLES, Style, render  # noqa: E402
+from families import CASES, Case  # noqa: E402 - beside the tests, not in a package
+from rendering import STYLES, Style, render  # noqa: E402 - beside the tests, not in a package
+
+from maestro_symbolic.judging import Budget, judge  # noqa: E402 - beside the tests, not in a package
+from maestro_symbolic.targets import targets_of  # noqa: E402 - beside the tests, not in a package
 
 if TYPE_CHECKING:
     from maestro_symbolic.verdicts import Outcome
@@ -29,14 +30,23 @@ def verdicts(case: Case, style: Style, *, faulty: bool, folder: Path) -> Outcome
 
 def table(cases: tuple[Case, ...], folder: Path, styles: dict[str, tuple[Style, ...]]) -> dict[str, list[str]]:
     """Names of cases by what became of them."""
-    found: dict[str, list[str]] = {"false proof": [], "false refutation": [], "missed": [], "open": [], "kept": [], "caught": []}
+    found: dict[str, list[str]] = {
+        "false proof": [],
+        "false refutation": [],
+        "missed": [],
+        "open": [],
+        "kept": [],
+        "caught": [],
+    }
     for case in cases:
         for style in styles[case.name]:
             label = f"{case.name}/{style}"
             right = verdicts(case, style, faulty=False, folder=folder)
             wrong = verdicts(case, style, faulty=True, folder=folder)
             kind = "kept" if right.verdict in ("proven", "bounded") else "open"
-            found["false refutation" if right.verdict == "refuted" else kind].append(f"{label}: {right.verdict} {right.reason}")
+            found["false refutation" if right.verdict == "refuted" else kind].append(
+                f"{label}: {right.verdict} {right.reason}"
+            )
             if wrong.verdict == "refuted":
                 found["caught"].append(label)
             else:
@@ -48,7 +58,6 @@ def table(cases: tuple[Case, ...], folder: Path, styles: dict[str, tuple[Style, 
 
 def judged(cases: tuple[Case, ...], folder: Path, styles: dict[str, tuple[Style, ...]]) -> None:
     found = table(cases, folder, styles)
-    print({kind: len(names) for kind, names in found.items()})
     total = len(found["kept"]) + len(found["open"])
     assert total >= len(cases)
     assert found["false proof"] == []

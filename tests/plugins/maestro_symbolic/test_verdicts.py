@@ -9,7 +9,6 @@ import pytest
 
 pytest.importorskip("z3")
 
-from maestro_symbolic import judging
 from maestro_symbolic.judging import Budget, judge
 from maestro_symbolic.targets import targets_of
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from maestro_symbolic.verdicts import Outcome
 
-    Check = Callable[[str], dict[str, Outcome]]
+    Check = Callable[..., dict[str, Outcome]]
 
 
 @pytest.fixture
@@ -68,7 +67,9 @@ def update(p: float, g: float) -> float:
 
 
 def test_trap_contradictory_preconditions_are_vacuous_not_passed(check: Check) -> None:
-    outcome = check('def f(x: int) -> int:\n    """\n    pre: x > 0\n    pre: x < 0\n    post: False\n    """\n    return x\n')["f"]
+    outcome = check(
+        'def f(x: int) -> int:\n    """\n    pre: x > 0\n    pre: x < 0\n    post: False\n    """\n    return x\n'
+    )["f"]
     assert (outcome.verdict, outcome.reason) == ("vacuous", "no input satisfies the preconditions")
 
 
@@ -213,7 +214,11 @@ def bad(x: int) -> int:
         ('def f(x: complex) -> int:\n    """post: x"""\n    return 1\n', "unsupported", "complex"),
         ('async def f(x: int) -> int:\n    """post: True"""\n    return x\n', "unsupported", "async"),
         ('def f(x: int) -> int:\n    """post: True"""\n    while True:\n        pass\n', "unknown", "no path ends"),
-        ('def f(x: int) -> int:\n    """post: True"""\n    while x != 1:\n        x += 1\n    return x\n', "bounded", ""),
+        (
+            'def f(x: int) -> int:\n    """post: True"""\n    while x != 1:\n        x += 1\n    return x\n',
+            "bounded",
+            "",
+        ),
         ('def f(x: int) -> int:\n    """post: True"""\n    return f(x + 1)\n', "unknown", "no path ends"),
         ('def f(x: int) -> int:\n    """post: True"""\n    return 10 ** 10 ** 10 + x\n', "unsupported", "bits"),
         ('def f(x: int) -> int:\n    """post: True"""\n    return 2 ** x\n', "unsupported", "power"),
@@ -235,7 +240,7 @@ def test_bad_input_gets_a_verdict_with_a_reason_in_bounded_time(
 
 
 def test_a_missing_solver_is_said_and_proves_nothing(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     outcome = check('def f(x: int) -> int:\n    """post: True"""\n    return x\n')["f"]
     assert outcome.verdict == "unknown"
     assert "pip install" in outcome.reason
@@ -256,7 +261,8 @@ def test_the_replay_refuses_to_write_and_a_module_that_cannot_be_imported_proves
 
 
 def test_verdicts_do_not_depend_on_order_or_company(check: Check) -> None:
-    f = 'def f(x: int, y: int) -> int:\n    """\n    pre: x > 0 and y > 0\n    post: __return__ >= x\n    """\n    return x * y\n'
+    f = 'def f(x: int, y: int) -> int:\n    """\n    pre: x > 0 and y > 0\n    post: __return__ >= x\n    """\n'
+    f += "    return x * y\n"
     g = 'def g(x: int) -> int:\n    """post: __return__ != 77"""\n    return x + 1\n'
     alone, together, turned = check(f)["f"], check(f + g), check(g + f)
     assert alone.verdict == together["f"].verdict == turned["f"].verdict

@@ -29,8 +29,8 @@ def names(parameters: str) -> str:
 
 def render(case: Case, style: Style, *, faulty: bool) -> str:
     """The module's text."""
-    body = case.body.replace(case.right, case.wrong, 1) if faulty else case.body
-    head = "from __future__ import annotations\n" + case.prelude + "\n"
+    body: str = case.body.replace(case.right, case.wrong, 1) if faulty else case.body
+    head: str = "from __future__ import annotations\n" + case.prelude + "\n"
     signature = f"def {case.name}({case.parameters}) -> {case.returns}:\n"
     free = names(case.parameters)
     if style == "pep316":
@@ -45,9 +45,7 @@ def render(case: Case, style: Style, *, faulty: bool) -> str:
         return f"{head}{signature}{before}{wrapped}{after}    return R\n"
     if style == "icontract":
         decorators = [f"@icontract.require(lambda {free}: {p})" for p in case.pre]
-        decorators += [
-            f"@icontract.ensure(lambda {free}, result: {RESULT.sub('result', p)})" for p in case.post
-        ]
+        decorators += [f"@icontract.ensure(lambda {free}, result: {RESULT.sub('result', p)})" for p in case.post]
         head = head.replace("annotations\n", "annotations\nimport icontract\n", 1)
     else:
         decorators = [f"@deal.pre(lambda {free}: {p})" for p in case.pre]
