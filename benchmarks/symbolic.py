@@ -26,15 +26,16 @@ from families import CASES  # noqa: E402 - the material stands beside the tests
 from rendering import render  # noqa: E402 - the material stands beside the tests
 
 BUDGET_S = 10
+EMPTY = 'def f(x: int) -> int:\n    """post: __return__ == x"""\n    return x\n'
 OURS = """
 import sys, json
 from pathlib import Path
-from maestro_symbolic.judging import Budget, judge
+from maestro_symbolic.judging import Budget, Subject, judge
 from maestro_symbolic.targets import targets_of
-for name in sys.argv[1:]:
-    place = Path(name)
-    for one in judge(targets_of(place.name, place.read_text()), place, place.parent, None, Budget(10**12)):
-        print(json.dumps([place.stem, one.outcome.verdict]), flush=True)
+places = [Path(name) for name in sys.argv[1:]]
+subjects = [Subject(t, p) for p in places for t in targets_of(p.name, p.read_text())]
+for subject, one in zip(subjects, judge(subjects, places[0].parent, None, Budget(10**12))):
+    print(json.dumps([subject.place.stem, one.outcome.verdict]), flush=True)
 """
 CHAINS = {
     "budget guard": (
@@ -123,7 +124,7 @@ def batch(folder: Path, peer: bool) -> None:  # noqa: FBT001 - a script's own sw
             place.write_text(render(case, "pep316", faulty=faulty))
             places.append(place)
     empty = folder / "empty.py"
-    empty.write_text("x = 1\n")
+    empty.write_text(EMPTY)
     start = ours(empty)[0]
     spent, verdicts = ours(*places)
     print(f"integer set: {len(places)} functions, PEP 316, one process, {BUDGET_S} s per condition for CrossHair\n")
@@ -150,7 +151,13 @@ def report(name: str, spent: float, start: float, verdicts: dict[str, str]) -> N
 
 def decisions(folder: Path, peer: bool) -> None:  # noqa: FBT001 - a script's own switch
     """Chains of guarded updates: where paths multiply."""
-    print(f"\n{'decisions':28}{'maestro s':>11}{'verdict':>10}{'crosshair s':>13}{'verdict':>10}{'ratio':>8}")
+    print(
+        f"\n{'decisions':28}{'maestro s':>11}{'verdict':>10}{'crosshair s':>13}{'verdict':>10}{'ratio':>8}{'without start-up':>18}"
+    )
+    empty = folder / "empty_start.py"
+    empty.write_text(EMPTY)
+    starts = ours(empty)[0], crosshair(empty)[0] if peer else 0.0
+    print(f"{'(start-up, trivial function)':28}{starts[0]:11.2f}{'':>10}{starts[1]:13.2f}")
     for name in CHAINS:
         for length in (5, 8, 16):
             place = folder / f"chain_{name.replace(' ', '_')}_{length}.py"
@@ -160,6 +167,8 @@ def decisions(folder: Path, peer: bool) -> None:  # noqa: FBT001 - a script's ow
             if peer:
                 other, theirs = crosshair(place)
                 row += f"{other:13.2f}{theirs.get(place.stem, '?'):>10}{other / spent:7.1f}x"
+                bare = max(0.01, other - starts[1]) / max(0.01, spent - starts[0])
+                row += f"{bare:17.1f}x"
             print(row, flush=True)
 
 

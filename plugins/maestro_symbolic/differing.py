@@ -110,7 +110,7 @@ def _outcome(target: Target, text: str, arguments: dict[str, object]) -> dict[st
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / Path(target.program.path).name
         place.write_text(text, encoding="utf-8")
-        answer = replay.replay(place, Path(folder), [replay.Job(replace(target, contract=bare), arguments)])[0]
+        answer = replay.replay(Path(folder), [replay.Job(replace(target, contract=bare), place, arguments)])[0]
     if answer["status"] in ("error", "rejected"):
         return None
     return {k: answer[k] for k in ("result", "after", "raised") if k in answer}

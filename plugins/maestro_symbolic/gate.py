@@ -14,7 +14,7 @@ from maestro_hooks.evidence.obligation import MAX_KEY_BYTES, Finding, Location, 
 from maestro_symbolic import crosshair
 from maestro_symbolic.cache import Cache
 from maestro_symbolic.evidence import attachments
-from maestro_symbolic.judging import Budget, judge
+from maestro_symbolic.judging import Budget, Subject, judge
 from maestro_symbolic.normal import contract_digest
 from maestro_symbolic.report import finding
 from maestro_symbolic.settings import SymbolicSettings
@@ -38,21 +38,18 @@ def check(request: CheckRequest) -> Iterator[Obligation]:
     files = [f for f in request.files if f.path.endswith(".py")]
     files = [f for f in files if not any(fnmatchcase(f.path, pattern) for pattern in settings.exclude)]
     ranked = sorted(files, key=lambda f: (not is_critical(f.path, settings), f.path))
-    cache, budget = Cache(request.root), Budget(settings.budget_units)
     unparsed: list[Finding] = []
-    read: list[str] = []
-    used: set[str] = set()
+    read: dict[str, list[Target]] = {}
     for file in ranked:
-        critical = is_critical(file.path, settings)
-        if not critical and not settings.ordinary:
+        if not (settings.ordinary or is_critical(file.path, settings)):
             continue
-        read.append(file.path)
+        read[file.path] = []
         try:
-            targets = targets_of(file.path, file.text)
+            read[file.path] = targets_of(file.path, file.text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             unparsed.append(_unparsed(file, error))
-            continue
-        yield from _obligations(file, targets, request, settings, cache, budget, used)
+    used: set[str] = set()
+    yield from _obligations([f for f in ranked if f.path in read], read, request, settings, used)
     if read:
         yield Obligation(
             key="symbolic/unparsed", value=len(unparsed), max=0, files=tuple(read), findings=tuple(unparsed)
@@ -62,23 +59,24 @@ def check(request: CheckRequest) -> Iterator[Obligation]:
 
 
 def _obligations(
-    file: SourceFile,
-    targets: list[Target],
+    files: list[SourceFile],
+    read: dict[str, list[Target]],
     request: CheckRequest,
     settings: SymbolicSettings,
-    cache: Cache,
-    budget: Budget,
     used: set[str],
 ) -> Iterator[Obligation]:
-    critical = is_critical(file.path, settings)
-    if critical and not targets:
-        words = "a critical module without a contracted function: nothing was checked"
-        found = Finding(rule="symbolic-critical", message=words, at=Location(file.path, 1))
-        key = f"symbolic/verdict/{module_of(file.path)}"
-        yield Obligation(key=key, value="unsupported", allowed=("proven",), files=(file.path,), findings=(found,))
-    for judged in judge(targets, file.place, request.root, cache, budget) if targets else ():
+    for file in files:
+        if not read[file.path] and is_critical(file.path, settings):
+            words = "a critical module without a contracted function: nothing was checked"
+            found = Finding(rule="symbolic-critical", message=words, at=Location(file.path, 1))
+            key = _key(module_of(file.path))
+            yield Obligation(key=key, value="unsupported", allowed=("proven",), files=(file.path,), findings=(found,))
+    owners = {id(target): file for file in files for target in read[file.path]}
+    subjects = [Subject(target, file.place) for file in files for target in read[file.path]]
+    for judged in judge(subjects, request.root, Cache(request.root), Budget(settings.budget_units)):
+        file = owners[id(judged.target)]
         one = crosshair.consulted(judged, file, request.root, settings)
-        yield _obligation(one, file, settings, critical=critical, used=used)
+        yield _obligation(one, file, settings, critical=is_critical(file.path, settings), used=used)
 
 
 def _obligation(

@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 INSTALL = "z3-solver is not installed: pip install 'maestro-conductor[symbolic]'"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """A function to judge and the file on disk it is replayed from."""
+
+    target: Target
+    place: Path
+
+
 @dataclass(slots=True)
 class Budget:
     """Solver units left for this run."""
@@ -45,41 +53,33 @@ class Judged:
     held: bool
 
 
-def judge(targets: Sequence[Target], place: Path, root: Path, cache: Cache | None, budget: Budget) -> list[Judged]:
-    """The verdicts of one file's functions. ``place`` is the file on disk; ``cache=None`` decides everything anew."""
+def judge(subjects: Sequence[Subject], root: Path, cache: Cache | None, budget: Budget) -> list[Judged]:
+    """The verdicts of functions, in order; ``cache=None`` decides everything anew."""
     known = versions()
-    keys = [cache_key(target, known) for target in targets]
+    keys = [cache_key(one.target, known) for one in subjects]
     held = [cache.get(key) if cache is not None else None for key in keys]
-    _drop_stale(held, targets, place, root)
-    examined: list[Examined | Outcome | None] = []
-    for target, old in zip(targets, held, strict=True):
-        examined.append(None if old is not None else _examine(target, budget))
-    fresh = _conclude(targets, examined, place, root)
+    _drop_stale(held, subjects, root)
+    examined = [None if old else _examine(one.target, budget) for one, old in zip(subjects, held, strict=True)]
+    fresh = _conclude(subjects, examined, root)
     judged = []
-    for n, target in enumerate(targets):
+    for n, one in enumerate(subjects):
         old, new = held[n], fresh[n]
         outcome = old if old is not None else new
         assert outcome is not None  # noqa: S101 - one of the two is there by construction
-        if (
-            old is None
-            and cache is not None
-            and isinstance(examined[n], object)
-            and not isinstance(examined[n], Outcome)
-        ):
-            cache.put(keys[n], outcome)
-        judged.append(Judged(target, outcome, old is not None))
+        if cache is not None and new is not None and new is not examined[n]:
+            cache.put(keys[n], new)
+        judged.append(Judged(one.target, outcome, old is not None))
     return judged
 
 
-def _drop_stale(held: list[Outcome | None], targets: Sequence[Target], place: Path, root: Path) -> None:
+def _drop_stale(held: list[Outcome | None], subjects: Sequence[Subject], root: Path) -> None:
     """A refutation from the cache is run again; if it no longer breaks the contract it is decided anew."""
-    again = [n for n, old in enumerate(held) if old is not None and old.verdict == "refuted"]
-    jobs = []
-    for n in again:
-        old = held[n]
-        assert old is not None and old.counterexample is not None  # noqa: S101, PT018 - refuted outcomes carry one
-        jobs.append(replay.Job(targets[n], old.counterexample.arguments))
-    for n, answer in zip(again, replay.replay(place, root, jobs) if jobs else [], strict=True):
+    again, jobs = [], []
+    for n, old in enumerate(held):
+        if old is not None and old.counterexample is not None:
+            again.append(n)
+            jobs.append(replay.Job(subjects[n].target, subjects[n].place, old.counterexample.arguments))
+    for n, answer in zip(again, replay.replay(root, jobs) if jobs else [], strict=True):
         if answer["status"] != "broken":
             held[n] = None
 
@@ -97,24 +97,25 @@ def _examine(target: Target, budget: Budget) -> Examined | Outcome:
 
 
 def _conclude(
-    targets: Sequence[Target], examined: list[Examined | Outcome | None], place: Path, root: Path
+    subjects: Sequence[Subject], examined: Sequence[Examined | Outcome | None], root: Path
 ) -> list[Outcome | None]:
-    """Replay every candidate and witness of the file in one child, then decide."""
+    """Replay every candidate and witness of the run in one child, then decide."""
     jobs: list[replay.Job] = []
     spans: list[tuple[int, int]] = []
-    for target, found in zip(targets, examined, strict=True):
+    for one, found in zip(subjects, examined, strict=True):
         start = len(jobs)
         if found is not None and not isinstance(found, Outcome):
-            jobs += [replay.Job(target, c.arguments) for c in found.candidates]
-            jobs += [replay.Job(target, found.witness)] if found.witness is not None else []
+            inputs = [c.arguments for c in found.candidates]
+            inputs += [found.witness] if found.witness is not None else []
+            jobs += [replay.Job(one.target, one.place, arguments) for arguments in inputs]
         spans.append((start, len(jobs)))
-    answers = replay.replay(place, root, jobs) if jobs else []
+    answers = replay.replay(root, jobs) if jobs else []
     outcomes: list[Outcome | None] = []
-    for target, found, (start, end) in zip(targets, examined, spans, strict=True):
+    for one, found, (start, end) in zip(subjects, examined, spans, strict=True):
         if found is None or isinstance(found, Outcome):
             outcomes.append(found)
         else:
-            outcomes.append(decide(target, found, answers[start:end]))
+            outcomes.append(decide(one.target, found, answers[start:end]))
     return outcomes
 
 

@@ -74,8 +74,8 @@ def _file(file: SourceFile, root: Path, counts: Counter[str]) -> list[str]:
             if said == "disagrees":
                 problems.append(f"{name}:{query.line}: {query.solver} says {query.answer}, a second solver does not")
         if outcome.verdict == "refuted" and outcome.counterexample is not None:
-            job = replay.Job(target, outcome.counterexample.arguments)
-            again = replay.replay(file.place, root, [job])[0]
+            job = replay.Job(target, file.place, outcome.counterexample.arguments)
+            again = replay.replay(root, [job])[0]
             counts[f"replay {again['status']}"] += 1
             if again["status"] != "broken":
                 problems.append(f"{name}: its counterexample no longer breaks the contract ({again['status']})")

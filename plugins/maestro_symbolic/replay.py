@@ -1,4 +1,4 @@
-"""Replaying inputs in a child process, one process per module file.
+"""Replaying inputs in a child process, one process for all modules of a run.
 
 Invariant: every job gets an answer; a child that dies on a job costs that job an ``error`` and the rest a new child.
 """
@@ -29,18 +29,19 @@ class Job:
     """One input of one function."""
 
     target: Target
+    place: Path
     arguments: Mapping[str, object]
 
 
-def replay(place: Path, root: Path, jobs: Sequence[Job], python: str = sys.executable) -> list[dict[str, Any]]:
+def replay(root: Path, jobs: Sequence[Job], python: str = sys.executable) -> list[dict[str, Any]]:
     """What CPython did with each input: ``status`` is ``holds``, ``broken``, ``rejected`` or ``error``."""
     answers: dict[int, dict[str, Any]] = {}
     waiting: list[dict[str, Any]] = [{"id": n, **_job(job)} for n, job in enumerate(jobs)]
     while waiting:
-        said = _run({"file": str(place), "root": str(root), "jobs": waiting}, python)
+        said = _run({"root": str(root), "jobs": waiting}, python)
         answers.update({answer["id"]: answer for answer in said})
         remaining = [job for job in waiting if job["id"] not in answers]
-        if (remaining and len(said) == 0) or (remaining and remaining[0]["id"] not in answers):
+        if remaining:
             first = remaining.pop(0)
             answers[first["id"]] = {"status": "error", "detail": "the replay ran out of time or memory"}
         waiting = remaining
@@ -82,6 +83,7 @@ def _job(job: Job) -> dict[str, object]:
         if callee is not None and callee.preconditions and isinstance(node, ast.FunctionDef):
             callees[name] = [_clause(c) for c in callee.preconditions]
     return {
+        "file": str(job.place),
         "function": target.name,
         "arguments": job.arguments,
         "positional": positional,

@@ -79,11 +79,12 @@ def load(path: Path, root: Path) -> types.ModuleType:
         module = importlib.import_module(name)
         if Path(str(module.__file__)).resolve() == path.resolve():
             return module
-    spec = importlib.util.spec_from_file_location("maestro_replayed", path)
+    name = f"maestro_replayed_{len(sys.modules)}"  # two files of one name are two modules
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"no loader for {path}")
     module = importlib.util.module_from_spec(spec)
-    sys.modules["maestro_replayed"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
@@ -319,7 +320,7 @@ def after_result(
 
 
 def main() -> None:
-    """Jobs of one file, one answer per line."""
+    """Jobs in, one answer per line."""
     request = json.load(sys.stdin)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the target prints is not an answer
@@ -331,19 +332,22 @@ def main() -> None:
     if importlib.util.find_spec("annotated_types") is None:
         sys.modules["annotated_types"] = stub("annotated_types")
     sys.addaudithook(guard)
-    try:
-        module = load(Path(request["file"]), Path(request["root"]))
-    except BaseException as error:
-        for job in request["jobs"]:
-            detail = f"the module cannot be imported: {type(error).__name__}: {error}"
-            print(json.dumps({"id": job["id"], "status": "error", "detail": detail}), file=answers, flush=True)
-        return
+    loaded: dict[str, types.ModuleType] = {}
     for job in request["jobs"]:
-        try:
-            answer = run(job, module)
-        except BaseException as error:
-            answer = {"status": "error", "detail": f"{type(error).__name__}: {error}"}
-        print(json.dumps({"id": job["id"], **answer}), file=answers, flush=True)
+        print(json.dumps({"id": job["id"], **answer(job, Path(request["root"]), loaded)}), file=answers, flush=True)
+
+
+def answer(job: dict[str, Any], root: Path, loaded: dict[str, types.ModuleType]) -> dict[str, Any]:
+    """The answer to one job; whatever goes wrong is one."""
+    try:
+        if job["file"] not in loaded:
+            loaded[job["file"]] = load(Path(job["file"]), root)
+    except BaseException as error:
+        return {"status": "error", "detail": f"the module cannot be imported: {type(error).__name__}: {error}"}
+    try:
+        return run(job, loaded[job["file"]])
+    except BaseException as error:
+        return {"status": "error", "detail": f"{type(error).__name__}: {error}"}
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from maestro_hooks.workspace import open_workspace
 from maestro_symbolic.cache import Cache
 from maestro_symbolic.evidence import attachments
 from maestro_symbolic.gate import module_of
-from maestro_symbolic.judging import Budget, judge
+from maestro_symbolic.judging import Budget, Subject, judge
 from maestro_symbolic.targets import targets_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def run(arguments: Namespace) -> ExitCode:
             continue  # the gate reports it; here only readable files can hold the function
         module = module_of(file.path)
         chosen = [t for t in targets if wanted in (t.name, f"{module}.{t.name}")]
-        for one in judge(chosen, file.place, workspace.root, Cache(workspace.root), Budget(10**12)) if chosen else ():
+        subjects = [Subject(target, file.place) for target in chosen]
+        for one in judge(subjects, workspace.root, Cache(workspace.root), Budget(10**12)):
             parts = attachments(one.target, f"{module}.{one.target.name}", one.outcome, module)
             documents.append(json.loads(parts[0].data))
             tests = [p.data.decode() for p in parts if p.name.startswith("test_")]

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import z3
 
 from maestro_symbolic.engine import solvers
-from maestro_symbolic.engine.lowering import lowered
 from maestro_symbolic.engine.paths import Path
 from maestro_symbolic.engine.search import Ledger, Limits, fresh_context
 from maestro_symbolic.engine.values import (
@@ -247,20 +246,18 @@ class _Examination:
         return answer, model
 
     def _elsewhere(self, text: str) -> tuple[str, str, z3.ModelRef | None]:
-        """Ask the other solvers, with ints as bit vectors where their bounds allow it."""
+        """Ask the other solvers: floats first of the one that is best at them, then z3 in a fresh context."""
         self.hard += 1
         if self.hard > MAX_HARD:
             return "unknown", "", None
-        forms = [form for form in (lowered(text), text) if form is not None]
         for name in ("bitwuzla", "cvc5", "z3"):
-            for form in forms:
-                answer, values = solvers.ask(name, form, self.limits.final)
-                if answer == "unsat":
-                    return answer, name, None
-                if answer == "sat":
-                    model = self._pinned(text, values)
-                    if model is not None:
-                        return answer, name, model
+            answer, values = solvers.ask(name, text, self.limits.final)
+            if answer == "unsat":
+                return answer, name, None
+            if answer == "sat":
+                model = self._pinned(text, values)
+                if model is not None:
+                    return answer, name, model
         return "unknown", "", None
 
     def _pinned(self, text: str, values: dict[str, str]) -> z3.ModelRef | None:

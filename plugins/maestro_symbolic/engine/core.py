@@ -282,7 +282,7 @@ def same(a: Value, b: Value) -> bool:
     if type(a) is not type(b):
         return False
     if isinstance(a, float):
-        return a.hex() == b.hex()
+        return bool(a.hex() == b.hex())
     if isinstance(a, bool | int | str | Ref | Unbound | type(None)):
         return bool(a == b)
     if isinstance(a, tuple):

@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("z3")
 
-from maestro_symbolic.judging import Budget, judge
+from maestro_symbolic.judging import Budget, Subject, judge
 from maestro_symbolic.targets import targets_of
 
 ROOT = Path(__file__).parents[3]
@@ -153,7 +153,7 @@ def test_an_unparsable_file_and_a_critical_module_without_contracts_are_not_sile
 
 def test_diff_proves_a_refactoring_and_finds_what_tells_versions_apart(repository: Path) -> None:
     old = "def f(x: int) -> int:\n    return x * 2 if x > 0 else 0\n\ndef g(x: int) -> int:\n    return x // 2\n"
-    new = "def f(x: int) -> int:\n    return max(0, x) + max(x, 0)\n\ndef g(x: int) -> int:\n    return int(x / 2)\n"
+    new = "def f(x: int) -> int:\n    return max(0, x) + max(x, 0)\n\ndef g(x: int) -> int:\n    return -(-x // 2)\n"
     for text in (old, new):
         (repository / "lib.py").write_text(text)
         run(repository, "git", "add", "-A")
@@ -182,7 +182,7 @@ def test_our_own_critical_modules_are_proven() -> None:
     for name in ("remote/budget.py", "remote/retry.py", "evidence/merkle.py"):
         place = ROOT / "maestro_hooks" / name
         targets = [t for t in targets_of(name, place.read_text()) if not t.name.endswith("delay_ms")]
-        for one in judge(targets, place, ROOT, None, Budget(10**12)):
+        for one in judge([Subject(t, place) for t in targets], ROOT, None, Budget(10**12)):
             assert one.outcome.verdict == "proven", (one.target.name, one.outcome)
             seen += 1
     assert seen == 6

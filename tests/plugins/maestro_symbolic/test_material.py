@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,46 +13,33 @@ sys.path[:0] = [str(Path(__file__).parent / "material")]
 from families import CASES, Case  # noqa: E402 - beside the tests, not in a package
 from rendering import STYLES, Style, render  # noqa: E402 - beside the tests, not in a package
 
-from maestro_symbolic.judging import Budget, judge  # noqa: E402 - beside the tests, not in a package
+from maestro_symbolic.judging import Budget, Subject, judge  # noqa: E402 - beside the tests, not in a package
 from maestro_symbolic.targets import targets_of  # noqa: E402 - beside the tests, not in a package
 
-if TYPE_CHECKING:
-    from maestro_symbolic.verdicts import Outcome
 
-
-def verdicts(case: Case, style: Style, *, faulty: bool, folder: Path) -> Outcome:
+def subjects(case: Case, style: Style, *, faulty: bool, folder: Path) -> list[Subject]:
     place = folder / f"{case.name}_{style}_{'faulty' if faulty else 'right'}.py"
     place.write_text(render(case, style, faulty=faulty))
-    targets = [t for t in targets_of(place.name, place.read_text()) if t.name == case.name]
-    return judge(targets, place, folder, None, Budget(10**12))[0].outcome
+    return [Subject(t, place) for t in targets_of(place.name, place.read_text()) if t.name == case.name]
 
 
 def table(cases: tuple[Case, ...], folder: Path, styles: dict[str, tuple[Style, ...]]) -> dict[str, list[str]]:
     """Names of cases by what became of them."""
-    found: dict[str, list[str]] = {
-        "false proof": [],
-        "false refutation": [],
-        "missed": [],
-        "open": [],
-        "kept": [],
-        "caught": [],
+    asked = [(case, style, faulty) for case in cases for style in styles[case.name] for faulty in (False, True)]
+    found = [subjects(case, style, faulty=faulty, folder=folder) for case, style, faulty in asked]
+    assert all(len(one) == 1 for one in found)
+    outcomes = [one.outcome for one in judge([s for one in found for s in one], folder, None, Budget(10**12))]
+    kinds: dict[str, list[str]] = {
+        k: [] for k in ("false proof", "false refutation", "missed", "open", "kept", "caught")
     }
-    for case in cases:
-        for style in styles[case.name]:
-            label = f"{case.name}/{style}"
-            right = verdicts(case, style, faulty=False, folder=folder)
-            wrong = verdicts(case, style, faulty=True, folder=folder)
-            kind = "kept" if right.verdict in ("proven", "bounded") else "open"
-            found["false refutation" if right.verdict == "refuted" else kind].append(
-                f"{label}: {right.verdict} {right.reason}"
-            )
-            if wrong.verdict == "refuted":
-                found["caught"].append(label)
-            else:
-                found["false proof" if wrong.verdict in ("proven", "bounded") else "missed"].append(
-                    f"{label}: {wrong.verdict} {wrong.reason}"
-                )
-    return found
+    for (case, style, faulty), outcome in zip(asked, outcomes, strict=True):
+        holds = outcome.verdict in ("proven", "bounded")
+        if faulty:
+            kind = "caught" if outcome.verdict == "refuted" else "false proof" if holds else "missed"
+        else:
+            kind = "kept" if holds else "false refutation" if outcome.verdict == "refuted" else "open"
+        kinds[kind].append(f"{case.name}/{style}: {outcome.verdict} {outcome.reason}")
+    return kinds
 
 
 def judged(cases: tuple[Case, ...], folder: Path, styles: dict[str, tuple[Style, ...]]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("z3")
 
-from maestro_symbolic.judging import Budget, judge
+from maestro_symbolic.judging import Budget, Subject, judge
 from maestro_symbolic.targets import targets_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def check(tmp_path: Path) -> Check:
         place = tmp_path / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(source)
-        judged = judge(targets_of(name, source), place, tmp_path, None, Budget(10**12))
+        judged = judge([Subject(t, place) for t in targets_of(name, source)], tmp_path, None, Budget(10**12))
         return {one.target.name: one.outcome for one in judged}
 
     return run
@@ -250,7 +250,8 @@ def test_a_used_up_budget_is_said(tmp_path: Path) -> None:
     source = 'def f(x: int) -> int:\n    """post: True"""\n    return x\n'
     place = tmp_path / "m.py"
     place.write_text(source)
-    assert judge(targets_of("m.py", source), place, tmp_path, None, Budget(0))[0].outcome.verdict == "unknown"
+    subjects = [Subject(t, place) for t in targets_of("m.py", source)]
+    assert judge(subjects, tmp_path, None, Budget(0))[0].outcome.verdict == "unknown"
 
 
 def test_the_replay_refuses_to_write_and_a_module_that_cannot_be_imported_proves_nothing(check: Check) -> None:
