@@ -151,9 +151,8 @@ def report(name: str, spent: float, start: float, verdicts: dict[str, str]) -> N
 
 def decisions(folder: Path, peer: bool) -> None:  # noqa: FBT001 - a script's own switch
     """Chains of guarded updates: where paths multiply."""
-    print(
-        f"\n{'decisions':28}{'maestro s':>11}{'verdict':>10}{'crosshair s':>13}{'verdict':>10}{'ratio':>8}{'without start-up':>18}"
-    )
+    print(f"\n{'decisions':28}{'maestro s':>11}{'verdict':>10}{'crosshair s':>13}{'verdict':>10}", end="")
+    print(f"{'ratio':>8}{'without start-up':>18}")
     empty = folder / "empty_start.py"
     empty.write_text(EMPTY)
     starts = ours(empty)[0], crosshair(empty)[0] if peer else 0.0

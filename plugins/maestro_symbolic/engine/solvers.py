@@ -1,4 +1,4 @@
-"""Who answers a query: z3, then cvc5, then bitwuzla, each limited in units that do not depend on the machine's load.
+"""Who answers a query: z3, then bitwuzla, cvc5 and z3 anew, each limited in units that no load on the machine changes.
 
 Invariant: an answer is ``sat``, ``unsat`` or ``unknown``; a solver that is not installed or cannot read the query
 answers ``unknown``, and nothing but ``unsat`` counts as proof.
