@@ -57,11 +57,23 @@ def strategy(node: ast.expr) -> st.SearchStrategy[Any]:  # noqa: C901, PLR0911 -
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_executor_and_cpython_agree(name: str) -> None:
+    agree(name, 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_executor_and_cpython_agree_on_many_inputs(name: str) -> None:
+    agree(name, 80)
+
+
+def agree(name: str, examples: int) -> None:
     node = FUNCTIONS[name]
     arguments = {a.arg: strategy(a.annotation) for a in (*node.args.args, *node.args.kwonlyargs) if a.annotation}
     inside: list[bool] = []
 
-    @settings(max_examples=12, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(
+        max_examples=examples, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    )
     @given(st.fixed_dictionaries(arguments))
     def run(known: dict[str, Any]) -> None:
         inside.append(compare(SOURCE, name, known, SCOPE))
