@@ -7,11 +7,9 @@ the side not taken under the condition that would take it, or not at all.
 from __future__ import annotations
 
 import ast
-import sys
 from typing import TYPE_CHECKING
 
 from maestro_symbolic.engine import arithmetic
-from maestro_symbolic.engine.comparing import code_points, is_text, text_of
 from maestro_symbolic.engine.containing import Containing
 from maestro_symbolic.engine.modules import BUILTIN_NAMES, MODULE_CONSTANTS
 from maestro_symbolic.engine.values import (
@@ -24,12 +22,10 @@ from maestro_symbolic.engine.values import (
     ListCell,
     Member,
     ObjectCell,
-    Opaque,
     RaisedError,
     Record,
     Ref,
     SetDisplay,
-    Sym,
     Unbound,
 )
 
@@ -400,22 +396,3 @@ class Evaluating(Containing):
 
     def _on_call(self, node: ast.Call) -> Value:
         return self.call(node)
-
-    def _on_joinedstr(self, node: ast.JoinedStr) -> Value:
-        pieces: list[Value] = []
-        for part in node.values:
-            if isinstance(part, ast.Constant):
-                pieces += code_points(part.value)
-                continue
-            assert isinstance(part, ast.FormattedValue)  # noqa: S101 - the grammar knows nothing else
-            value = self.resolve(self.evaluate(part.value))
-            plain = part.conversion == -1 and part.format_spec is None
-            if plain and is_text(value) and not isinstance(value, Sym):
-                pieces += code_points(value)
-            elif plain and isinstance(value, bool | int | float | type(None)):
-                if isinstance(value, int) and value.bit_length() > 4 * sys.int_info.default_max_str_digits // 2:
-                    raise self.unsupported("the digits of an enormous int", node)
-                pieces += code_points(f"{value}")
-            else:
-                return Opaque()
-        return text_of(pieces)

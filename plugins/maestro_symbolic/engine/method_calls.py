@@ -5,11 +5,13 @@ Invariant: a method is modelled exactly or is unsupported by name; Unicode is ne
 
 from __future__ import annotations
 
+import ast
+import sys
 from typing import TYPE_CHECKING
 
 from maestro_symbolic.engine.builtin_calls import BuiltinCalls
 from maestro_symbolic.engine.comparing import code_points, is_text, text_of
-from maestro_symbolic.engine.values import DictCell, ListCell, NeedTextError, Ref, Sym
+from maestro_symbolic.engine.values import DictCell, ListCell, NeedTextError, Opaque, Ref, Sym
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -208,3 +210,22 @@ class MethodCalls(BuiltinCalls):
                 raise self.raised(TypeError, "sequence item: expected str instance")
             points += (*code_points(separator), *code_points(text)) if n else code_points(text)
         return text_of(points)
+
+    def _on_joinedstr(self, node: ast.JoinedStr) -> Value:
+        pieces: list[Value] = []
+        for part in node.values:
+            if isinstance(part, ast.Constant):
+                pieces += code_points(part.value)
+                continue
+            assert isinstance(part, ast.FormattedValue)  # noqa: S101 - the grammar knows nothing else
+            value = self.resolve(self.evaluate(part.value))
+            plain = part.conversion == -1 and part.format_spec is None
+            if plain and is_text(value) and not isinstance(value, Sym):
+                pieces += code_points(value)
+            elif plain and isinstance(value, bool | int | float | type(None)):
+                if isinstance(value, int) and value.bit_length() > 4 * sys.int_info.default_max_str_digits // 2:
+                    raise self.unsupported("the digits of an enormous int", node)
+                pieces += code_points(f"{value}")
+            else:
+                return Opaque()
+        return text_of(pieces)
