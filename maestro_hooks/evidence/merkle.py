@@ -92,7 +92,12 @@ class Tree:
 
 
 def split(size: int) -> int:
-    """The largest power of two below ``size`` (>= 2)."""
+    """The largest power of two below ``size`` (>= 2).
+
+    pre: 2 <= size <= 2 ** 48
+    post: __return__ < size <= 2 * __return__
+    post: __return__.bit_length() == (size - 1).bit_length()
+    """
     return 1 << (size - 1).bit_length() - 1
 
 

@@ -56,6 +56,8 @@ class Finding:
     """One thing found: rule id, place, words, the path that leads there, and the edits that mend it.
 
     ``properties`` are the plugin's own facts (JSON values, no floats); they appear in ``--jsonl`` and SARIF.
+    ``measured`` are facts of this run only (times, counts): shown in ``--jsonl`` over a property of the same name,
+    never stored, so that two runs of one check leave the same evidence.
     """
 
     rule: str
@@ -67,6 +69,7 @@ class Finding:
     fix: tuple[Replacement, ...] = ()
     fingerprint: str = ""
     properties: dict[str, object] = field(default_factory=dict)
+    measured: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

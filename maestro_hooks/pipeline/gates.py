@@ -7,7 +7,7 @@ obligations it yielded, or ``error``. A gate that dies midway contributes only i
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -175,9 +175,9 @@ def _narrow(inputs: Inputs, value: Obligation) -> Inputs:
 
 
 def encode_findings(findings: tuple[Finding, ...]) -> bytes:
-    """Findings as the JSON kept in the blob store, in a fixed order."""
+    """Findings as the JSON kept in the blob store, in a fixed order, without what was measured in this run."""
     ordered = sorted(findings, key=lambda f: (f.at.path, f.at.line, f.at.column, f.rule, f.message))
-    return msgspec.json.encode(ordered, order="sorted")
+    return msgspec.json.encode([replace(f, measured={}) for f in ordered], order="sorted")
 
 
 def findings_of(record: Record, blobs: Blobs) -> tuple[Finding, ...]:

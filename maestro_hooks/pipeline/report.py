@@ -70,7 +70,7 @@ def jsonl_rows(runs: Iterable[GateRun]) -> Iterator[dict[str, Any]]:
     for run in runs:
         for claim in run.claims:
             for finding in claim.findings:
-                yield {**finding.properties, **_flat(finding, run.plugin, claim.record.key)}
+                yield {**finding.properties, **finding.measured, **_flat(finding, run.plugin, claim.record.key)}
         if run.failure is not None:
             yield {"plugin": run.plugin, "rule": "gate-failed", "level": "error", "message": str(run.failure)}
 

@@ -1,0 +1,336 @@
+"""Unknown arguments from annotations, and a solver's model turned back into typed Python values.
+
+Invariant: every value of the annotated type up to the length caps is represented; what lies beyond a cap is asked
+about separately, so a cap never turns into silence.
+"""
+
+from __future__ import annotations
+
+import ast
+import struct
+from typing import TYPE_CHECKING
+
+import z3
+
+from maestro_symbolic.contracts.bounds import resolve_annotation
+from maestro_symbolic.engine import doubles
+from maestro_symbolic.engine.executing import Executing
+from maestro_symbolic.engine.values import (
+    Choice,
+    ClassValue,
+    DictCell,
+    ExceptionValue,
+    InfeasibleError,
+    LengthCell,
+    ListCell,
+    Member,
+    ObjectCell,
+    RaisedError,
+    Ref,
+    Sym,
+    Text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from maestro_symbolic.contracts.clauses import Contract
+    from maestro_symbolic.engine.values import Cell, Term, Value
+    from maestro_symbolic.program import ClassInfo
+
+LISTS = frozenset({"list", "List", "Sequence", "Iterable", "Collection", "MutableSequence"})
+DICTS = frozenset({"dict", "Dict", "Mapping", "MutableMapping"})
+MAX_CODE_POINT = 0x10FFFF
+
+
+class Inputs(Executing):
+    """Makes unknown arguments on one path."""
+
+    caps: Mapping[str, int] = {}
+    probing: bool = False
+    default_cap = 4
+    sized: dict[str, Term]
+
+    def unknown(self, annotation: ast.expr | None, name: str) -> Value:
+        """An arbitrary value of an annotated type."""
+        if annotation is None:
+            raise self.unsupported(f"parameter {name} without a type")
+        node = resolve_annotation(self.program, annotation)
+        if isinstance(node, ast.Constant) and node.value is None:
+            return None
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            return self._one_of([node.left, node.right], name)
+        if isinstance(node, ast.Subscript):
+            return self._generic(node, name)
+        kind = self.program.dotted(node).rpartition(".")[2]
+        if kind in ("int", "bool", "float"):
+            return self._scalar(kind, name)
+        if kind == "str":
+            return self._text(name)
+        if isinstance(node, ast.Name) and node.id in self.program.classes:
+            return self._instance(self.program.classes[node.id], name)
+        if kind in LISTS or kind in DICTS or kind == "tuple":
+            raise self.unsupported(f"parameter {name}: {kind} of unknown items", annotation)
+        raise self.unsupported(f"parameter type {ast.unparse(annotation)}", annotation)
+
+    def _scalar(self, kind: str, name: str) -> Value:
+        if kind == "int":
+            return Sym("i", z3.Int(name, self.context))
+        if kind == "bool":
+            return Sym("b", z3.Bool(name, self.context))
+        self.has_floats = True
+        return Sym("f", z3.FP(name, z3.Float64(self.context)))
+
+    def _text(self, name: str) -> Value:
+        if self.use_atoms:
+            return Sym("a", z3.Int(name, self.context))
+        if self.probing:
+            return self.new(LengthCell(self._length_beyond(name)))
+        points = []
+        for n in range(self._size(name, min(3, self.default_cap))):
+            point = z3.Int(f"{name}[{n}]", self.context)
+            self.assume(z3.And(point >= 0, point <= MAX_CODE_POINT))
+            points.append(Sym("i", point))
+        return Text(tuple(points)) if points else ""
+
+    def _length_beyond(self, name: str) -> Term:
+        length = z3.Int(f"#{name}", self.context)
+        self.sized[name] = length
+        self.assume(length >= 0)
+        return length
+
+    def _size(self, name: str, default: int) -> int:
+        cap = self.caps.get(name, default)
+        size = z3.Int(f"#{name}", self.context)
+        return self.choose([size == n for n in range(cap + 1)])
+
+    def _generic(self, node: ast.Subscript, name: str) -> Value:
+        kind = self.program.dotted(node.value).rpartition(".")[2]
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if kind in ("Annotated", "Final"):
+            return self.unknown(parts[0], name)
+        if kind == "Optional":
+            return self._one_of([parts[0], ast.Constant(None)], name)
+        if kind == "Union":
+            return self._one_of(parts, name)
+        if kind == "Literal":
+            return self._selected([p.value for p in parts if isinstance(p, ast.Constant)], name)
+        if kind in LISTS:
+            if self.probing:
+                return self.new(LengthCell(self._length_beyond(name)))
+            size = self._size(name, self.default_cap)
+            return self.new(ListCell(tuple(self.unknown(parts[0], f"{name}[{n}]") for n in range(size))))
+        if kind in DICTS and len(parts) == 2:
+            return self._dictionary(parts, name)
+        if kind in ("tuple", "Tuple"):
+            return self._tuple(parts, name)
+        raise self.unsupported(f"parameter type {ast.unparse(node)}", node)
+
+    def _tuple(self, parts: list[ast.expr], name: str) -> Value:
+        if len(parts) == 2 and isinstance(parts[1], ast.Constant) and parts[1].value is ...:
+            if self.probing:
+                return self.new(LengthCell(self._length_beyond(name)))
+            size = self._size(name, self.default_cap)
+            return tuple(self.unknown(parts[0], f"{name}[{n}]") for n in range(size))
+        return tuple(self.unknown(part, f"{name}[{n}]") for n, part in enumerate(parts))
+
+    def _dictionary(self, parts: list[ast.expr], name: str) -> Value:
+        if self.probing:
+            return self.new(LengthCell(self._length_beyond(name)))
+        entries: list[tuple[Value, Value]] = []
+        for n in range(self._size(name, min(3, self.default_cap))):
+            key = self.unknown(parts[0], f"{name}.key{n}")
+            self.assume_true(self.all_of([self.negation(self.equal(key, known)) for known, _ in entries]))
+            entries.append((key, self.unknown(parts[1], f"{name}.value{n}")))
+        return self.new(DictCell(tuple(entries)))
+
+    def assume_true(self, answer: Term) -> None:
+        """Assume an answer of the comparison layer."""
+        if isinstance(answer, bool):
+            if not answer:
+                raise InfeasibleError
+        else:
+            self.assume(answer)
+
+    def _one_of(self, nodes: list[ast.expr], name: str) -> Value:
+        selector = z3.Int(f"?{name}", self.context)
+        if any(not self._is_plain(n) for n in nodes):
+            return self.unknown(nodes[self.choose([selector == n for n in range(len(nodes))])], name)
+        return self._chosen([self.unknown(n, f"{name}|{i}") for i, n in enumerate(nodes)], name)
+
+    def _is_plain(self, node: ast.expr) -> bool:
+        node = resolve_annotation(self.program, node)
+        dotted = self.program.dotted(node)
+        return dotted in ("int", "float", "bool") or (isinstance(node, ast.Constant) and node.value is None)
+
+    def _selected(self, values: list[Value], name: str) -> Value:
+        return self._chosen(values, name)
+
+    def _chosen(self, values: list[Value], name: str) -> Value:
+        """One of some values by an unknown selector, without forking."""
+        if len(values) == 1:
+            return values[0]
+        selector = z3.Int(f"?{name}", self.context)
+        self.assume(z3.And(selector >= 0, selector < len(values)))
+        return Choice(tuple((selector == n, value) for n, value in enumerate(values)))
+
+    # -- instances --------------------------------------------------------------------------------------------
+
+    def class_contract(self, info: ClassInfo) -> Contract:
+        """The invariants of a class; supplied by the checking layer."""
+        raise NotImplementedError
+
+    def _instance(self, info: ClassInfo, name: str) -> Value:
+        if info.is_enum:
+            if not info.members:
+                raise self.unsupported(f"enumeration {info.name} without members")
+            return self._chosen([Member(info, member) for member in info.members], name)
+        list(self.ancestry(info))
+        if self.find_in_ancestry(info, "__init__") is not None:
+            target = self._made(info, name)
+        elif any(one.dataclass is not None for one in self.ancestry(info)):
+            target = self._from_fields(info, name)
+        else:
+            raise self.unsupported(f"parameter {name} of class {info.name}")
+        for clause in self.class_contract(info).of("inv"):
+            self.assume_true(self.clause_truth(clause, {"*self": target}))
+        return target
+
+    def _from_fields(self, info: ClassInfo, name: str) -> Ref:
+        fields = {}
+        for node in self.dataclass_fields(info):
+            assert isinstance(node.target, ast.Name)  # noqa: S101 - the reader keeps only these
+            fields[node.target.id] = self.unknown(node.annotation, f"{name}.{node.target.id}")
+        target = self.new(ObjectCell(info, fields))
+        if self.find_in_ancestry(info, "__post_init__") is not None:
+            try:
+                self.call_method(target, "__post_init__", ())
+            except RaisedError as error:
+                raise InfeasibleError from error
+        return target
+
+    def _made(self, info: ClassInfo, name: str) -> Ref:
+        """An instance of a class with ``__init__``: any state its invariants allow, else any it can be made in."""
+        node = self.find_in_ancestry(info, "__init__")
+        assert node is not None  # noqa: S101 - the caller has looked
+        arguments = [*node.args.args[1:], *node.args.kwonlyargs]
+        named = {a.arg: self.unknown(a.annotation, f"{name}({a.arg})") for a in arguments}
+        try:
+            target: Ref = self.instantiate(info, (), named)
+        except RaisedError as error:
+            raise InfeasibleError from error
+        if self.class_contract(info).of("inv"):
+            cell = self.heap[target.id]
+            assert isinstance(cell, ObjectCell)  # noqa: S101 - just made
+            kinds = self._attribute_types(node)
+            fields = {
+                field: self.unknown(kinds[field], f"{name}.{field}") if field in kinds else value
+                for field, value in cell.fields.items()
+            }
+            self.heap[target.id] = ObjectCell(info, fields)
+        return target
+
+    def _attribute_types(self, node: ast.FunctionDef) -> dict[str, ast.expr]:
+        """The types of ``self.x`` as ``__init__`` writes them: annotated, copied from a parameter, or of a constant."""
+        parameters = {a.arg: a.annotation for a in (*node.args.args, *node.args.kwonlyargs) if a.annotation}
+        kinds: dict[str, ast.expr] = {}
+        for inner in ast.walk(node):
+            target: ast.expr | None = inner.target if isinstance(inner, ast.AnnAssign) else None
+            if isinstance(inner, ast.Assign) and len(inner.targets) == 1:
+                target = inner.targets[0]
+            if not (isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name)):
+                continue
+            value = inner.value if isinstance(inner, ast.Assign | ast.AnnAssign) else None
+            kind = self._type_of_value(value, parameters)
+            if isinstance(inner, ast.AnnAssign):
+                kind = inner.annotation
+            if kind is None:
+                raise self.unsupported(f"attribute {target.attr} without a type", inner)
+            kinds.setdefault(target.attr, kind)
+        return kinds
+
+    def _type_of_value(self, value: ast.expr | None, parameters: Mapping[str, ast.expr]) -> ast.expr | None:
+        if isinstance(value, ast.Name):
+            return parameters.get(value.id)
+        if isinstance(value, ast.Constant) and value.value is not None:
+            return ast.Name(type(value.value).__name__, ast.Load())
+        if isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name):
+            info = self.program.classes.get(value.value.id)
+            return ast.Name(info.name, ast.Load()) if info is not None and info.is_enum else None
+        return None
+
+    # -- models -----------------------------------------------------------------------------------------------
+
+    def decoded(self, value: Value, model: z3.ModelRef, heap: Mapping[int, Cell]) -> object:  # noqa: C901 - one branch per kind
+        """A value under a model, in the typed JSON of the evidence."""
+        if isinstance(value, Choice):
+            for guard, option in value.options:
+                if z3.is_true(model.eval(guard, model_completion=True)):
+                    return self.decoded(option, model, heap)
+            return self.decoded(value.options[-1][1], model, heap)
+        if isinstance(value, Sym):
+            return self._decoded_term(value, model)
+        if isinstance(value, Text):
+            points = [
+                c if isinstance(c, int) else model.eval(c.term, model_completion=True).as_long() for c in value.chars
+            ]
+            return {"str": "".join(map(chr, points)).encode("utf-16-le", "surrogatepass").hex()}
+        if isinstance(value, tuple):
+            return {"tuple": [self.decoded(v, model, heap) for v in value]}
+        if isinstance(value, Ref):
+            return self._decoded_cell(heap[value.id], model, heap)
+        if isinstance(value, Member):
+            return {"member": f"{value.info.name}.{value.name}"}
+        if isinstance(value, ExceptionValue):
+            return {"raised": value.kind.__name__ if isinstance(value.kind, type) else value.kind.name}
+        if isinstance(value, ClassValue):
+            return {"class": value.info.name}
+        return encoded(value)
+
+    def _decoded_term(self, value: Sym, model: z3.ModelRef) -> object:
+        term = model.eval(value.term, model_completion=True)
+        if value.kind == "b":
+            return encoded(bool(z3.is_true(term)))
+        if value.kind == "f":
+            return encoded(double_of(term))
+        number = term.as_long()
+        if value.kind == "i":
+            return encoded(number)
+        known = {place: text for text, place in self.atoms.items()}
+        text = known.get(number, f"s{number}" if number >= 0 else f"s_{-number}")
+        while number not in known and text in self.atoms:
+            text += "_"
+        return encoded(text)
+
+    def _decoded_cell(self, cell: Cell, model: z3.ModelRef, heap: Mapping[int, Cell]) -> object:
+        if isinstance(cell, ListCell):
+            return {"list": [self.decoded(v, model, heap) for v in cell.items]}
+        if isinstance(cell, DictCell):
+            return {"dict": [[self.decoded(k, model, heap), self.decoded(v, model, heap)] for k, v in cell.entries]}
+        if isinstance(cell, ObjectCell):
+            fields = {name: self.decoded(v, model, heap) for name, v in cell.fields.items()}
+            return {"obj": cell.info.name, "fields": fields}
+        return {"unknown": "length"}
+
+
+def encoded(value: object) -> object:
+    """A plain value as typed JSON: ints in hexadecimal, floats as exact hexadecimal, text as UTF-16."""
+    if value is None:
+        return {"none": ""}
+    if isinstance(value, bool):
+        return {"bool": "true" if value else "false"}
+    if isinstance(value, int):
+        return {"int": hex(value)}
+    if isinstance(value, float):
+        return {"float": value.hex()}
+    if isinstance(value, str):
+        return {"str": value.encode("utf-16-le", "surrogatepass").hex()}
+    return {"unknown": type(value).__name__}
+
+
+def double_of(term: Term) -> float:
+    """The exact double a model gives, by its 64 bits; every NaN is the same to Python code."""
+    if z3.is_true(z3.simplify(doubles.is_nan(term))):
+        return float("nan")
+    bits = z3.simplify(doubles.to_bits(term)).as_long()
+    return float(struct.unpack("<d", bits.to_bytes(8, "little"))[0])

@@ -1,0 +1,256 @@
+"""Operators: arithmetic, concatenation, repetition, shifts and powers.
+
+Invariant: where CPython raises, the path on which it does is split off with that exception.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from typing import TYPE_CHECKING
+
+import z3
+
+from maestro_symbolic.engine import arithmetic, doubles
+from maestro_symbolic.engine.comparing import Comparing, code_points, is_plain, is_text, text_of
+from maestro_symbolic.engine.values import ListCell, Ref, Sym, UnsupportedError
+
+if TYPE_CHECKING:
+    from maestro_symbolic.engine.values import Value
+
+KNOWN = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
+}
+MAX_BITS = 1 << 16
+MAX_ITEMS = 10_000
+MAX_EXPONENT = 64
+
+
+class Operating(Comparing):
+    """Operators over the values of one path."""
+
+    def binary(self, kind: type[ast.operator], a: Value, b: Value) -> Value:
+        """``a <operator> b``."""
+        a, b = self._operand(a), self._operand(b)
+        left, right = arithmetic.kind_of(a), arithmetic.kind_of(b)
+        if left is not None and right is not None:
+            if not isinstance(a, Sym) and not isinstance(b, Sym):
+                return self._known(kind, a, b)
+            if "f" in (left, right):
+                return self._double(kind, a, b)
+            return self._integral(kind, a, b)
+        if kind is ast.Add:
+            return self._concatenate(a, b)
+        if kind is ast.Mult and "i" in (left, right):
+            return self._repeat(a, b) if right == "i" else self._repeat(b, a)
+        raise self._mismatch(a, b)
+
+    def _operand(self, value: Value) -> Value:
+        """Choices between numbers of different kinds fork; a choice is no operand."""
+        return self.resolve(value)
+
+    def _mismatch(self, *values: Value) -> Exception:
+        """A plain type mismatch raises in CPython; an object may define the operator, which is outside the subset."""
+        if any(isinstance(v, Ref) or not is_plain(v) for v in values):
+            return self.unsupported("an operator on these objects")
+        return self.raised(TypeError, "unsupported operand type(s)")
+
+    def _known(self, kind: type[ast.operator], a: Value, b: Value) -> Value:
+        self._refuse_enormous(kind, a, b)
+        if kind not in KNOWN:
+            raise self.unsupported(f"operator {kind.__name__}")
+        try:
+            result = KNOWN[kind](a, b)
+        except (ArithmeticError, ValueError, TypeError) as error:
+            raise self.raised(type(error), str(error)) from error
+        if isinstance(result, complex):
+            raise self.unsupported("a complex number")
+        return result
+
+    def _refuse_enormous(self, kind: type[ast.operator], a: Value, b: Value) -> None:
+        if isinstance(a, float) or isinstance(b, float):
+            return
+        x, y = int(a), int(b)
+        bits = 0
+        if kind is ast.Pow and y > 0 and abs(x) > 1:
+            bits = x.bit_length() * y
+        elif kind is ast.LShift and y > 0:
+            bits = x.bit_length() + y if x else 0
+        elif kind is ast.Mult:
+            bits = x.bit_length() + y.bit_length()
+        if bits > MAX_BITS:
+            raise self.unsupported(f"an int of more than {MAX_BITS} bits")
+
+    # -- ints -------------------------------------------------------------------------------------------------
+
+    def _integral(self, kind: type[ast.operator], a: Value, b: Value) -> Value:
+        if kind in (ast.BitAnd, ast.BitOr, ast.BitXor):
+            return self._bitwise(kind, a, b)
+        x, y = self.integer(a), self.integer(b)
+        if kind is ast.Add:
+            return self.value_of("i", x + y)
+        if kind is ast.Sub:
+            return self.value_of("i", x - y)
+        if kind is ast.Mult:
+            return self.value_of("i", x * y)
+        if kind in (ast.FloorDiv, ast.Mod):
+            self.forbid(y == 0, ZeroDivisionError, "integer division or modulo by zero")
+            return self.value_of("i", (arithmetic.floor_divide if kind is ast.FloorDiv else arithmetic.modulo)(x, y))
+        if kind is ast.Div:
+            return self._ratio(x, y)
+        if kind in (ast.LShift, ast.RShift):
+            return self._shift(kind, a, b)
+        if kind is ast.Pow:
+            return self.power(a, b)
+        raise self.unsupported(f"operator {kind.__name__}")
+
+    def _ratio(self, x: z3.ArithRef, y: z3.ArithRef) -> Value:
+        self.has_floats = True
+        self.forbid(y == 0, ZeroDivisionError, "division by zero")
+        size, limit = z3.If(x < 0, -x, x), z3.IntVal(arithmetic.FLOAT_LIMIT, self.context)
+        self.forbid(size >= limit * z3.If(y < 0, -y, y), OverflowError, "integer division result too large for a float")
+        return self.value_of("f", arithmetic.true_ratio(x, y, self.context))
+
+    def _bitwise(self, kind: type[ast.operator], a: Value, b: Value) -> Value:
+        if arithmetic.kind_of(a) == "b" and arithmetic.kind_of(b) == "b":
+            x, y = arithmetic.boolean(a, self.context), arithmetic.boolean(b, self.context)
+            joined = z3.And(x, y) if kind is ast.BitAnd else z3.Or(x, y) if kind is ast.BitOr else z3.Xor(x, y)
+            return self.value_of("b", joined)
+        for value, mask in ((a, b), (b, a)):
+            if kind is ast.BitAnd and isinstance(mask, int) and mask >= 0 and mask & (mask + 1) == 0:
+                return self.value_of("i", self.integer(value) % (mask + 1))
+        raise self.unsupported("a bit operation on unknown ints")
+
+    def _shift(self, kind: type[ast.operator], a: Value, b: Value) -> Value:
+        self.forbid(self.integer(b) < 0, ValueError, "negative shift count")
+        factor = self.power(2, b)
+        if kind is ast.LShift:
+            return self.binary(ast.Mult, a, factor)
+        return self.value_of("i", arithmetic.floor_divide(self.integer(a), self.integer(factor)))
+
+    def power(self, a: Value, b: Value) -> Value:
+        """Int ``**`` int with an exponent of few possible values; a negative one gives a float."""
+        if isinstance(b, int):
+            if b < 0 or b > MAX_EXPONENT:
+                raise self.unsupported("a power with this exponent")
+            result = z3.IntVal(1, self.context)
+            for _ in range(b):
+                result = result * self.integer(a)
+            return self.value_of("i", result)
+        exponent = self.integer(b)
+        if self.decide(exponent < 0):
+            raise self.unsupported("a power with a negative exponent")
+        top = next((n for n in (8, 16, 32, MAX_EXPONENT) if not self.feasible(exponent > n)), None)
+        if top is None or (isinstance(a, Sym) and top > 16):
+            raise self.unsupported("a power with an exponent without bound")
+        result = z3.IntVal(1, self.context)
+        power = self.integer(a)
+        for n in range(1, top + 1):
+            result = z3.If(exponent == n, power, result)
+            power = z3.simplify(power * self.integer(a))
+        return self.value_of("i", result)
+
+    def bit_length(self, value: Value) -> Value:
+        """``int.bit_length`` of an int below 2**64 in magnitude."""
+        if arithmetic.kind_of(value) not in ("i", "b"):
+            raise self.unsupported("bit_length of this value")
+        if not isinstance(value, Sym):
+            return int(value).bit_length()
+        term = self.integer(value)
+        size = z3.If(term < 0, -term, term)
+        if self.feasible(size >= 2**MAX_EXPONENT):
+            raise self.unsupported(f"bit_length of an int that may have more than {MAX_EXPONENT} bits")
+        result = z3.IntVal(MAX_EXPONENT, self.context)
+        for bits in range(MAX_EXPONENT - 1, -1, -1):
+            result = z3.If(size < 2**bits, bits, result)
+        return self.value_of("i", result)
+
+    # -- floats -----------------------------------------------------------------------------------------------
+
+    def to_double(self, value: Value) -> z3.FPRef:
+        """A number as a double; an int too large raises ``OverflowError``."""
+        self.has_floats = True
+        if arithmetic.kind_of(value) == "i":
+            if not isinstance(value, Sym):
+                if abs(value) >= arithmetic.FLOAT_LIMIT:
+                    raise self.raised(OverflowError, "int too large to convert to float")
+            else:
+                limit = z3.IntVal(arithmetic.FLOAT_LIMIT, self.context)
+                failure = z3.Or(value.term >= limit, value.term <= -limit)
+                self.forbid(failure, OverflowError, "int too large to convert to float")
+        return arithmetic.double(value, self.context)
+
+    def _double(self, kind: type[ast.operator], a: Value, b: Value) -> Value:
+        x, y = self.to_double(a), self.to_double(b)
+        rounding = arithmetic.nearest(self.context)
+        plain = {ast.Add: doubles.add, ast.Sub: doubles.subtract, ast.Mult: doubles.multiply}.get(kind)
+        if plain is not None:
+            return self.value_of("f", plain(rounding, x, y))
+        if kind in (ast.Div, ast.Mod):
+            self.forbid(doubles.is_zero(y), ZeroDivisionError, "float division by zero")
+            ratio = doubles.divide(rounding, x, y) if kind is ast.Div else arithmetic.float_modulo(x, y)
+            return self.value_of("f", ratio)
+        if kind is ast.Pow and isinstance(b, int) and b == 1:
+            return self.value_of("f", x)
+        raise self.unsupported(f"{kind.__name__} on unknown floats")
+
+    def negate(self, value: Value) -> Value:
+        """``-value``."""
+        value = self.resolve(value)
+        kind = arithmetic.kind_of(value)
+        if kind is None:
+            raise self._mismatch(value)
+        if not isinstance(value, Sym):
+            return -value
+        if kind == "f":
+            return self.value_of("f", doubles.negate(value.term))
+        return self.value_of("i", -self.integer(value))
+
+    # -- sequences --------------------------------------------------------------------------------------------
+
+    def _concatenate(self, a: Value, b: Value) -> Value:
+        if is_text(a) and is_text(b):
+            return text_of((*code_points(a), *code_points(b)))
+        if isinstance(a, tuple) and isinstance(b, tuple):
+            return a + b
+        if isinstance(a, Ref) and isinstance(b, Ref):
+            x, y = self.heap[a.id], self.heap[b.id]
+            if isinstance(x, ListCell) and isinstance(y, ListCell):
+                return self.new(ListCell(x.items + y.items))
+        raise self._mismatch(a, b)
+
+    def _repeat(self, sequence: Value, count: Value) -> Value:
+        times = self.choose_integer(count, 0, 8) if isinstance(count, Sym) else max(0, int(count))
+        if times > MAX_ITEMS:
+            raise UnsupportedError(f"more than {MAX_ITEMS} items", self.line)
+        if is_text(sequence):
+            return text_of(code_points(sequence) * times)
+        if isinstance(sequence, tuple):
+            return sequence * times
+        cell = self.heap[sequence.id] if isinstance(sequence, Ref) else None
+        if isinstance(cell, ListCell):
+            return self.new(ListCell(cell.items * times))
+        raise self._mismatch(sequence, count)
+
+    def choose_integer(self, value: Value, low: int, high: int) -> int:
+        """A known int for ``value`` clamped below at ``low``, by forking; more than ``high`` is outside the subset."""
+        value = self.resolve(value)
+        if not isinstance(value, Sym):
+            return max(low, int(value))
+        term = self.integer(value)
+        options = [term <= low, *[term == n for n in range(low + 1, high + 1)], term > high]
+        index = self.choose(options)
+        if index == len(options) - 1:
+            raise self.unsupported("a length or count without bound")
+        return low + index

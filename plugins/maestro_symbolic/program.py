@@ -1,0 +1,190 @@
+"""A module as data: its functions, classes, constants and imports, read from the syntax tree and never imported.
+
+Invariant: a name is a constant only if the module binds it once, at its top level, and no function rebinds it.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassInfo:
+    """A class of the module: bases as written, methods, annotated fields in order, and what its decorators say."""
+
+    name: str
+    node: ast.ClassDef
+    bases: tuple[str, ...]
+    methods: Mapping[str, ast.FunctionDef]
+    fields: tuple[ast.AnnAssign, ...]
+    members: Mapping[str, ast.expr]
+    dataclass: Mapping[str, ast.expr] | None
+
+    @property
+    def is_enum(self) -> bool:
+        """Whether a base is one of the standard enumerations."""
+        return any(base.rpartition(".")[2] in ("Enum", "IntEnum", "StrEnum") for base in self.bases)
+
+    def option(self, name: str, *, default: bool) -> bool:
+        """A boolean option of ``@dataclass(...)``."""
+        value = (self.dataclass or {}).get(name)
+        return bool(value.value) if isinstance(value, ast.Constant) else default
+
+    @property
+    def frozen(self) -> bool:
+        """Whether instances refuse assignment."""
+        return self.option("frozen", default=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """One parsed module. ``imports`` maps a local name to the dotted name it stands for."""
+
+    path: str
+    tree: ast.Module
+    functions: Mapping[str, Function]
+    classes: Mapping[str, ClassInfo]
+    constants: Mapping[str, ast.expr]
+    imports: Mapping[str, str]
+    source: str = field(repr=False, default="")
+    mutated: frozenset[str] = frozenset()
+
+    def dotted(self, node: ast.expr) -> str:
+        """``a.b.c`` for a name or attribute chain with imports resolved; empty for anything else."""
+        if isinstance(node, ast.Name):
+            return self.imports.get(node.id, node.id)
+        if isinstance(node, ast.Attribute):
+            head = self.dotted(node.value)
+            return f"{head}.{node.attr}" if head else ""
+        return ""
+
+    def callables(self) -> Iterator[tuple[str, Function, ClassInfo | None]]:
+        """(qualified name, node, class) of every function and method, in the order of the file."""
+        found: list[tuple[str, Function, ClassInfo | None]] = [(n, f, None) for n, f in self.functions.items()]
+        for info in self.classes.values():
+            found += [(f"{info.name}.{name}", node, info) for name, node in info.methods.items()]
+        yield from sorted(found, key=lambda item: item[1].lineno)
+
+
+def read_program(path: str, source: str) -> Program:
+    """Parse one module.
+
+    Raises:
+        SyntaxError: or ``ValueError``, ``RecursionError``, ``MemoryError``: what ``ast.parse`` raises.
+    """
+    tree = ast.parse(source, filename=path)
+    functions: dict[str, Function] = {}
+    classes: dict[str, ast.ClassDef] = {}
+    bindings: dict[str, list[ast.expr]] = {}
+    imports: dict[str, str] = {}
+    for node in _top_level(tree.body):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            functions[node.name] = node
+        elif isinstance(node, ast.ClassDef):
+            classes[node.name] = node
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            imports.update(_imported(node))
+        else:
+            _bind(node, bindings)
+    rebound = _rebound(tree) | {name for name, values in bindings.items() if len(values) > 1}
+    constants = {n: v[0] for n, v in bindings.items() if n not in rebound and n not in functions}
+    infos = {}
+    for name, node in classes.items():
+        infos[name] = _class_info(node, imports)
+    mutated = frozenset(name.removeprefix("!") for name in rebound if name.startswith("!"))
+    return Program(path, tree, functions, infos, constants, imports, source, mutated)
+
+
+def _top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements that run on import; of ``if TYPE_CHECKING`` and ``try`` both branches may bind a name."""
+    for node in body:
+        if isinstance(node, ast.If):
+            yield from _top_level([*node.body, *node.orelse])
+        elif isinstance(node, ast.Try):
+            inner = [s for handler in node.handlers for s in handler.body]
+            yield from _top_level([*node.body, *inner, *node.orelse, *node.finalbody])
+        else:
+            yield node
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield (alias.asname, alias.name) if alias.asname else (alias.name.partition(".")[0],) * 2
+        return
+    prefix = "." * node.level + (node.module or "")
+    for alias in node.names:
+        yield alias.asname or alias.name, f"{prefix}.{alias.name}"
+
+
+def _bind(node: ast.stmt, bindings: dict[str, list[ast.expr]]) -> None:
+    """Record what a top-level statement binds; what is no plain assignment binds a value nobody can read."""
+    if isinstance(node, ast.Assign) and all(isinstance(t, ast.Name) for t in node.targets):
+        for target in node.targets:
+            assert isinstance(target, ast.Name)  # noqa: S101 - narrowed by the line above
+            bindings.setdefault(target.id, []).append(node.value)
+    elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        if node.value is not None:
+            bindings.setdefault(node.target.id, []).append(node.value)
+    else:
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store | ast.Del):
+                bindings.setdefault(inner.id, []).extend([inner, inner])
+
+
+def _rebound(tree: ast.Module) -> set[str]:
+    """Names that some function declares global, and names whose object the module itself changes."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Global):
+            names.update(node.names)
+        owner: ast.expr | None = None
+        if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+            owner = node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS:
+            owner = node.func.value
+        if isinstance(owner, ast.Name):
+            names.add(f"!{owner.id}")
+    return names
+
+
+MUTATORS = frozenset(
+    {
+        "append",
+        "extend",
+        "insert",
+        "pop",
+        "remove",
+        "clear",
+        "sort",
+        "reverse",
+        "update",
+        "setdefault",
+        "popitem",
+        "add",
+    }
+)
+
+
+def _class_info(node: ast.ClassDef, imports: Mapping[str, str]) -> ClassInfo:
+    bare = Program("", ast.Module([], []), {}, {}, {}, imports)
+    methods = {s.name: s for s in node.body if isinstance(s, ast.FunctionDef)}
+    fields = tuple(s for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name))
+    members = {
+        s.targets[0].id: s.value
+        for s in node.body
+        if isinstance(s, ast.Assign) and len(s.targets) == 1 and isinstance(s.targets[0], ast.Name)
+    }
+    options: dict[str, ast.expr] | None = None
+    for decorator in node.decorator_list:
+        call = decorator if isinstance(decorator, ast.Call) else None
+        if bare.dotted(call.func if call else decorator) in ("dataclasses.dataclass", "dataclass"):
+            options = {k.arg: k.value for k in call.keywords if k.arg} if call else {}
+    return ClassInfo(node.name, node, tuple(bare.dotted(b) for b in node.bases), methods, fields, members, options)

@@ -1,0 +1,354 @@
+"""Runs inputs through the real function in a fresh interpreter and says what CPython did.
+
+Invariant: contracts are evaluated here, one by one, and never by their libraries, so every style behaves alike; the
+target cannot write files, open sockets or start processes. Standard library only; jobs on stdin, answers on stdout.
+"""
+
+from __future__ import annotations
+
+import builtins
+import copy
+import enum
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import resource
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.remove")
+FORBIDDEN_CHANGES = ("os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "shutil.", "ctypes.")
+CPU_S = 5
+MEMORY_BYTES = 2 << 30
+
+
+class CalleeError(BaseException):
+    """A call broke the callee's precondition."""
+
+
+class Refused(BaseException):
+    """The target tried something a replay does not allow."""
+
+
+def guard(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook: what leaves the process is refused."""
+    if event.startswith(FORBIDDEN) or event.startswith(FORBIDDEN_CHANGES):
+        raise Refused(event)
+    if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
+        raise Refused(f"open for writing: {arguments[0]}")
+
+
+def stub(name: str) -> types.ModuleType:
+    """A contract library whose decorators leave functions alone."""
+
+    class Stub(types.ModuleType):
+        def __getattr__(self, attribute: str) -> Any:
+            if attribute.startswith("__"):
+                raise AttributeError(attribute)
+            if attribute == "DBC":
+                return type("DBC", (), {})
+            if attribute == "DBCMeta":
+                return type
+            if attribute == "implies":
+                return lambda test, then: (not test) or then
+            if attribute.endswith(("Error", "Exception")):
+                return type(attribute, (AssertionError,), {})
+            if attribute in ("pure", "safe", "inherit"):
+                return lambda target=None, **_k: (lambda t: t) if target is None else target
+            return lambda *_a, **_k: lambda target: target
+
+    return Stub(name)
+
+
+def load(path: Path, root: Path) -> types.ModuleType:
+    """Import the file under its own package name, or alone if it belongs to none."""
+    top = path.parent
+    parts = [path.stem]
+    while (top / "__init__.py").is_file():
+        parts.insert(0, top.name)
+        top = top.parent
+    for entry in (str(root), str(top)):
+        if entry not in sys.path:
+            sys.path.insert(0, entry)
+    if len(parts) > 1:
+        name = ".".join(parts[:-1] if path.stem == "__init__" else parts)
+        module = importlib.import_module(name)
+        if Path(str(module.__file__)).resolve() == path.resolve():
+            return module
+    name = f"maestro_replayed_{len(sys.modules)}"  # two files of one name are two modules
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"no loader for {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def decode(value: Any, module: types.ModuleType) -> Any:
+    """A typed JSON value as a Python object; instances are made without running ``__init__``."""
+    kind, content = next(iter(value.items()))
+    if kind == "int":
+        return int(content, 16)
+    if kind == "float":
+        return float.fromhex(content)
+    if kind == "str":
+        return bytes.fromhex(content).decode("utf-16-le", "surrogatepass")
+    if kind in ("bool", "none"):
+        return content == "true" if kind == "bool" else None
+    if kind in ("list", "tuple"):
+        items = [decode(v, module) for v in content]
+        return items if kind == "list" else tuple(items)
+    if kind == "dict":
+        return {decode(k, module): decode(v, module) for k, v in content}
+    if kind == "member":
+        owner, _, name = content.partition(".")
+        return getattr(module, owner)[name]
+    if kind == "class":
+        return getattr(module, content)
+    cls = getattr(module, content)
+    instance = cls.__new__(cls)
+    for name, field in value["fields"].items():
+        object.__setattr__(instance, name, decode(field, module))
+    return instance
+
+
+def encode(value: Any) -> Any:
+    """A Python object as typed JSON; ``opaque`` for what has no form there."""
+    if value is None or isinstance(value, bool):
+        return {"none": ""} if value is None else {"bool": "true" if value else "false"}
+    if type(value) is int:
+        return {"int": hex(value)}
+    if type(value) is float:
+        return {"float": value.hex()}
+    if type(value) is str:
+        return {"str": value.encode("utf-16-le", "surrogatepass").hex()}
+    if type(value) in (list, tuple):
+        return {type(value).__name__: [encode(v) for v in value]}
+    if type(value) is dict:
+        return {"dict": [[encode(k), encode(v)] for k, v in value.items()]}
+    if isinstance(value, enum.Enum):
+        return {"member": f"{type(value).__name__}.{value.name}"}
+    names = [*getattr(value, "__dict__", {}), *getattr(type(value), "__slots__", ())]
+    if names or hasattr(value, "__dataclass_fields__"):
+        return {
+            "obj": type(value).__name__,
+            "fields": {n: encode(getattr(value, n)) for n in names if hasattr(value, n)},
+        }
+    return {"opaque": type(value).__name__}
+
+
+def shown(value: Any) -> str:
+    """A short ``repr``."""
+    try:
+        text = repr(value)
+    except Exception as error:
+        text = f"<{type(value).__name__}: {type(error).__name__} in repr>"
+    return text if len(text) <= 300 else f"{text[:297]}..."
+
+
+def holds(clause: dict[str, Any], names: dict[str, Any], module: types.ModuleType) -> bool:
+    """The truth of one clause, its free names bound by their roles."""
+    value = clause_value(clause, names, module)
+    return not isinstance(value, str) and bool(value) if clause["words_fail"] else bool(value)
+
+
+def clause_value(clause: dict[str, Any], names: dict[str, Any], module: types.ModuleType) -> Any:
+    """The value of one clause. Names are globals of the evaluation, so that inner scopes see them too."""
+    bound = {}
+    for name, role in clause["roles"].items():
+        bound[name] = names[role.removeprefix("arg:") if role.startswith("arg:") else f"*{role}"]
+    scope = {"implies": lambda test, then: (not test) or then, **vars(module), **bound}
+    return eval(compile(clause["code"], "<contract>", "eval"), scope)  # noqa: S307 - the module's own contract
+
+
+def instances(value: Any, known: dict[str, Any], seen: set[int]) -> list[Any]:
+    """Objects of classes with invariants that a value leads to."""
+    if id(value) in seen or isinstance(value, str | int | float | type(None)):
+        return []
+    seen.add(id(value))
+    if isinstance(value, list | tuple):
+        return [i for v in value for i in instances(v, known, seen)]
+    if isinstance(value, dict):
+        return [i for pair in value.items() for v in pair for i in instances(v, known, seen)]
+    own = [value] if type(value).__name__ in known else []
+    fields = [*getattr(value, "__dict__", {}).values()]
+    fields += [getattr(value, n) for n in getattr(type(value), "__slots__", ()) if hasattr(value, n)]
+    return own + [i for v in fields for i in instances(v, known, seen)]
+
+
+def broken_invariant(values: list[Any], job: dict[str, Any], module: types.ModuleType) -> dict[str, Any] | None:
+    """The first invariant that an object reachable from ``values`` breaks."""
+    for item in instances(values, job["invariants"], set()):
+        clauses: list[dict[str, Any]] = job["invariants"][type(item).__name__]
+        for clause in clauses:
+            try:
+                fine = holds(clause, {"*self": item}, module)
+            except Exception:
+                fine = False
+            if not fine:
+                return clause
+    return None
+
+
+def checked(function: Any, clauses: list[dict[str, Any]], module: types.ModuleType, active: list[bool]) -> Any:
+    """A callee that raises where its precondition does not hold."""
+    signature = inspect.signature(function)
+
+    def wrapper(*arguments: Any, **named: Any) -> Any:
+        if active[0]:
+            bound = signature.bind(*arguments, **named)
+            bound.apply_defaults()
+            active[0] = False
+            try:
+                failed = next((c for c in clauses if not holds(c, dict(bound.arguments), module)), None)
+            finally:
+                active[0] = True
+            if failed is not None:
+                raise CalleeError(failed["text"])
+        return function(*arguments, **named)
+
+    return wrapper
+
+
+def resolve(qualname: str, module: types.ModuleType) -> tuple[Any, str]:
+    """The owner and the name of a function by its qualified name."""
+    *owners, name = qualname.split(".")
+    owner: Any = module
+    for part in owners:
+        owner = getattr(owner, part)
+    return owner, name
+
+
+def run(job: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
+    """One input through the real function."""
+    owner, name = resolve(job["function"], module)
+    raw = inspect.getattr_static(owner, name)
+    arguments = {k: decode(v, module) for k, v in job["arguments"].items()}
+    names: dict[str, Any] = dict(arguments)
+    try:
+        if not all(holds(c, names, module) for c in job["pre"]):
+            return {"status": "rejected"}
+    except Exception as error:
+        return {"status": "rejected", "detail": f"{type(error).__name__}: {error}"}
+    if name != "__init__" and broken_invariant(list(arguments.values()), job, module) is not None:
+        return {"status": "rejected"}
+    old = copy.deepcopy(arguments)
+    names["*old"] = types.SimpleNamespace(**old)
+    names["*captured"] = types.SimpleNamespace(**{c["name"]: clause_value(c, names, module) for c in job["snapshot"]})
+    function: Any = raw.__func__ if isinstance(raw, staticmethod | classmethod) else raw
+    function = function.fget if isinstance(function, property) else inspect.unwrap(function)
+    active = [True]
+    saved = wrap_callees(job, module, active)
+    positional = [arguments[n] for n in job["positional"]]
+    named = {n: arguments[n] for n in job["keyword"]}
+    try:
+        result = function(*positional, **named)
+    except CalleeError as error:
+        return {
+            "status": "broken",
+            "kind": "callee",
+            "clause": f"precondition of a call: {error}",
+            "outcome": "stopped",
+        }
+    except Refused as error:
+        return {"status": "error", "detail": f"the replay does not allow {error}"}
+    except Exception as error:
+        return after_exception(error, job, module)
+    finally:
+        active[0] = False
+        for place, key, value in saved:
+            setattr(place, key, value)
+    return after_result(result, job, module, names, arguments)
+
+
+def wrap_callees(job: dict[str, Any], module: types.ModuleType, active: list[bool]) -> list[tuple[Any, str, Any]]:
+    """Put checks around functions of the module that have preconditions; what was there is returned."""
+    saved = []
+    for qualname, clauses in job["callees"].items():
+        place, key = resolve(qualname, module)
+        original = inspect.getattr_static(place, key)
+        if inspect.isfunction(original):
+            saved.append((place, key, original))
+            setattr(place, key, checked(original, clauses, module, active))
+    return saved
+
+
+def after_exception(error: Exception, job: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
+    """Whether an exception was allowed to leave."""
+    outcome = f"raised {type(error).__name__}: {shown(str(error))}"
+    raised = [getattr(module, n, getattr(builtins, n, None)) for n in job["raises"]]
+    line = 0
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == module.__file__:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    fact = {"raised": type(error).__name__, "line": line, "outcome": outcome}
+    if isinstance(error, tuple(r for r in raised if isinstance(r, type))):
+        return {"status": "holds", **fact}
+    kind = "assert" if isinstance(error, AssertionError) else "raise"
+    clause = "assert" if kind == "assert" else f"raises {type(error).__name__}"
+    return {"status": "broken", "kind": kind, "clause": clause, **fact}
+
+
+def after_result(
+    result: Any, job: dict[str, Any], module: types.ModuleType, names: dict[str, Any], arguments: dict[str, Any]
+) -> dict[str, Any]:
+    """Whether every promise about the result holds."""
+    names["*result"] = result
+    names["*args"] = types.SimpleNamespace(**arguments, **({} if "result" in arguments else {"result": result}))
+    fact = {"outcome": f"returned {shown(result)}", "result": encode(result)}
+    fact["after"] = {k: encode(v) for k, v in arguments.items()}
+    for clause in job["post"]:
+        try:
+            fine = holds(clause, names, module)
+            detail = ""
+        except Exception as error:
+            fine, detail = False, f"; the clause raised {type(error).__name__}"
+        if not fine:
+            said = {**fact, "outcome": fact["outcome"] + detail}
+            return {"status": "broken", "kind": "post", "clause": clause["text"], "line": clause["line"], **said}
+    clause = broken_invariant([result, *arguments.values()], job, module)
+    if clause is not None:
+        return {"status": "broken", "kind": "inv", "clause": clause["text"], "line": clause["line"], **fact}
+    return {"status": "holds", **fact}
+
+
+def main() -> None:
+    """Jobs in, one answer per line."""
+    request = json.load(sys.stdin)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the target prints is not an answer
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S * (1 + len(request["jobs"])), CPU_S * (2 + len(request["jobs"]))))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    sys.dont_write_bytecode = True
+    for name in ("icontract", "deal"):
+        sys.modules[name] = stub(name)
+    if importlib.util.find_spec("annotated_types") is None:
+        sys.modules["annotated_types"] = stub("annotated_types")
+    sys.addaudithook(guard)
+    loaded: dict[str, types.ModuleType] = {}
+    for job in request["jobs"]:
+        print(json.dumps({"id": job["id"], **answer(job, Path(request["root"]), loaded)}), file=answers, flush=True)
+
+
+def answer(job: dict[str, Any], root: Path, loaded: dict[str, types.ModuleType]) -> dict[str, Any]:
+    """The answer to one job; whatever goes wrong is one."""
+    try:
+        if job["file"] not in loaded:
+            loaded[job["file"]] = load(Path(job["file"]), root)
+    except BaseException as error:
+        return {"status": "error", "detail": f"the module cannot be imported: {type(error).__name__}: {error}"}
+    try:
+        return run(job, loaded[job["file"]])
+    except BaseException as error:
+        return {"status": "error", "detail": f"{type(error).__name__}: {error}"}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The functions of a file that have a contract."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maestro_symbolic.contracts.clauses import Contract
+from maestro_symbolic.contracts.reading import is_contracted, read_contract, read_invariants
+from maestro_symbolic.program import read_program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from maestro_symbolic.program import ClassInfo, Program
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """A function under check with its contract and what its callees and classes promise."""
+
+    program: Program
+    name: str
+    node: ast.FunctionDef
+    info: ClassInfo | None
+    contract: Contract
+    contract_of: Callable[[ast.AST, ClassInfo | None], Contract | None]
+    invariants_of: Callable[[ClassInfo], Contract]
+
+
+def targets_of(path: str, source: str, *, everything: bool = False) -> list[Target]:
+    """The contracted functions of a module in the order of the file; ``everything``: also those without a contract.
+
+    Raises:
+        SyntaxError: or ``ValueError``, ``RecursionError``, ``MemoryError``: the file does not parse.
+    """
+    program = read_program(path, source)
+
+    @functools.cache
+    def invariants_of(info: ClassInfo) -> Contract:
+        return read_invariants(program, info)
+
+    @functools.cache
+    def contract_of(node: ast.AST, info: ClassInfo | None) -> Contract | None:
+        return read_contract(program, node, info) if isinstance(node, ast.FunctionDef) else None
+
+    found = []
+    for name, node, info in program.callables():
+        if not everything and not is_contracted(program, node, info):
+            continue
+        if isinstance(node, ast.AsyncFunctionDef):
+            # Kept under its name, with a contract that says why nothing can be said.
+            plain = ast.FunctionDef(node.name, node.args, node.body, [], node.returns)
+            note = Contract(unreadable=((node.lineno, "of an async function"),))
+            found.append(Target(program, name, ast.copy_location(plain, node), info, note, contract_of, invariants_of))
+        else:
+            contract = read_contract(program, node, info)
+            found.append(Target(program, name, node, info, contract, contract_of, invariants_of))
+    return found

@@ -1,0 +1,270 @@
+"""Verdicts on small functions: traps other tools fell into, contracts nobody can keep, inputs nobody should give."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("z3")
+
+from maestro_symbolic.judging import Budget, Subject, judge
+from maestro_symbolic.targets import targets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from maestro_symbolic.verdicts import Outcome
+
+    Check = Callable[..., dict[str, Outcome]]
+
+
+@pytest.fixture
+def check(tmp_path: Path) -> Check:
+    def run(source: str, name: str = "m.py") -> dict[str, Outcome]:
+        place = tmp_path / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(source)
+        judged = judge([Subject(t, place) for t in targets_of(name, source)], tmp_path, None, Budget(10**12))
+        return {one.target.name: one.outcome for one in judged}
+
+    return run
+
+
+PRICING = '''
+def step(price: float, grad: float, eta: float) -> float:
+    """A positive gradient means demand above supply, so the price must rise.
+
+    pre: 0.01 <= price <= 1000000.0
+    pre: 0.0 < grad <= 1000.0
+    pre: 0.0 < eta <= 1.0
+    post: __return__ >= price
+    """
+    return price - eta * grad
+'''
+
+
+def test_the_plans_pricing_step_is_refuted_and_its_mended_form_is_not(check: Check) -> None:
+    outcome = check(PRICING)["step"]
+    assert outcome.verdict == "refuted"
+    assert outcome.counterexample is not None
+    assert outcome.counterexample.clause == "__return__ >= price"
+    assert check(PRICING.replace("price - eta", "price + eta"))["step"].verdict in ("proven", "unknown")
+
+
+def test_trap_a_silent_pass_on_a_float_update_with_a_sign_error(check: Check) -> None:
+    source = """
+import icontract
+
+@icontract.require(lambda p, g: 0.0 <= p <= 1.0 and 0.0 < g <= 1.0)
+@icontract.ensure(lambda p, g, result: result >= p)
+def update(p: float, g: float) -> float:
+    return max(0.0, min(1.0, p - 0.1 * g))
+"""
+    assert check(source)["update"].verdict == "refuted"
+
+
+def test_trap_contradictory_preconditions_are_vacuous_not_passed(check: Check) -> None:
+    outcome = check(
+        'def f(x: int) -> int:\n    """\n    pre: x > 0\n    pre: x < 0\n    post: False\n    """\n    return x\n'
+    )["f"]
+    assert (outcome.verdict, outcome.reason) == ("vacuous", "no input satisfies the preconditions")
+
+
+def test_trap_a_function_that_cannot_return_is_vacuous(check: Check) -> None:
+    source = 'def f(x: int) -> int:\n    """\n    post: False\n    raises: ValueError\n    """\n    raise ValueError\n'
+    assert check(source)["f"].verdict == "vacuous"
+
+
+def test_trap_two_files_of_one_name_are_both_judged(check: Check) -> None:
+    good = 'def f(x: int) -> int:\n    """post: __return__ > x"""\n    return x + 1\n'
+    assert check(good, "one/m.py")["f"].verdict == "proven"
+    assert check(good.replace("+ 1", "- 1"), "two/m.py")["f"].verdict == "refuted"
+
+
+def test_trap_the_second_link_of_a_chained_comparison_counts(check: Check) -> None:
+    source = """
+import deal
+
+@deal.pre(lambda x: x >= 0)
+@deal.post(lambda result: 0 <= result <= 10)
+def f(x: int) -> int:
+    return x
+"""
+    outcome = check(source)["f"]
+    assert outcome.verdict == "refuted"
+    assert outcome.counterexample is not None
+    assert int(str(outcome.counterexample.arguments["x"]["int"]), 16) > 10  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("head", "post", "body"),
+    [
+        ("n: int", "__return__", "n < 0 or n == float(n)"),
+        ("n: int", "__return__ >= 0.0", "n / 3"),
+    ],
+    ids=["an int beyond 2**53 is not its float", "an int beyond the floats overflows"],
+)
+def test_trap_confirmed_elsewhere_refuted_by_cpython(check: Check, head: str, post: str, body: str) -> None:
+    kind = "bool" if "==" in body else "float"
+    source = f'def f({head}) -> {kind}:\n    """\n    pre: n >= 0\n    post: {post}\n    """\n    return {body}\n'
+    assert check(source)["f"].verdict in ("refuted", "unknown")
+
+
+def test_trap_asserts_alone_are_a_contract(check: Check) -> None:
+    source = "def f(x: int) -> int:\n    assert x >= 0\n    y = x - 1\n    assert y >= 0\n    return y\n"
+    assert check(source)["f"].verdict == "refuted"
+
+
+def test_floats_are_ieee_and_not_reals(check: Check) -> None:
+    source = '''
+def f(a: float, b: float, c: float) -> bool:
+    """
+    pre: 0.0 <= a <= 1.0 and 0.0 <= b <= 1.0 and 0.0 <= c <= 1.0
+    post: __return__
+    """
+    return (a + b) + c == a + (b + c)
+'''
+    assert check(source)["f"].verdict in ("refuted", "unknown")
+
+
+def test_annotated_bounds_are_contracts_on_both_ends(check: Check) -> None:
+    source = """
+from typing import Annotated
+from annotated_types import Ge, Le, Interval
+
+Percent = Annotated[int, Ge(0), Le(100)]
+
+def f(x: Percent, y: Annotated[int, Interval(ge=0, le=5)]) -> Percent:
+    return max(0, x - y)
+
+def g(x: Percent) -> Percent:
+    return x + 1
+"""
+    found = check(source)
+    assert found["f"].verdict == "proven"
+    assert found["g"].verdict == "refuted"
+
+
+def test_snapshots_old_values_and_invariants(check: Check) -> None:
+    source = '''
+import icontract
+from dataclasses import dataclass
+
+@icontract.snapshot(lambda xs: xs[:], name="before")
+@icontract.ensure(lambda xs, x, OLD: xs == OLD.before + [x])
+def push(xs: list[int], x: int) -> None:
+    xs.append(x)
+
+@dataclass
+class Level:
+    """
+    inv: 0 <= self.now <= self.cap
+    """
+    now: int
+    cap: int
+
+    def add(self, n: int) -> None:
+        """
+        pre: n >= 0
+        post: self.now >= __old__.self.now
+        """
+        self.now = min(self.cap, self.now + n)
+
+    def leak(self, n: int) -> None:
+        """post: self.now <= __old__.self.now"""
+        self.now = self.now - abs(n)
+'''
+    found = check(source)
+    assert found["push"].verdict == "bounded"
+    assert found["Level.add"].verdict == "proven"
+    assert found["Level.leak"].verdict == "refuted"
+
+
+def test_a_callees_precondition_is_owed_by_the_caller(check: Check) -> None:
+    source = '''
+def half(x: int) -> int:
+    """
+    pre: x % 2 == 0
+    post: __return__ * 2 == x
+    """
+    return x // 2
+
+def good(x: int) -> int:
+    """post: __return__ == x"""
+    return half(x * 2)
+
+def bad(x: int) -> int:
+    """post: __return__ <= x or x < 0"""
+    return half(x)
+'''
+    found = check(source)
+    assert (found["half"].verdict, found["good"].verdict, found["bad"].verdict) == ("proven", "proven", "refuted")
+
+
+@pytest.mark.parametrize(
+    ("source", "verdict", "words"),
+    [
+        ('def f(x: int) -> int:\n    """post: ( x"""\n    return x\n', "unsupported", "contract"),
+        ('def f(x: int) -> int:\n    """post: nowhere > x"""\n    return x\n', "unsupported", "contract"),
+        ('def f(x) -> int:\n    """post: True"""\n    return x\n', "unsupported", "without a type"),
+        ('def f(x: complex) -> int:\n    """post: x"""\n    return 1\n', "unsupported", "complex"),
+        ('async def f(x: int) -> int:\n    """post: True"""\n    return x\n', "unsupported", "async"),
+        ('def f(x: int) -> int:\n    """post: True"""\n    while True:\n        pass\n', "unknown", "no path ends"),
+        (
+            'def f(x: int) -> int:\n    """post: True"""\n    while x != 1:\n        x += 1\n    return x\n',
+            "bounded",
+            "",
+        ),
+        ('def f(x: int) -> int:\n    """post: True"""\n    return f(x + 1)\n', "unknown", "no path ends"),
+        ('def f(x: int) -> int:\n    """post: True"""\n    return 10 ** 10 ** 10 + x\n', "unsupported", "bits"),
+        ('def f(x: int) -> int:\n    """post: True"""\n    return 2 ** x\n', "unsupported", "power"),
+        ('def f(x: int) -> int:\n    """post: True"""\n    return eval("x")\n', "unsupported", "eval"),
+        ('def f(x: int) -> int:\n    """post: True"""\n    yield x\n', "unsupported", "Yield"),
+        ('def f(x: int, a: list[int] = []) -> int:\n    """post: a == []"""\n    return x\n', "bounded", ""),
+    ],
+)
+def test_bad_input_gets_a_verdict_with_a_reason_in_bounded_time(
+    check: Check, source: str, verdict: str, words: str
+) -> None:
+    began = time.process_time()
+    outcome = check(source)["f"]
+    if verdict != "bounded":
+        assert (outcome.verdict, words in outcome.reason) == (verdict, True), outcome
+    else:
+        assert outcome.verdict in ("bounded", "refuted")
+    assert time.process_time() - began < 30
+
+
+def test_a_missing_solver_is_said_and_proves_nothing(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    outcome = check('def f(x: int) -> int:\n    """post: True"""\n    return x\n')["f"]
+    assert outcome.verdict == "unknown"
+    assert "pip install" in outcome.reason
+
+
+def test_a_used_up_budget_is_said(tmp_path: Path) -> None:
+    source = 'def f(x: int) -> int:\n    """post: True"""\n    return x\n'
+    place = tmp_path / "m.py"
+    place.write_text(source)
+    subjects = [Subject(t, place) for t in targets_of("m.py", source)]
+    assert judge(subjects, tmp_path, None, Budget(0))[0].outcome.verdict == "unknown"
+
+
+def test_the_replay_refuses_to_write_and_a_module_that_cannot_be_imported_proves_nothing(check: Check) -> None:
+    source = 'open("leak.txt", "w")\ndef f(x: int) -> int:\n    """post: __return__ >= x"""\n    return x\n'
+    outcome = check(source)["f"]
+    assert outcome.verdict == "unknown"
+    assert "cannot be imported" in outcome.reason
+
+
+def test_verdicts_do_not_depend_on_order_or_company(check: Check) -> None:
+    f = 'def f(x: int, y: int) -> int:\n    """\n    pre: x > 0 and y > 0\n    post: __return__ >= x\n    """\n'
+    f += "    return x * y\n"
+    g = 'def g(x: int) -> int:\n    """post: __return__ != 77"""\n    return x + 1\n'
+    alone, together, turned = check(f)["f"], check(f + g), check(g + f)
+    assert alone.verdict == together["f"].verdict == turned["f"].verdict
+    assert [q.smt2 for q in alone.queries] == [q.smt2 for q in together["f"].queries]
+    assert together["g"].counterexample == turned["g"].counterexample or together["g"].verdict == "refuted"
