@@ -7,11 +7,12 @@ line coverage stay as they are. Numbers follow the order of the source's model, 
 from __future__ import annotations
 
 import ast
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from maestro_bloom import writers
 from maestro_bloom.source_model import first_line, model_of, split_docstring
 
+N = TypeVar("N", ast.stmt, ast.expr)
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Stand-ins in cached bytecode: replaced by the live array and by numbers of this process when code is loaded.
@@ -26,7 +27,6 @@ def insert(tree: ast.Module, source: bytes) -> None:
     model = model_of(source)
     known = {(b.qualname, b.line): (i, b.writer) for i, b in enumerate(model.blocks)}
     _Inserter(known).walk(tree, len(model.blocks))
-    ast.fix_missing_locations(tree)
 
 
 class _Inserter:
@@ -46,8 +46,7 @@ class _Inserter:
             else:
                 self.walk(child, unit)
                 if isinstance(child, ast.Lambda):
-                    probe = _call("hit", unit)
-                    child.body = ast.copy_location(ast.BoolOp(ast.Or(), [probe, child.body]), child.body)
+                    child.body = _at(ast.BoolOp(ast.Or(), [_call("hit", unit), child.body]), child.body)
 
     def _function(self, node: Function, around: int) -> None:
         unit, kind = self._known.get((".".join([*self._scope, node.name]), first_line(node)), (around, writers.PLAIN))
@@ -89,11 +88,12 @@ def _resumptions(body: list[ast.stmt], unit: int) -> None:
             body.insert(at + 1, _at(_store(unit), statement))
 
 
-def _at(made: ast.stmt, place: ast.stmt) -> ast.stmt:
+def _at(made: N, place: ast.stmt | ast.expr) -> N:
+    """Give every new node the place of an old one. (``ast.fix_missing_locations`` would spoil rewritten asserts.)"""
     for node in ast.walk(made):
         if isinstance(node, ast.expr | ast.stmt) and not hasattr(node, "lineno"):
-            ast.copy_location(node, place)
-            node.end_lineno = node.lineno
+            node.lineno = node.end_lineno = place.lineno
+            node.col_offset = node.end_col_offset = place.col_offset
     return made
 
 
