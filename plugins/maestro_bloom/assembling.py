@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from maestro_bloom.tree import Tree
 
 
+# A conftest acts on its directory, a package on its modules.
+_OWN_RULES = ("conftest.py", "__init__.py")
+
+
 @dataclass(slots=True, eq=False)
 class Recorded:
     """One executed test: what it touched itself, through wider fixtures, and how it ended."""
@@ -191,9 +195,13 @@ class Assembly:
         inputs = self._input_rows(recorder.at_import[path]) if path in recorder.at_import else set()
         if path in recorder.at_import and recorder.at_import[path].opaque:
             inputs.add(InputRow("opaque", ",".join(sorted(recorder.at_import[path].opaque)), ""))
-        blocks = () if model is None else tuple(
-            BlockRow(b.qualname, b.n, b.digest, flags.get((path, i), 0) | (COMPILED if b.compiled else 0))
-            for i, b in enumerate(model.blocks)
+        blocks = (
+            ()
+            if model is None
+            else tuple(
+                BlockRow(b.qualname, b.n, b.digest, flags.get((path, i), 0) | (COMPILED if b.compiled else 0))
+                for i, b in enumerate(model.blocks)
+            )
         )
         return FileRow(
             path=path,
@@ -214,7 +222,7 @@ class Assembly:
         return {
             path
             for path, importer in self._recorder.executed.items()
-            if importer is None and path not in self._collected and path.rpartition("/")[2] not in ("conftest.py", "__init__.py")
+            if importer is None and path not in self._collected and path.rpartition("/")[2] not in _OWN_RULES
         }
 
     def _extensions(self) -> dict[str, str]:

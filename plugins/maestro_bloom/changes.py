@@ -50,11 +50,11 @@ class Comparison:
         for row in self._index.files:
             self._file(row)
         added = self._added()
-        for row in self._index.inputs:
-            self._input(row, added)
-        for row in self._index.session:
-            if self._moved(row):
-                changes.everything = f"{row.kind} {row.name} changed, which was read outside any test"
+        for read in self._index.inputs:
+            self._input(read, added)
+        for read in self._index.session:
+            if self._moved(read):
+                changes.everything = f"{read.kind} {read.name} changed, which was read outside any test"
         for path, content in sorted(self._index.extensions.items()):
             if self._tree.content(path) != content:
                 changes.everything = f"extension module {path} changed"

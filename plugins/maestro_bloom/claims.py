@@ -52,11 +52,10 @@ def obligations(run: TestRun, facts: Facts) -> list[Obligation]:
     audit = facts.audit
     if audit.skippable:
         rate = math.ceil(audit.false_skips * _PPM / audit.skippable)
+        upper = upper_bound_ppm(audit.false_skips, audit.skippable)
         found += [
             Obligation(key="bloom/false_skip_ppm", value=rate, max=facts.budget_ppm, kind="bloom"),
-            Obligation(
-                key="bloom/false_skip_upper95_ppm", value=upper_bound_ppm(audit.false_skips, audit.skippable), kind="bloom"
-            ),
+            Obligation(key="bloom/false_skip_upper95_ppm", value=upper, kind="bloom"),
         ]
     return found
 
@@ -77,8 +76,8 @@ def upper_bound_ppm(wrong: int, of: int) -> int:
 
 def _at_most(wrong: int, of: int, rate: float) -> float:
     """Probability of at most ``wrong`` in ``of`` trials, by logarithms so that large numbers do not underflow."""
-    logs = [
-        math.lgamma(of + 1) - math.lgamma(i + 1) - math.lgamma(of - i + 1) + i * math.log(rate) + (of - i) * math.log1p(-rate)
-        for i in range(wrong + 1)
-    ]
-    return math.fsum(math.exp(value) for value in logs)
+    found = []
+    for i in range(wrong + 1):
+        ways = math.lgamma(of + 1) - math.lgamma(i + 1) - math.lgamma(of - i + 1)
+        found.append(math.exp(ways + i * math.log(rate) + (of - i) * math.log1p(-rate)))
+    return math.fsum(found)

@@ -20,13 +20,12 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    index = {"type": Path, "help": "an index file (default: the newest)"}
     for name, words in (("show", "list the recorded tests"), ("stats", "sizes of the index and of its parts")):
         action = actions.add_parser(name, help=words)
-        action.add_argument("--index", **index)
+        _index(action)
     explain = actions.add_parser("explain", help="why a test would run or be skipped now, down to the keys")
     explain.add_argument("test", help="node id, or a part of one")
-    explain.add_argument("--index", **index)
+    _index(explain)
     merge = actions.add_parser("merge", help="join shards or indexes of one tree into one index")
     merge.add_argument("parts", nargs="+", type=Path)
     for name, words in (("export", "copy the newest index to a file"), ("import", "take an index from a file")):
@@ -40,6 +39,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     for action in actions.choices.values():
         # People write it behind the action; without a default of its own it does not undo one before it.
         action.add_argument("--json", action="store_true", default=SUPPRESS, help="print one JSON object")
+
+
+def _index(action: ArgumentParser) -> None:
+    action.add_argument("--index", type=Path, help="an index file (default: the newest)")
 
 
 def run(arguments: Namespace) -> ExitCode:
@@ -78,7 +81,7 @@ def _opened(path: Path | None, store: Store) -> Stored:
 def _show(arguments: Namespace, store: Store) -> ExitCode:
     stored = _opened(arguments.index, store)
     rows = sorted(stored.index.tests, key=lambda row: row.nodeid)
-    body = {
+    body: dict[str, object] = {
         "digest": stored.digest,
         "run": stored.index.run,
         "head": stored.index.head,

@@ -51,8 +51,6 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     classes: tuple[SizeClass, ...]
 
 
-
-
 class Stored:
     """An index with its filters still sliced, as they are asked."""
 
@@ -141,7 +139,7 @@ def decode(data: Buffer, *, where: str) -> Stored:
     try:
         schema = msgspec.json.decode(line).get("schema")
         if schema != SCHEMA:
-            raise EvidenceError(f"schema {schema!r}, expected {SCHEMA!r}", where=where, fix="use the Maestro that wrote")
+            raise EvidenceError(f"schema {schema!r}, expected {SCHEMA!r}", where=where, fix="make a full run")
         header = msgspec.json.decode(line, type=Header)
         payload = view[len(line) + len(separator) :]
         if _digest(payload) != header.digest or header.k != bloom_filter.HASHES:

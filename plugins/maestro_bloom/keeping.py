@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from maestro_bloom import environment, index_file, merging
 from maestro_bloom.changes import Changes, Comparison
 from maestro_bloom.claims import Facts
-from maestro_bloom.index import Audit, Index
+from maestro_bloom.index import Audit, Filters, Index
 from maestro_bloom.outcomes import Outcomes
 from maestro_bloom.selecting import Judgement, judge
 from maestro_bloom.store import opened
@@ -75,7 +75,7 @@ class Keeper:
         reason = self._reason_for_all()
         if reason or self._stored is None:
             return [], reason
-        return judge(self._stored, self._differences(), nodeids), ""
+        return judge(self._stored, self._differences(self._stored), nodeids), ""
 
     def _reason_for_all(self) -> str:
         stored = self._stored
@@ -96,13 +96,10 @@ class Keeper:
             return f"full runs found {audit.false_skips} false skips of {audit.skippable}, more than the budget"
         return ""
 
-    def _differences(self) -> Changes:
+    def _differences(self, stored: Stored) -> Changes:
         if self._changes is None:
-            assert self._stored is not None  # noqa: S101 - callers asked for a reason first
             self.tree = self.tree or read_tree(self.store.root)
-            self._changes = Comparison(
-                self._stored.index, tree=self.tree, models=self.models, variables=self.variables
-            ).run()
+            self._changes = Comparison(stored.index, tree=self.tree, models=self.models, variables=self.variables).run()
             self.models.save()
         return self._changes
 
@@ -144,12 +141,12 @@ class Keeper:
             with suppress(OSError):
                 shard.unlink()
 
-    def _over_the_old(self, made: tuple[Index, index_file.Filters], run: Run) -> tuple[Index, index_file.Filters]:
+    def _over_the_old(self, made: tuple[Index, Filters], run: Run) -> tuple[Index, Filters]:
         stored = self._stored
         usable = stored is not None and stored.index.environment == self.environment and stored.index.salt == self.salt
         if stored is None or not usable:
             return made
-        changes = self._differences()
+        changes = self._differences(stored)
         old = [row.nodeid for row in stored.index.tests]
         unaffected = {j.nodeid for j in judge(stored, changes, old) if not j.reasons}
         recorded = {row.nodeid for row in made[0].tests}
@@ -171,10 +168,11 @@ class Keeper:
         if not run.full or self._reason_for_all():
             return
         ran = self.outcomes.worst
-        skippable = [j.nodeid for j in judge(stored, self._differences(), sorted(ran)) if not j.reasons]
+        skippable = [j.nodeid for j in judge(stored, self._differences(stored), sorted(ran)) if not j.reasons]
         wrong = sum(1 for nodeid in skippable if ran[nodeid] == "failed")
         self._night = (len(skippable), wrong)
-        self._audit = Audit(self._audit.runs + 1, self._audit.skippable + len(skippable), self._audit.false_skips + wrong)
+        before = self._audit
+        self._audit = Audit(before.runs + 1, before.skippable + len(skippable), before.false_skips + wrong)
 
     def facts(self) -> Facts:
         """What the obligations are made from."""

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from maestro_bloom import bloom_filter
-from maestro_bloom.index import FileRow, Filters, Index, InputRow, TestRow
 from maestro_hooks.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from maestro_bloom.index import Audit
+    from maestro_bloom.index import Audit, FileRow, Filters, Index, InputRow, TestRow
     from maestro_bloom.index_file import Stored
 
 _WORST = ("passed", "skipped", "xfailed", "xpassed", "error", "failed")

@@ -61,7 +61,8 @@ class ModuleGraph:
 
     def _targets(self, row: FileRow) -> set[str]:
         found = {edge for edge in row.edges if edge in self._rows}
-        for name in wanted_names(row):
+        for wanted in wanted_names(row):
+            name = wanted
             while name:
                 found |= self._by_name.get(name, set())
                 name = name.rpartition(".")[0]

@@ -95,7 +95,11 @@ class AuditResult:
             f"lost by selection: {self.lost} (95 % bound {int(str(d['lost_upper95_ppm'])) / 10_000:.2f} %)",
             f"failing tests not selected: {d['missed_tests']} of {d['failing_tests']}",
             f"tests selected, mean: {d['selected_percent_mean']} %",
-            *(f"missed: {v.mutant.path}: {v.mutant.function}: {', '.join(v.missed[:3])}" for v in self.verdicts if v.missed),
+            *(
+                f"missed: {v.mutant.path}: {v.mutant.function}: {', '.join(v.missed[:3])}"
+                for v in self.verdicts
+                if v.missed
+            ),
         ]
 
 
@@ -156,7 +160,11 @@ def audit(root: Path, *, count: int, seed: int, paths: Sequence[str], timeout_s:
             raise ToolError(f"the tests could not be recorded: {why}", where=str(root), fix="run 'pytest --maestro'")
         passed = {nodeid for nodeid, outcome in before[0].items() if outcome == "passed"}
         touched = [row.path for row in stored.index.files if any(b.flags & 1 for b in row.blocks)]
-        wanted = [p for p in touched if any(p.startswith(q) for q in paths)] if paths else [p for p in touched if not _is_test(p)]
+        wanted = (
+            [p for p in touched if any(p.startswith(q) for q in paths)]
+            if paths
+            else [p for p in touched if not _is_test(p)]
+        )
         pool = [m for path in wanted for m in candidates((copy / path).read_text(encoding="utf-8"), path)]
         chosen = random.Random(seed).sample(pool, min(count, len(pool)))  # noqa: S311 - a sample, not a secret
         verdicts, survived = [], 0
@@ -187,7 +195,9 @@ def _judge(runner: _Runner, mutant: Mutant, passed: set[str]) -> Verdict | None:
     failing = {n for n in passed if outcomes.get(n) in ("failed", "error")}
     if not failing:
         return None
-    return Verdict(mutant, len(failing), tuple(sorted(failing & skippable)), len(outcomes) - len(skippable), len(outcomes))
+    return Verdict(
+        mutant, len(failing), tuple(sorted(failing & skippable)), len(outcomes) - len(skippable), len(outcomes)
+    )
 
 
 @dataclass(frozen=True, slots=True)

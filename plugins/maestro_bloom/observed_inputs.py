@@ -9,7 +9,7 @@ Invariant: watching changes no result: wrappers return what the wrapped return, 
 from __future__ import annotations
 
 import functools
-import importlib
+import importlib.util
 import linecache
 import os
 import sys
@@ -247,5 +247,3 @@ def _reader(frame: FrameType) -> str:
         if at >= 0:
             return name[at:]
     return name
-
-

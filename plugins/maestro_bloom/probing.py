@@ -89,7 +89,7 @@ def _resumptions(body: list[ast.stmt], unit: int) -> None:
 
 
 def _at(made: N, place: ast.stmt | ast.expr) -> N:
-    """Give every new node the place of an old one. (``ast.fix_missing_locations`` would spoil rewritten asserts.)"""
+    """Give every new node the place of an old one; ``ast.fix_missing_locations`` would spoil rewritten asserts."""
     for node in ast.walk(made):
         if isinstance(node, ast.expr | ast.stmt) and not hasattr(node, "lineno"):
             node.lineno = node.end_lineno = place.lineno

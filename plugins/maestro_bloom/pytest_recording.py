@@ -19,7 +19,6 @@ from maestro_hooks.integrations.pytest_selection import node_names
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
-    from pathlib import Path
     from types import CodeType
 
     from maestro_bloom.index import Filters, Index
@@ -187,5 +186,3 @@ class Recording:
 
 def _nothing(_code: CodeType, _path: str) -> None:
     """Probes are put in before a module is executed, not when."""
-
-

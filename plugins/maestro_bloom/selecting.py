@@ -45,16 +45,21 @@ def judge(stored: Stored, changes: Changes, nodeids: Iterable[str]) -> list[Judg
 
 
 def _reasons(row: TestRow, changes: Changes) -> list[str]:
-    if row.outcome != "passed":
-        return [f"it {row.outcome} in run {row.run}"]
-    if row.flags & FLAKY:
-        return ["it is flaky"]
-    if row.flags & UNSTABLE:
-        return ["an input changed while it ran"]
-    if row.flags & OPAQUE and changes.any:
-        return ["it does what cannot be followed (a process, a socket), and the project changed"]
-    if changes.everything:
-        return [changes.everything]
+    own = (
+        (row.outcome != "passed", f"it {row.outcome} in run {row.run}"),
+        (row.flags & FLAKY, "it is flaky"),
+        (row.flags & UNSTABLE, "an input changed while it ran"),
+        (row.flags & OPAQUE and changes.any, "it starts processes or the like, and the project changed"),
+        (changes.everything, changes.everything),
+    )
+    for holds, words in own:
+        if holds:
+            return [words]
+    return _by_place(row, changes)
+
+
+def _by_place(row: TestRow, changes: Changes) -> list[str]:
+    """What changed in the test's own file, or in a conftest above it."""
     if row.path in changes.files:
         return [f"{row.path}: {changes.files[row.path]}"]
     directory = row.path

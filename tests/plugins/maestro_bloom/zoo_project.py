@@ -250,18 +250,20 @@ def template():
     "src/zoo/registry.py": "ENTRIES = {}\n\n\ndef register(name, call):\n    ENTRIES[name] = call\n",
     "src/zoo/lambdas.py": "from zoo.registry import register\n\nregister('one', lambda: 1)\n",
     "src/zoo/optional.py": "try:\n    from zoo import extra\nexcept ImportError:\n    extra = None\n",
-    "src/zoo/attribute.py": "def _value():\n    return 1\n\n\ndef __getattr__(name):\n    if name == 'late':\n        return _value()\n    raise AttributeError(name)\n",
+    "src/zoo/attribute.py": "def _value():\n    return 1\n\n\n"
+    "def __getattr__(name):\n    if name == 'late':\n        return _value()\n    raise AttributeError(name)\n",
     "src/zoo/uses_attribute.py": "from zoo.attribute import late\n",
     "src/zoo/plug_one.py": "VALUE = 1\n\n\ndef call():\n    return 1\n",
     "src/zoo/plug_two.py": "VALUE = 2\n",
-    "src/zoo/loader.py": "import importlib\n\n\ndef load(name):\n    return importlib.import_module('zoo.plug_' + name)\n",
+    "src/zoo/loader.py": "import importlib\n\n\n"
+    "def load(name):\n    return importlib.import_module('zoo.plug_' + name)\n",
     "src/zoo/loader_raw.py": "def load(name):\n    return __import__('zoo.' + name, fromlist=['x'])\n",
     "src/zoo/raw.py": "VALUE = 1\n",
     "src/zoo/inside.py": "def use():\n    from zoo import late_import\n\n    return late_import.VALUE\n",
     "src/zoo/late_import.py": "VALUE = 1\n",
     "src/zoo/target.py": "def call():\n    return 1\n",
     "src/zoo/simple.py": "WHERE = 'module'\n",
-    "tests/conftest.py": '''
+    "tests/conftest.py": """
 import pytest
 from zoo import core
 
@@ -284,9 +286,9 @@ def by_name():
 @pytest.fixture
 def local():
     return 1
-''',
+""",
     "tests/sub/test_sub.py": "import os\n\n\ndef test_sub():\n    assert 'ZOO_AUTO' not in os.environ\n",
-    "tests/test_zoo.py": '''
+    "tests/test_zoo.py": """
 import asyncio
 import inspect
 import linecache
@@ -573,7 +575,7 @@ def test_expected_failure():
 
 def test_always_failing():
     assert core.plain() == 4
-''',
+""",
 }
 
 
@@ -626,9 +628,17 @@ CHANGES = (
         ((CORE, "class Middle(Left):\n    pass", "class Middle(Left):\n    def name(self):\n        return 'mine'"),),
     ),
     Change("new base in the MRO", "test_mro", ((CORE, "class Middle(Left)", "class Middle(Left, Right)"),)),
-    Change("property", "test_members", ((CORE, "def prop(self):\n        return 1", "def prop(self):\n        return 9"),)),
-    Change("static method", "test_members", ((CORE, "def static():\n        return 1", "def static():\n        return 9"),)),
-    Change("class method", "test_members", ((CORE, "def klass(cls):\n        return 1", "def klass(cls):\n        return 9"),)),
+    Change(
+        "property", "test_members", ((CORE, "def prop(self):\n        return 1", "def prop(self):\n        return 9"),)
+    ),
+    Change(
+        "static method", "test_members", ((CORE, "def static():\n        return 1", "def static():\n        return 9"),)
+    ),
+    Change(
+        "class method",
+        "test_members",
+        ((CORE, "def klass(cls):\n        return 1", "def klass(cls):\n        return 9"),),
+    ),
     _body("deep", "test_cached"),
     _body("deep_lazy", "test_lazy"),
     _body("deep_memo", "test_memo"),
@@ -655,14 +665,26 @@ CHANGES = (
     Change("variable", "test_variable", variables={"ZOO_SIZE": "large"}),
     Change("variable read at import", "test_colour", variables={"ZOO_COLOUR": "blue"}),
     Change("any variable", "test_any_variable", variables={"ZOO_ANY_X": "1"}),
-    Change("code of a subprocess", "test_process", ((CORE, "def plain():\n    return 1", "def plain():\n    return 8"),)),
+    Change(
+        "code of a subprocess", "test_process", ((CORE, "def plain():\n    return 1", "def plain():\n    return 8"),)
+    ),
     Change("source reader", "test_source", ((CORE, "def plain():\n    return 1", "def plain():\n    return  1"),)),
-    Change("second reader of a line", "test_line", (("src/zoo/registry.py", "ENTRIES = {}\n", "# new\nENTRIES = {}\n"),)),
+    Change(
+        "second reader of a line", "test_line", (("src/zoo/registry.py", "ENTRIES = {}\n", "# new\nENTRIES = {}\n"),)
+    ),
     Change("fixture body", "test_local", ((CONF, "def local():\n    return 1", "def local():\n    return 9"),)),
     Change(
         "new autouse fixture",
         "test_variable",
-        ((CONF, "import pytest\n", "import os\nimport pytest\n\nos.environ['X'] = '1'\n\n@pytest.fixture(autouse=True)\ndef auto(monkeypatch):\n    monkeypatch.setenv('ZOO_SIZE', 'large')\n"),),
+        (
+            (
+                CONF,
+                "import pytest\n",
+                "import os\nimport pytest\n\nos.environ['X'] = '1'\n\n"
+                "@pytest.fixture(autouse=True)\ndef auto(monkeypatch):\n"
+                "    monkeypatch.setenv('ZOO_SIZE', 'large')\n",
+            ),
+        ),
     ),
     Change(
         "new conftest",
@@ -675,7 +697,17 @@ CHANGES = (
     Change("ini", "test_warning", (("pyproject.toml", "xfail_strict = false", "filterwarnings = ['error']"),)),
     Change("star import", "test_star", (("src/zoo/star.py", "STAR = 1", "STAR = 9"),)),
     Change("lambda", "test_lambda", (("src/zoo/lambdas.py", "lambda: 1", "lambda: 9"),)),
-    Change("registry addition", "test_registry_size", (("src/zoo/lambdas.py", "register('one', lambda: 1)", "register('one', lambda: 1)\nregister('two', lambda: 2)"),)),
+    Change(
+        "registry addition",
+        "test_registry_size",
+        (
+            (
+                "src/zoo/lambdas.py",
+                "register('one', lambda: 1)",
+                "register('one', lambda: 1)\nregister('two', lambda: 2)",
+            ),
+        ),
+    ),
     Change("new optional module", "test_optional", write={"src/zoo/extra.py": "VALUE = 1\n"}),
     Change("module getattr", "test_module_getattr", (("src/zoo/attribute.py", "return 1", "return 9"),)),
     Change("dynamic constant", "test_dynamic_again", (("src/zoo/plug_one.py", "VALUE = 1", "VALUE = 9"),)),
@@ -689,8 +721,14 @@ CHANGES = (
     Change("test body", "test_plain", ((TESTS, "assert core.plain() == 1", "assert core.plain() == 2"),)),
     Change("new parameter", "test_parameter[7]", ((TESTS, 'parametrize("n", [1])', 'parametrize("n", [1, 7])'),)),
     Change("new test", "test_new", ((TESTS, "def test_plain", "def test_new():\n    assert 0\n\n\ndef test_plain"),)),
-    Change("new test file", "tests/test_more.py::test_more", write={"tests/test_more.py": "def test_more():\n    assert 0\n"}),
-    Change("mended function", "test_always_failing", ((CORE, "def plain():\n    return 1", "def plain():\n    return 4"),)),
+    Change(
+        "new test file",
+        "tests/test_more.py::test_more",
+        write={"tests/test_more.py": "def test_more():\n    assert 0\n"},
+    ),
+    Change(
+        "mended function", "test_always_failing", ((CORE, "def plain():\n    return 1", "def plain():\n    return 4"),)
+    ),
     Change("deleted module", "", write={"src/zoo/star.py": None}),
 )
 """The last kind breaks collection: the run is red whatever is skipped."""
