@@ -11,14 +11,15 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maestro_bloom.claims import upper_bound_ppm
+from maestro_bloom.fork_server import ForkServer
 from maestro_bloom.source_model import split_docstring
 from maestro_bloom.store import Store, opened
 from maestro_bloom.tree import DERIVED
@@ -150,10 +151,12 @@ def _replacement(node: ast.AST) -> str | None:
 
 def audit(root: Path, *, count: int, seed: int, paths: Sequence[str], timeout_s: int) -> AuditResult:
     """Plant ``count`` faults one after the other. Raises ``ToolError`` if the untouched project cannot be recorded."""
-    with tempfile.TemporaryDirectory(prefix="maestro-audit-") as scratch:
+    with ExitStack() as stack:
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="maestro-audit-"))
         copy = Path(scratch) / root.name
         shutil.copytree(root, copy, symlinks=True, ignore=shutil.ignore_patterns(*(DERIVED - {".git"})))
-        runner = _Runner(root, copy, timeout_s)
+        server = stack.enter_context(ForkServer(_search_path(root, copy)))
+        runner = _Runner(copy, server, timeout_s)
         before = runner.run(record=True)
         stored, why = opened(Store(copy).newest())
         if stored is None:
@@ -202,36 +205,30 @@ def _judge(runner: _Runner, mutant: Mutant, passed: set[str]) -> Verdict | None:
 
 @dataclass(frozen=True, slots=True)
 class _Runner:
-    """Runs the tests of the copy, with the copy's sources wherever the original's would be imported from."""
+    """Runs the tests of the copy."""
 
-    root: Path
     copy: Path
+    server: ForkServer
     timeout_s: int
 
     def run(self, *, record: bool) -> tuple[dict[str, str], set[str]]:
         """All outcomes of a run, and the tests the index would have skipped; nothing if it did not end properly."""
-        report = self.copy / ".maestro" / "audit.json"
-        report.parent.mkdir(exist_ok=True)
+        state = self.copy / ".maestro"
+        state.mkdir(exist_ok=True)
+        report = state / "audit.json"
         report.unlink(missing_ok=True)
         mode = ["--maestro-select=off"] if record else ["--maestro-select=report", "--maestro-record=off"]
-        command = [sys.executable, "-m", "pytest", "--maestro", f"--maestro-json={report}", "-q", *mode]
+        arguments = ["--maestro", f"--maestro-json={report}", "-q", "-p", "no:cacheprovider", *mode]
+        self.server.run(self.copy, arguments, output=state / "audit.txt", timeout_s=self.timeout_s)
         try:
-            subprocess.run(
-                [*command, "-p", "no:cacheprovider"],
-                cwd=self.copy,
-                env=self._environment(),
-                capture_output=True,
-                timeout=self.timeout_s,
-                check=False,
-            )
             document = json.loads(report.read_bytes())
-        except (subprocess.TimeoutExpired, OSError, ValueError):
+        except (OSError, ValueError):
             return {}, set()
         outcomes = {test["nodeid"]: test["outcome"] for test in document["tests"]}
         return outcomes, {skip["nodeid"] for skip in document["skips"] or ()}
 
-    def _environment(self) -> dict[str, str]:
-        inside = [Path(p).relative_to(self.root) for p in sys.path if p and Path(p).is_relative_to(self.root)]
-        path = os.pathsep.join(str(self.copy / p) for p in inside)
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "MAESTRO_"))}
-        return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | ({"PYTHONPATH": path} if path else {})
+
+def _search_path(root: Path, copy: Path) -> dict[str, str]:
+    """The copy's sources wherever the original's would be imported from."""
+    inside = [Path(p).relative_to(root) for p in sys.path if p and Path(p).is_relative_to(root)]
+    return {"PYTHONPATH": os.pathsep.join(str(copy / p) for p in [*inside, Path()])}

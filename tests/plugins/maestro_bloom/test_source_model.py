@@ -61,7 +61,7 @@ def test_blocks_have_names_and_order() -> None:
         ("def m(self)", "def n(self)", True, {"C.m#0", "C.n#0"}),
     ],
 )
-def test_a_change_lands_where_it_belongs(old: str, new: str, skeleton: bool, names: set[str]) -> None:  # noqa: FBT001 - a table
+def test_a_change_lands_where_it_belongs(old: str, new: str, skeleton: bool, names: set[str]) -> None:
     assert changed(old, new) == (skeleton, names)
 
 

@@ -4,11 +4,11 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from maestro_bloom.fork_server import ForkServer
 from tests.plugins.maestro_bloom.zoo_project import CHANGES, FILES, QUIET, Change
 
 if TYPE_CHECKING:
@@ -18,48 +18,20 @@ if TYPE_CHECKING:
 # The soundness of selection: for each kind of change, no test whose outcome changed is one that would be skipped.
 
 
-# A process that has imported pytest and Maestro, and forks for each run: importing would be most of the time.
-SERVER = """
-import json, os, sys
-import pytest
-import maestro_bloom.pytest_part, maestro_bloom.pytest_recording, maestro_hooks.integrations.pytest_session
-sys.dont_write_bytecode = True
-for line in sys.stdin:
-    root, arguments, variables = json.loads(line)
-    child = os.fork()
-    if not child:
-        os.chdir(root)
-        os.environ.update(variables)
-        out = os.open("output.out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(out, 1), os.dup2(out, 2)
-        os._exit(pytest.main(arguments))
-    os.waitpid(child, 0)
-    print("done", flush=True)
-"""
 ALWAYS = ["--maestro", "--maestro-json=result.out", "-p", "no:cacheprovider", "-q"]
 
 
 class Runner:
-    def __init__(self) -> None:
-        prefixes = ("PYTEST_", "MAESTRO_", "ZOO_", "COV_")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(prefixes)}
-        self.server = subprocess.Popen(
-            [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
+    def __init__(self, server: ForkServer) -> None:
+        self.server = server
 
     def __call__(self, root: Path, *arguments: str, variables: dict[str, str] | None = None) -> dict[str, Any]:
-        assert self.server.stdin is not None
-        assert self.server.stdout is not None
-        self.server.stdin.write(json.dumps([str(root), [*ALWAYS, *arguments], variables or {}]) + "\n")
-        self.server.stdin.flush()
-        assert self.server.stdout.readline() == "done\n"
+        output = root / "output.out"
+        self.server.run(root, [*ALWAYS, *arguments], output=output, variables=variables)
         result: dict[str, Any] = json.loads((root / "result.out").read_text())
         (root / "result.out").unlink()
-        result["output"] = (root / "output.out").read_text()
+        result["output"] = output.read_text()
         return result
-
-    def close(self) -> None:
-        self.server.communicate()
 
 
 def outcomes(result: dict[str, Any]) -> dict[str, str]:
@@ -72,9 +44,8 @@ def skippable(result: dict[str, Any]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[Runner]:
-    runner = Runner()
-    yield runner
-    runner.close()
+    with ForkServer() as server:
+        yield Runner(server)
 
 
 @pytest.fixture(scope="module")

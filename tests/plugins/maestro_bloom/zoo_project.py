@@ -565,7 +565,7 @@ class TestUnit(unittest.TestCase):
 
 
 def test_warning():
-    warnings.warn("old", stacklevel=1)
+    warnings.warn("old", FutureWarning, stacklevel=1)
 
 
 @pytest.mark.xfail(reason="known")
@@ -680,9 +680,10 @@ CHANGES = (
             (
                 CONF,
                 "import pytest\n",
-                "import os\nimport pytest\n\nos.environ['X'] = '1'\n\n"
-                "@pytest.fixture(autouse=True)\ndef auto(monkeypatch):\n"
-                "    monkeypatch.setenv('ZOO_SIZE', 'large')\n",
+                (
+                    "import pytest\n\n\n@pytest.fixture(autouse=True)\ndef auto(monkeypatch):\n"
+                    "    monkeypatch.setenv('ZOO_SIZE', 'large')\n"
+                ),
             ),
         ),
     ),
@@ -694,7 +695,11 @@ CHANGES = (
             "    monkeypatch.setenv('ZOO_AUTO', '1')\n"
         },
     ),
-    Change("ini", "test_warning", (("pyproject.toml", "xfail_strict = false", "filterwarnings = ['error']"),)),
+    Change(
+        "ini",
+        "test_warning",
+        (("pyproject.toml", "xfail_strict = false", "filterwarnings = ['error::FutureWarning']"),),
+    ),
     Change("star import", "test_star", (("src/zoo/star.py", "STAR = 1", "STAR = 9"),)),
     Change("lambda", "test_lambda", (("src/zoo/lambdas.py", "lambda: 1", "lambda: 9"),)),
     Change(
