@@ -133,7 +133,9 @@ class Keeper:
         if not parts:
             return
         made = merging.merge((part.index, part.filters()) for part in parts)
-        index, filters = self._over_the_old(made, run)
+        # Only who collected knows whether anything was deselected: under xdist the workers.
+        whole = run.whole and all(part.index.last_full for part in parts)
+        index, filters = self._over_the_old(made, whole=whole)
         self.path = self.store.save(index, filters, keep=self.settings.keep)
         written = index_file.read(self.path)
         self._written, self._written_digest = written.index, written.digest
@@ -141,7 +143,7 @@ class Keeper:
             with suppress(OSError):
                 shard.unlink()
 
-    def _over_the_old(self, made: tuple[Index, Filters], run: Run) -> tuple[Index, Filters]:
+    def _over_the_old(self, made: tuple[Index, Filters], *, whole: bool) -> tuple[Index, Filters]:
         stored = self._stored
         usable = stored is not None and stored.index.environment == self.environment and stored.index.salt == self.salt
         if stored is None or not usable:
@@ -154,7 +156,7 @@ class Keeper:
         gone = {
             row.nodeid
             for row in stored.index.tests
-            if (run.whole and row.nodeid not in recorded) or (row.path and row.path not in paths)
+            if (whole and row.nodeid not in recorded) or (row.path and row.path not in paths)
         }
         index, filters = merging.update(stored, made, unaffected=unaffected, gone=gone)
         return merging.with_audit(index, self._audit), filters
