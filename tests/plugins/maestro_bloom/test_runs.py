@@ -292,7 +292,8 @@ def test_code_loaded_before_the_recorder_is_recorded(project: Project) -> None:
 def test_a_broken_selection_runs_everything(project: Project) -> None:
     project.run()
     (project.root / "conftest.py").write_text(
-        "from maestro_bloom import keeping\n\n\ndef broken(*arguments):\n    raise ValueError('no')\n\n\nkeeping.judge = broken\n"
+        "from maestro_bloom import keeping\n\n\n"
+        "def broken(*arguments):\n    raise ValueError('no')\n\n\nkeeping.judge = broken\n"
     )
     result = project.run("--maestro-record=off")
     assert ran(result) == {"test_one", "test_two"}

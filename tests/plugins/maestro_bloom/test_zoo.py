@@ -80,7 +80,21 @@ def project(recorded: tuple[Path, dict[str, str]]) -> Path:
     return root
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name.replace(" ", "_"))
+# One of each mechanism always; the rest, a second of processor time each, with the slow ones.
+QUICK = frozenset(
+    {
+        *("body of plain", "docstring", "module constant", "body of deep", "body of deep_memo", "body of for_session"),
+        *("data file read at import", "variable", "code of a subprocess", "new conftest", "dynamic constant"),
+        *("shadowing package", "resumed generator"),
+    }
+)
+KINDS = [
+    pytest.param(change, id=change.name.replace(" ", "_"), marks=() if change.name in QUICK else (pytest.mark.slow,))
+    for change in CHANGES
+]
+
+
+@pytest.mark.parametrize("change", KINDS)
 def test_no_changed_outcome_is_skipped(
     change: Change, project: Path, recorded: tuple[Path, dict[str, str]], run: Runner
 ) -> None:
