@@ -259,9 +259,7 @@ class Controller:
             writer = self._workspace.writer("pytest")
             blobs = self._workspace.blobs
             claims = contributions(self._workspace.host, run_of(happened, root=root, config=self._config), blobs)
-            records = pytest_recording.record(
-                happened, inputs=inputs, blobs=blobs, writer=writer, contributed=claims
-            )
+            records = pytest_recording.record(happened, inputs=inputs, blobs=blobs, writer=writer, contributed=claims)
         except (MaestroError, OSError) as error:
             return (), "", str(error)
         path = writer.path

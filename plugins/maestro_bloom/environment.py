@@ -30,6 +30,17 @@ _TOOLS_ASIDE = frozenset(
     }
 )
 _LOCKS = ("*.lock", "*requirements*.txt", "*constraints*.txt", "pylock*.toml", ".gitattributes", "requirements/*.txt")
+# The interpreter's flags that change what code does; others only change what is said or kept.
+_FLAGS = (
+    "debug",
+    "optimize",
+    "ignore_environment",
+    "hash_randomization",
+    "isolated",
+    "dev_mode",
+    "utf8_mode",
+    "safe_path",
+)
 # Read by C code, which nobody can watch.
 _C_VARIABLES = ("TZ", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_TIME", "LC_NUMERIC", "LC_MONETARY")
 _PYTHON_VARIABLES = ("PYTHONPATH", "PYTHONHASHSEED", "PYTHONWARNINGS", "PYTHONDEVMODE", "PYTHONUTF8", "PYTHONOPTIMIZE")
@@ -40,8 +51,8 @@ def parts(root: Path, *, ini: Path | None, options: Iterable[str], variables: Ma
     found = {
         "python": f"{platform.python_implementation()} {sys.version} {sys.implementation.cache_tag}",
         "platform": f"{sys.platform} {platform.machine()} {platform.libc_ver()[1]}",
-        "flags": str(sys.flags),
     }
+    found |= {f"flag {name}": str(getattr(sys.flags, name)) for name in _FLAGS}
     found |= {f"variable {n}": variables[n] for n in (*_C_VARIABLES, *_PYTHON_VARIABLES) if n in variables}
     found |= {f"option {option.partition('=')[0]}": option.partition("=")[2] for option in options}
     found |= distributions(root)
