@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Skip,
         TestOutcome,
         TestPlan,
+        TestRun,
         VerifyRequest,
     )
 
@@ -52,6 +53,7 @@ KINDS: dict[str, HookKind] = {
     "maestro_check": "gate",
     "maestro_select": "accelerator",
     "maestro_test_finished": "observer",
+    "maestro_tests_finished": "gate",
     "maestro_fetch": "accelerator",
     "maestro_store": "accelerator",
     "maestro_before_seal": "gate",
@@ -89,6 +91,11 @@ def maestro_select(plan: TestPlan) -> Iterable[Skip | RunAll]:  # type: ignore[e
 @hookspec
 def maestro_test_finished(outcome: TestOutcome) -> None:
     """Observer. After each test, in the pytest process that reports it (the controller under xdist)."""
+
+
+@hookspec
+def maestro_tests_finished(run: TestRun) -> Iterable[Obligation]:  # type: ignore[empty-body]
+    """Gate. After the last test, in the process that reports: claims about the run, recorded beside pytest's own."""
 
 
 @hookspec

@@ -90,7 +90,7 @@ class CheckRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestPlan:
-    """The collected tests, in order, before any runs. ``items`` are pytest's own, for plugins that need them."""
+    """The collected tests, in order, before any runs. ``items`` and ``config`` are pytest's own."""
 
     __test__ = False  # not a test class, whatever its name says
 
@@ -98,6 +98,7 @@ class TestPlan:
     nodeids: tuple[str, ...]
     settings: object = None
     items: Sequence[object] = field(default=(), repr=False)
+    config: object = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,15 @@ class Skip:
     """A test that need not run, and why. Shown as deselected, never as passed."""
 
     nodeid: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedSkip:
+    """A test that was deselected, by which plugin, and why."""
+
+    nodeid: str
+    plugin: str
     reason: str
 
 
@@ -129,6 +139,22 @@ class TestOutcome:
     duration_us: int
     worker: str = ""
     reruns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestRun:
+    """A finished test session: outcomes, the skips that were applied, and whether it went through to its end."""
+
+    __test__ = False
+
+    root: Path
+    run: str
+    tree: str
+    tests: tuple[TestOutcome, ...]
+    skips: tuple[AppliedSkip, ...]
+    completed: bool
+    settings: object = None
+    config: object = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,13 +20,14 @@ from maestro_hooks.integrations import pytest_claims as claims
 from maestro_hooks.project.state import state_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from maestro_hooks.evidence.inputs import Inputs
     from maestro_hooks.evidence.record import Record
     from maestro_hooks.evidence.segment import SegmentWriter
     from maestro_hooks.integrations.pytest_claims import Session
+    from maestro_hooks.pipeline.gates import Claim
     from maestro_hooks.project.blobs import Blobs
 
 
@@ -65,8 +66,10 @@ def records_of(session: Session, *, inputs: Inputs, outcomes: str, skips: str) -
     return tuple(records)
 
 
-def record(session: Session, *, inputs: Inputs, blobs: Blobs, writer: SegmentWriter) -> tuple[Record, ...]:
-    """Store evidence and records; returns the records.
+def record(
+    session: Session, *, inputs: Inputs, blobs: Blobs, writer: SegmentWriter, contributed: Sequence[Claim] = ()
+) -> tuple[Record, ...]:
+    """Store evidence and records, pytest's own and those plugins contributed; returns the records.
 
     Raises:
         ToolError: the ledger cannot be written.
@@ -80,7 +83,10 @@ def record(session: Session, *, inputs: Inputs, blobs: Blobs, writer: SegmentWri
         writer.inputs(inputs)
         for made in records:
             writer.append(made, {"durations": durations})
-    return records
+        for claim in contributed:
+            writer.inputs(claim.inputs)
+            writer.append(claim.record)
+    return (*records, *(claim.record for claim in contributed))
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:

@@ -136,7 +136,7 @@ class Selector:
         if self._mode == "off":
             return
         names = {item: self._plain(item.nodeid) for item in items}
-        plan = TestPlan(root=self._root, nodeids=tuple(names.values()), items=tuple(items))
+        plan = TestPlan(root=self._root, nodeids=tuple(names.values()), items=tuple(items), config=config)
         always = {name for item, name in names.items() if item.get_closest_marker("maestro_always")}
         results = self._host.call("maestro_select", plan)
         self._selection = decide(results, mode=self._mode, nodeids=plan.nodeids, always=always)

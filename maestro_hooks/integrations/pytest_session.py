@@ -21,6 +21,7 @@ import pytest
 
 from maestro_hooks.errors import MaestroError, UsageError
 from maestro_hooks.integrations import pytest_claims, pytest_recording, pytest_report
+from maestro_hooks.integrations.pytest_contributions import contributions, run_of
 from maestro_hooks.integrations.pytest_inputs import inputs_of
 from maestro_hooks.integrations.pytest_outcomes import Tally, phase_of
 from maestro_hooks.integrations.pytest_plugin import MODES, SESSION
@@ -256,7 +257,9 @@ class Controller:
         inputs = inputs_of(self._config, root=root, tree=happened.tree, selection=happened.selection)
         try:
             writer = self._workspace.writer("pytest")
-            records = pytest_recording.record(happened, inputs=inputs, blobs=self._workspace.blobs, writer=writer)
+            blobs = self._workspace.blobs
+            claims = contributions(self._workspace.host, run_of(happened, root=root, config=self._config), blobs)
+            records = pytest_recording.record(happened, inputs=inputs, blobs=blobs, writer=writer, contributed=claims)
         except (MaestroError, OSError) as error:
             return (), "", str(error)
         path = writer.path

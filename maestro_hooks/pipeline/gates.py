@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from maestro_hooks.project.repository import Repository
 
 FINDINGS = "findings"
-GATE_KEYS = {"maestro_check": "gate", "maestro_before_seal": "before-seal"}
+GATE_KEYS = {"maestro_check": "gate", "maestro_before_seal": "before-seal", "maestro_tests_finished": "tests-finished"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,237 @@
+"""From what one process saw to an index of its own tests: names become versioned keys, keys become filters.
+
+Invariant: a test's filter holds every key of its bag and of the bags of the wider fixtures it used, and each of these
+keys has a row.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from maestro_bloom import bloom_filter, keys
+from maestro_bloom.changes import key_of, version
+from maestro_bloom.index import (
+    COMPILED,
+    FLAKY,
+    FOLDED,
+    HIT,
+    OPAQUE,
+    UNSTABLE,
+    BlockRow,
+    FileRow,
+    Filters,
+    Index,
+    InputKind,
+    InputRow,
+    TestRow,
+)
+from maestro_bloom.observations import Bag
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from maestro_bloom.model_cache import Models
+    from maestro_bloom.recorder import Recorder
+    from maestro_bloom.source_model import SourceModel
+    from maestro_bloom.tree import Tree
+
+
+# A conftest acts on its directory, a package on its modules.
+_OWN_RULES = ("conftest.py", "__init__.py")
+
+
+@dataclass(slots=True, eq=False)
+class Recorded:
+    """One executed test: what it touched itself, through wider fixtures, and how it ended."""
+
+    nodeid: str
+    path: str
+    bag: Bag
+    shared: list[Bag] = field(default_factory=list)
+    outcome: str = ""
+    flaky: bool = False
+    duration_us: int = 0
+
+
+class Assembly:
+    """Makes the index of one process."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        *,
+        tree: Tree,
+        models: Models,
+        variables: Mapping[str, str],
+        unstable: set[str],
+        collected: set[str],
+    ) -> None:
+        self._recorder = recorder
+        self._tree = tree
+        self._models = models
+        self._variables = variables
+        self._unstable = unstable
+        self._collected = collected
+        self._inputs: set[InputRow] = set()
+        self._hashed: dict[bytes, tuple[int, ...]] = {}
+        self._units = recorder.tracer.units if recorder.tracer is not None else []
+        self._block_keys: dict[int, tuple[bytes, ...]] = {}
+
+    def index(self, blank: Index, tests: list[Recorded], *, sizes: Mapping[str, int]) -> tuple[Index, Filters]:
+        """Fill ``blank`` (which knows environment, salt, run and times). ``sizes``: bits a test's filter has so far."""
+        self._salt = blank.salt
+        filters: Filters = {}
+        rows = []
+        hit: set[int] = set()
+        for test in tests:
+            bag = Bag()
+            for part in (test.bag, *test.shared):
+                bag.update(part)
+            hit |= bag.units
+            found = self._keys(bag)
+            bits = sizes.get(test.nodeid, 0)
+            if not bits or bloom_filter.overfilled(bits, len(found)):
+                bits = bloom_filter.size_for(len(found))
+            filters[test.nodeid] = (bloom_filter.build([self._hash(key) for key in found], bits), bits)
+            rows.append(self._row(test, bag, bits=bits, count=len(found), run=blank.run))
+        made = msgspec.structs.replace(
+            blank,
+            files=self._files(hit),
+            inputs=tuple(sorted(self._inputs)),
+            session=tuple(sorted(self._input_rows(self._recorder.session))),
+            everywhere=tuple(sorted(self._everywhere())),
+            extensions=self._extensions(),
+            tests=tuple(rows),
+        )
+        return made, filters
+
+    def _row(self, test: Recorded, bag: Bag, *, bits: int, count: int, run: str) -> TestRow:
+        flags = (OPAQUE if bag.opaque else 0) | (FLAKY if test.flaky else 0)
+        flags |= UNSTABLE if self._unstable & bag.files else 0
+        return TestRow(test.nodeid, test.path, bits, count, test.outcome, flags, run, test.duration_us)
+
+    def _keys(self, bag: Bag) -> set[bytes]:
+        found: set[bytes] = set()
+        for unit in bag.units:
+            found.update(self._unit_keys(unit))
+        found.update(keys.source(path) for path in map(self._source_of, bag.modules) if path)
+        rows = self._input_rows(bag)
+        self._inputs |= rows
+        found.update(key_of(row) for row in rows)
+        return found
+
+    def _source_of(self, module: str) -> str | None:
+        """The file of a module a test executed (a path) or asked for (a dotted name)."""
+        if module.endswith(".py"):
+            return module
+        filename = getattr(sys.modules.get(module), "__file__", None)
+        return self._recorder.territory.path(filename) if isinstance(filename, str) else None
+
+    def _unit_keys(self, unit: int) -> tuple[bytes, ...]:
+        if unit not in self._block_keys:
+            path, number = self._units[unit]
+            self._block_keys[unit] = self._make_unit_keys(path, number)
+        return self._block_keys[unit]
+
+    def _make_unit_keys(self, path: str, number: int) -> tuple[bytes, ...]:
+        if not path.endswith(".py"):
+            # Code compiled from something else (a template): its source is a data file to whoever runs it.
+            row = InputRow("file", path, self._tree.content(path))
+            self._inputs.add(row)
+            return (key_of(row),)
+        model = self._model(path)
+        if number < 0 or model is None:
+            return (keys.source(path),)
+        block = model.blocks[number]
+        return keys.source(path), keys.block(path, block.qualname, block.n, block.digest)
+
+    def _input_rows(self, bag: Bag) -> set[InputRow]:
+        kinds: tuple[tuple[InputKind, set[str]], ...] = (
+            ("file", bag.files),
+            ("dir", bag.directories),
+            ("env", bag.variables),
+            ("missing", bag.missing),
+        )
+        return {
+            InputRow(kind, name, "" if kind == "missing" else self._version(kind, name))
+            for kind, names in kinds
+            for name in names
+        }
+
+    def _version(self, kind: str, name: str) -> str:
+        return version(kind, name, tree=self._tree, variables=self._variables, salt=self._salt)
+
+    def _hash(self, key: bytes) -> tuple[int, ...]:
+        if key not in self._hashed:
+            self._hashed[key] = bloom_filter.hashes(key, self._salt)
+        return self._hashed[key]
+
+    def _model(self, path: str) -> SourceModel | None:
+        return self._models.of(self._tree.content(path), self._tree.root / path)
+
+    def _files(self, hit: set[int]) -> tuple[FileRow, ...]:
+        recorder = self._recorder
+        flags: dict[tuple[str, int], int] = {}
+        for unit in hit:
+            flags[self._units[unit]] = flags.get(self._units[unit], 0) | HIT
+        for unit in recorder.folded:
+            flags[self._units[unit]] = flags.get(self._units[unit], 0) | HIT | FOLDED
+        names: dict[str, set[str]] = {}
+        for name, module in list(sys.modules.items()):
+            filename = getattr(module, "__file__", None)
+            path = recorder.territory.path(filename) if isinstance(filename, str) else None
+            if path is not None and name != "__main__":
+                names.setdefault(path, set()).add(name)
+        paths = {*self._tree.python(), *(p for p in (*recorder.executed, *names) if p.endswith(".py"))}
+        return tuple(self._file(path, flags, names.get(path, set())) for path in sorted(paths))
+
+    def _file(self, path: str, flags: dict[tuple[str, int], int], names: set[str]) -> FileRow:
+        recorder = self._recorder
+        model = self._model(path)
+        inputs = self._input_rows(recorder.at_import[path]) if path in recorder.at_import else set()
+        if path in recorder.at_import and recorder.at_import[path].opaque:
+            inputs.add(InputRow("opaque", ",".join(sorted(recorder.at_import[path].opaque)), ""))
+        blocks = (
+            ()
+            if model is None
+            else tuple(
+                BlockRow(b.qualname, b.n, b.digest, flags.get((path, i), 0) | (COMPILED if b.compiled else 0))
+                for i, b in enumerate(model.blocks)
+            )
+        )
+        return FileRow(
+            path=path,
+            blob=self._tree.content(path),
+            skeleton=model.skeleton if model else b"",
+            blocks=blocks,
+            imports=model.imports if model else (),
+            strings=model.strings if model else (),
+            names=tuple(sorted(names)),
+            edges=tuple(sorted(recorder.edges.get(path, ()))),
+            inputs=tuple(sorted(inputs)),
+            wildcard=model.wildcard if model else True,
+            early=path in recorder.early,
+        )
+
+    def _everywhere(self) -> set[str]:
+        """Modules that pytest or a plugin loaded on its own account: no import leads to them from a test."""
+        return {
+            path
+            for path, importer in self._recorder.executed.items()
+            if importer is None and path not in self._collected and path.rpartition("/")[2] not in _OWN_RULES
+        }
+
+    def _extensions(self) -> dict[str, str]:
+        """Compiled modules of the project that are loaded, by content: their insides are never seen."""
+        found = {}
+        for module in list(sys.modules.values()):
+            filename = getattr(module, "__file__", None)
+            if isinstance(filename, str) and filename.endswith((".so", ".pyd")):
+                path = self._recorder.territory.path(filename)
+                if path is not None:
+                    found[path] = self._tree.content(path)
+        return found

@@ -1,0 +1,160 @@
+"""What differs between the tree an index speaks about and the tree at hand, as questions to the filters.
+
+Invariant: every difference that could change an outcome becomes a key, an affected file, or a reason to run all.
+Rows are compared by content, so no history is needed: any index of the same environment can be asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from maestro_bloom import keys
+from maestro_bloom.index import COMPILED, FOLDED, HIT
+from maestro_bloom.module_graph import ModuleGraph, module_names, wanted_names
+from maestro_bloom.observed_names import EVERY_VARIABLE, every_variable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from maestro_bloom.index import FileRow, Index, InputRow
+    from maestro_bloom.model_cache import Models
+    from maestro_bloom.tree import Tree
+
+
+@dataclass(slots=True)
+class Changes:
+    """The differences: keys with what they mean, affected sources with why, directories with a new conftest."""
+
+    keys: dict[bytes, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    directories: dict[str, str] = field(default_factory=dict)
+    everything: str = ""
+    any: bool = False
+
+
+class Comparison:
+    """One index against one tree."""
+
+    def __init__(self, index: Index, *, tree: Tree, models: Models, variables: Mapping[str, str]) -> None:
+        self._index = index
+        self._tree = tree
+        self._models = models
+        self._variables = variables
+        self._changes = Changes(any=tree.digest != index.tree)
+        self._skeletons: dict[str, str] = {}
+
+    def run(self) -> Changes:
+        """All differences."""
+        changes = self._changes
+        for row in self._index.files:
+            self._file(row)
+        added = self._added()
+        for read in self._index.inputs:
+            self._input(read, added)
+        for read in self._index.session:
+            if self._moved(read):
+                changes.everything = f"{read.kind} {read.name} changed, which was read outside any test"
+        for path, content in sorted(self._index.extensions.items()):
+            if self._tree.content(path) != content:
+                changes.everything = f"extension module {path} changed"
+        if self._skeletons:
+            changes.files = ModuleGraph(self._index.files).reaching(self._skeletons)
+        changes.keys.update((keys.source(path), f"{path}: {why}") for path, why in changes.files.items())
+        self._wide()
+        return changes
+
+    def _file(self, row: FileRow) -> None:
+        for read in row.inputs:
+            if self._moved(read):
+                self._skeletons.setdefault(row.path, f"{read.kind} {read.name} changed, which it read at import")
+        content = self._tree.content(row.path)
+        if content == row.blob:
+            return
+        model = None if content == keys.ABSENT else self._models.of(content, self._tree.root / row.path)
+        self._changes.any = True
+        if model is None:
+            self._skeletons[row.path] = "it is gone"
+        elif model.skeleton != row.skeleton:
+            self._skeletons[row.path] = "its module level changed"
+        now = {(b.qualname, b.n): b.digest for b in model.blocks} if model else {}
+        for block in row.blocks:
+            if now.get((block.qualname, block.n)) == block.digest:
+                continue
+            if block.flags & (FOLDED | COMPILED) or not block.flags & HIT or row.early:
+                self._skeletons.setdefault(row.path, f"{block.qualname} changed, {_why_wide(block.flags)}")
+            key = keys.block(row.path, block.qualname, block.n, block.digest)
+            self._changes.keys[key] = f"{row.path}: {block.qualname} changed"
+
+    def _added(self) -> set[str]:
+        """Module names that new sources brought; whoever asks for one is affected."""
+        known = {row.path for row in self._index.files}
+        sources = self._tree.python()
+        new = sorted(sources.keys() - known)
+        names: set[str] = set()
+        for path in new:
+            names.update(module_names(path, sources))
+            if path.rpartition("/")[2] == "conftest.py":
+                self._changes.directories[path.rpartition("/")[0]] = f"{path} is new"
+        if names:
+            self._changes.any = True
+            for row in self._index.files:
+                found = next((n for n in wanted_names(row) if _provided(n, names)), None)
+                if found is not None or row.wildcard:
+                    self._skeletons.setdefault(row.path, f"it may import {found or 'any'}, which is new")
+        return names
+
+    def _input(self, row: InputRow, added: set[str]) -> None:
+        if row.kind == "missing":
+            if _provided(row.name, added):
+                self._changes.keys[keys.missing(row.name)] = f"module {row.name} is new"
+            return
+        if self._moved(row):
+            self._changes.keys[key_of(row)] = f"{row.kind} {row.name} changed"
+
+    def _moved(self, row: InputRow) -> bool:
+        if row.kind in ("missing", "opaque"):
+            return row.kind == "opaque" and self._changes.any
+        return version(row.kind, row.name, tree=self._tree, variables=self._variables, salt=self._index.salt) != (
+            row.version
+        )
+
+    def _wide(self) -> None:
+        """Affected sources that act beyond their importers."""
+        changes = self._changes
+        early = {row.path for row in self._index.files if row.early}
+        for path, why in changes.files.items():
+            if path in early or path in self._index.everywhere:
+                changes.everything = changes.everything or f"{path}, which every test may use: {why}"
+            if path.rpartition("/")[2] == "conftest.py":
+                changes.directories.setdefault(path.rpartition("/")[0], f"{path}: {why}")
+
+
+def version(kind: str, name: str, *, tree: Tree, variables: Mapping[str, str], salt: bytes) -> str:
+    """The version of an input now."""
+    if kind == "file":
+        return tree.content(name)
+    if kind == "dir":
+        return tree.listing(name)
+    value = every_variable(variables) if name == EVERY_VARIABLE else variables.get(name)
+    return keys.value_digest(value, salt)
+
+
+def key_of(row: InputRow) -> bytes:
+    """The key a test that read this input holds."""
+    make = {"file": keys.file, "dir": keys.directory, "env": keys.variable}
+    return keys.missing(row.name) if row.kind == "missing" else make[row.kind](row.name, row.version)
+
+
+def _provided(wanted: str, names: set[str]) -> bool:
+    while wanted:
+        if wanted in names:
+            return True
+        wanted = wanted.rpartition(".")[0]
+    return False
+
+
+def _why_wide(flags: int) -> str:
+    if flags & COMPILED:
+        return "which runs as machine code"
+    return "whose effect outlives the call or the import" if flags & FOLDED else "which no test was seen to run"

@@ -1,0 +1,200 @@
+"""Chooses the index of a run, judges tests by it, and writes the next one.
+
+Invariant: the index written speaks about the tree the run began with; if a source changed meanwhile, none is written.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from maestro_bloom import environment, index_file, merging
+from maestro_bloom.changes import Changes, Comparison
+from maestro_bloom.claims import Facts
+from maestro_bloom.index import Audit, Filters, Index
+from maestro_bloom.outcomes import Outcomes
+from maestro_bloom.selecting import Judgement, judge
+from maestro_bloom.store import opened
+from maestro_bloom.tree import Tree, read_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from maestro_bloom.index_file import Stored
+    from maestro_bloom.model_cache import Models
+    from maestro_bloom.pytest_recording import Recording
+    from maestro_bloom.settings import BloomSettings
+    from maestro_bloom.store import Store
+
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The run at its end: its id, the commit, whether every test of the project ran, whether that was asked for."""
+
+    id: str
+    head: str
+    whole: bool
+    full: bool
+
+
+@dataclass(slots=True)
+class Keeper:
+    """The index of one pytest process. ``now`` is seconds since the epoch at the start."""
+
+    store: Store
+    models: Models
+    settings: BloomSettings
+    variables: Mapping[str, str]
+    salt: bytes
+    now: int
+    tree: Tree | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    path: Path | None = None
+    problem: str = ""
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    _stored: Stored | None = None
+    _absent: str = ""
+    _changes: Changes | None = None
+    _audit: Audit = field(default_factory=Audit)
+    _written: Index | None = None
+    _written_digest: str = ""
+    _night: tuple[int, int] | None = None
+
+    def choose(self, parts: dict[str, str], path: Path | None, *, newest: bool = False) -> None:
+        """Open the index to judge by: the given one, or the best there is."""
+        self.environment = parts
+        self.path = self.store.best(parts) if newest else path
+        self._stored, self._absent = opened(self.path)
+
+    def judge(self, nodeids: Sequence[str]) -> tuple[list[Judgement], str]:
+        """What is to be said of each test, and why all must run if they must. Raises ``MaestroError``."""
+        reason = self._reason_for_all()
+        if reason or self._stored is None:
+            return [], reason
+        return judge(self._stored, self._differences(self._stored), nodeids), ""
+
+    def _reason_for_all(self) -> str:
+        stored = self._stored
+        if stored is None:
+            return self._absent
+        differing = environment.difference(stored.index.environment, self.environment)
+        if differing:
+            more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+            return f"the environment differs: {differing[0]}{more}"
+        if stored.index.salt != self.salt:
+            return "the index has another salt"
+        days = (self.now - stored.index.last_full) / _DAY_S
+        if days > self.settings.full_every_days:
+            since = f"{days:.1f} days ago" if stored.index.last_full else "never"
+            return f"the last full run was {since}, the limit is {self.settings.full_every_days} days"
+        audit = stored.index.audit
+        if audit.false_skips * 1_000_000 > self.settings.false_skip_budget_ppm * max(1, audit.skippable):
+            return f"full runs found {audit.false_skips} false skips of {audit.skippable}, more than the budget"
+        return ""
+
+    def _differences(self, stored: Stored) -> Changes:
+        if self._changes is None:
+            self.tree = self.tree or read_tree(self.store.root)
+            self._changes = Comparison(stored.index, tree=self.tree, models=self.models, variables=self.variables).run()
+            self.models.save()
+        return self._changes
+
+    def shard(self, recording: Recording, run: Run) -> Path | None:
+        """Write what this process recorded. Raises ``MaestroError`` or ``OSError``."""
+        after = read_tree(self.store.root)
+        source, unstable = recording.changed(after)
+        if source:
+            self.problem = f"no index was written: {source} changed while the tests ran"
+            return None
+        if not recording.finished or self.tree is None:
+            return None
+        sizes = {row.nodeid: row.bits for row in self._stored.index.tests} if self._stored else {}
+        blank = Index(
+            environment=self.environment,
+            salt=self.salt,
+            run=run.id,
+            head=run.head,
+            tree=self.tree.digest,
+            made=self.now,
+            last_full=self.now if run.whole else 0,
+        )
+        made = recording.index(blank, unstable=unstable, sizes=sizes)
+        self.models.save()
+        return self.store.shard(run.id or "run", *made)
+
+    def finish(self, shards: Sequence[Path], run: Run) -> None:
+        """Put the shards together, and over the index that was judged by. Raises ``MaestroError`` or ``OSError``."""
+        self._measure(run)
+        parts = [index_file.read(shard) for shard in shards]
+        if not parts:
+            return
+        made = merging.merge((part.index, part.filters()) for part in parts)
+        # Only who collected knows whether anything was deselected: under xdist the workers.
+        whole = run.whole and all(part.index.last_full for part in parts)
+        index, filters = self._over_the_old(made, whole=whole)
+        self.path = self.store.save(index, filters, keep=self.settings.keep)
+        written = index_file.read(self.path)
+        self._written, self._written_digest = written.index, written.digest
+        for shard in shards:
+            with suppress(OSError):
+                shard.unlink()
+
+    def _over_the_old(self, made: tuple[Index, Filters], *, whole: bool) -> tuple[Index, Filters]:
+        stored = self._stored
+        usable = stored is not None and stored.index.environment == self.environment and stored.index.salt == self.salt
+        if stored is None or not usable:
+            return made
+        changes = self._differences(stored)
+        old = [row.nodeid for row in stored.index.tests]
+        unaffected = {j.nodeid for j in judge(stored, changes, old) if not j.reasons}
+        recorded = {row.nodeid for row in made[0].tests}
+        paths = self.tree.contents if self.tree else {}
+        gone = {
+            row.nodeid
+            for row in stored.index.tests
+            if (whole and row.nodeid not in recorded) or (row.path and row.path not in paths)
+        }
+        index, filters = merging.update(stored, made, unaffected=unaffected, gone=gone)
+        return merging.with_audit(index, self._audit), filters
+
+    def _measure(self, run: Run) -> None:
+        """After a full run: how many of the skips the old index would have made were wrong."""
+        stored = self._stored
+        if stored is None:
+            return
+        self._audit = stored.index.audit
+        if not run.full or self._reason_for_all():
+            return
+        ran = self.outcomes.worst
+        skippable = [j.nodeid for j in judge(stored, self._differences(stored), sorted(ran)) if not j.reasons]
+        wrong = sum(1 for nodeid in skippable if ran[nodeid] == "failed")
+        self._night = (len(skippable), wrong)
+        before = self._audit
+        self._audit = Audit(before.runs + 1, before.skippable + len(skippable), before.false_skips + wrong)
+
+    def facts(self) -> Facts:
+        """What the obligations are made from."""
+        used = self._stored
+        last_full = max((i.last_full for i in (self._written, used.index if used else None) if i), default=0)
+        return Facts(
+            index=self._written_digest or (used.digest if used else ""),
+            judged_by=used.digest if used else "",
+            last_full_age_s=max(0, self.now - last_full) if last_full else None,
+            audit=self._audit,
+            night=self._night,
+            problem=self.problem,
+            budget_ppm=self.settings.false_skip_budget_ppm,
+        )
+
+    def words(self) -> list[str]:
+        """What became of the index, for the user."""
+        lines = [self.problem] if self.problem else []
+        if self._written is not None and self.path is not None:
+            lines.append(f"index {self._written_digest[:12]} holds {len(self._written.tests)} tests")
+        if self._night is not None:
+            lines.append(f"of {self._night[0]} tests the last index would have skipped, {self._night[1]} failed")
+        return lines

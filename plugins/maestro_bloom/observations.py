@@ -1,0 +1,77 @@
+"""What was seen while something ran: units of code, files, directories, variables, missing modules, opaque acts.
+
+Invariant: a bag only grows. What is seen is kept as plain names; versions are looked up once, at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from maestro_bloom.tree import DERIVED
+from maestro_hooks.project.repository import path_text
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+@dataclass(slots=True, eq=False)
+class Bag:
+    """Everything one test, one fixture of wider scope, or one module at import was seen to touch."""
+
+    units: set[int] = field(default_factory=set)
+    files: set[str] = field(default_factory=set)
+    directories: set[str] = field(default_factory=set)
+    variables: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
+    modules: set[str] = field(default_factory=set)
+    opaque: set[str] = field(default_factory=set)
+
+    def update(self, other: Bag) -> None:
+        """Add everything of ``other``."""
+        for name in Bag.__slots__:
+            getattr(self, name).update(getattr(other, name))
+
+
+class Territory:
+    """Which files are the project's own: below the root, in no environment and in no cache."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._prefixes = tuple(sorted({root + os.sep, os.path.realpath(root) + os.sep}))
+        self._foreign = tuple(
+            prefix + os.sep
+            for prefix in {sys.prefix, sys.exec_prefix, sys.base_prefix, os.path.realpath(sys.prefix)}
+            if not (root + os.sep).startswith(prefix + os.sep)
+        )
+        self._known: dict[str, str | None] = {}
+
+    def path(self, filename: str) -> str | None:
+        """The path below the root in POSIX form, or ``None`` for a file that is not the project's."""
+        try:
+            return self._known[filename]
+        except KeyError:
+            found = self._known[filename] = self._find(filename)
+            return found
+
+    def _find(self, filename: str) -> str | None:
+        if not filename or filename[0] == "<":
+            return None
+        full = os.path.normpath(filename if os.path.isabs(filename) else os.path.join(os.getcwd(), filename))  # noqa: PTH109, PTH117, PTH118 - text in, text out, millions of times
+        for prefix in self._prefixes:
+            if full.startswith(prefix) and not full.startswith(self._foreign):
+                relative = full[len(prefix) :].replace(os.sep, "/")
+                if DERIVED.isdisjoint(relative.split("/")):
+                    return path_text(os.fsencode(relative))
+        return None
+
+    def nearest(self, frame: FrameType | None) -> str | None:
+        """The Python file of the project that is nearest in the chain of callers."""
+        while frame is not None:
+            path = self.path(frame.f_code.co_filename)
+            if path is not None:
+                return path
+            frame = frame.f_back
+        return None

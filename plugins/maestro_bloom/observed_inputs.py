@@ -1,0 +1,249 @@
+"""Inputs that are no code: files, directories, variables, missing modules, computed imports, acts nobody can follow.
+
+Files and processes are seen through a ``sys.addaudithook`` (which can never be removed, so it becomes a no-op when
+stopped), variables through ``os.environ``'s own methods, failed imports by standing last in ``sys.meta_path``.
+
+Invariant: watching changes no result: wrappers return what the wrapped return, and nothing is printed or left open.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import linecache
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from maestro_bloom.observed_names import EVERY_VARIABLE, HARNESS_VARIABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import CodeType, FrameType
+
+    from maestro_bloom.recorder import Recorder
+
+# Readers of sources that are no inputs: importing and assertion rewriting are seen as execution.
+_LOADERS = ("<frozen importlib", "importlib/", "_pytest/assertion/rewrite.py", "maestro_bloom/", "maestro_hooks/")
+# Who reads variables for its own sake in every run.
+_HARNESS = ("/_pytest/", "/pluggy/", "/xdist/", "/execnet/", "/coverage/", "/maestro_bloom/", "/maestro_hooks/")
+
+_OPAQUE = ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.system", "os.exec", "socket.connect")
+
+
+class Watcher:
+    """Installs the watching of one process and passes on what is seen."""
+
+    def __init__(self, recorder: Recorder, execute: Callable[[CodeType, str], None]) -> None:
+        self._recorder = recorder
+        self._execute = execute
+        self._path = recorder.territory.path
+        self._undo: list[Callable[[], None]] = []
+
+    def install(self) -> None:
+        """Start watching."""
+        handlers: dict[str, Callable[[Any], None]] = {
+            "exec": self._on_exec,
+            "open": self._on_open,
+            "os.listdir": self._on_list,
+            "os.scandir": self._on_list,
+            "sqlite3.connect": self._on_database,
+            "ctypes.dlopen": self._on_library,
+            **{event: functools.partial(self._on_opaque, event) for event in _OPAQUE},
+        }
+        recorder = self._recorder
+        find = handlers.get
+
+        def hook(event: str, arguments: tuple[Any, ...]) -> None:
+            if recorder.active:
+                handler = find(event)
+                if handler is not None:
+                    handler(arguments)
+
+        sys.addaudithook(hook)
+        self._patch_environment()
+        self._patch_linecache()
+        self._patch_import_module()
+        finder = _LastFinder(recorder)
+        sys.meta_path.append(finder)
+        self._undo.append(lambda: sys.meta_path.remove(finder) if finder in sys.meta_path else None)
+
+    def stop(self) -> None:
+        """Stop watching and put everything back that can be."""
+        self._recorder.active = False
+        while self._undo:
+            self._undo.pop()()
+
+    # Audit events -------------------------------------------------------------------------------------------------
+
+    def _on_exec(self, arguments: tuple[Any, ...]) -> None:
+        filename = getattr(arguments[0], "co_filename", "")
+        path = self._path(filename)
+        if path is not None and arguments[0].co_name == "<module>":
+            self._recorder.executing(path)
+            self._execute(arguments[0], path)
+        elif filename.endswith("multiprocessing/process.py"):
+            # A spawned child raises no event of its own.
+            self._opaque("multiprocessing", sys._getframe(1))  # noqa: SLF001 - the documented way
+
+    def _on_open(self, arguments: tuple[Any, ...]) -> None:
+        path = self._given(arguments[0])
+        if path is None or path.endswith((".pyc", ".pyo")):
+            return
+        flags = arguments[2] if len(arguments) > 2 and isinstance(arguments[2], int) else 0
+        if flags & (os.O_WRONLY | os.O_RDWR) == os.O_WRONLY and flags & (os.O_TRUNC | os.O_CREAT):
+            return  # an output
+        frame = sys._getframe(2)  # noqa: SLF001 - who opened it
+        if path.endswith(".py") and _reader(frame).startswith(_LOADERS):
+            return
+        for bag in self._recorder.targets(frame):
+            bag.files.add(path)
+            bag.directories.add(path.rpartition("/")[0])
+
+    def _on_list(self, arguments: tuple[Any, ...]) -> None:
+        given = arguments[0] if arguments and arguments[0] is not None else "."
+        if not isinstance(given, str | bytes | os.PathLike):
+            return
+        # A name below the directory, because a directory itself (the root) may be no path of the territory.
+        inside = self._path(os.path.join(os.fsdecode(given), "x"))  # noqa: PTH118 - text in, text out
+        frame = sys._getframe(2)  # noqa: SLF001 - who listed it
+        if inside is None or _reader(frame).startswith("<frozen importlib"):
+            return
+        for bag in self._recorder.targets(frame):
+            bag.directories.add(inside.rpartition("/")[0])
+
+    def _on_database(self, arguments: tuple[Any, ...]) -> None:
+        path = self._given(arguments[0])
+        if path is not None:
+            for bag in self._recorder.targets(sys._getframe(2)):  # noqa: SLF001 - who connected
+                bag.files.add(path)
+
+    def _on_library(self, arguments: tuple[Any, ...]) -> None:
+        if arguments and arguments[0]:
+            self._opaque("ctypes.dlopen", sys._getframe(2))  # noqa: SLF001 - who loaded it
+
+    def _on_opaque(self, event: str, _arguments: tuple[Any, ...]) -> None:
+        self._opaque(event, sys._getframe(2))  # noqa: SLF001 - who did it
+
+    def _opaque(self, event: str, frame: FrameType) -> None:
+        for bag in self._recorder.targets(frame):
+            bag.opaque.add(event)
+
+    def _given(self, given: object) -> str | None:
+        if isinstance(given, str | bytes | os.PathLike):
+            return self._path(os.fsdecode(given))
+        return None  # a descriptor: whoever made it was seen
+
+    # Patches ------------------------------------------------------------------------------------------------------
+
+    def _patch_environment(self) -> None:
+        cls: Any = type(os.environ)
+        get, walk, copy = cls.__getitem__, cls.__iter__, cls.copy
+        recorder = self._recorder
+        quiet = [0]
+
+        def seen(name: str) -> None:
+            if recorder.active and not quiet[0] and not name.startswith(HARNESS_VARIABLES):
+                frame = _asker(sys._getframe(2))  # noqa: SLF001 - who asks
+                if frame is not None and not _of_harness(frame.f_code.co_filename):
+                    for bag in recorder.targets(frame):
+                        bag.variables.add(name)
+
+        @functools.wraps(get)
+        def getitem(self: Any, key: Any) -> Any:
+            seen(os.fsdecode(key) if isinstance(key, str | bytes) else "")
+            return get(self, key)
+
+        @functools.wraps(walk)
+        def iterate(self: Any) -> Iterator[Any]:
+            seen(EVERY_VARIABLE)
+            return walk(self)  # type: ignore[no-any-return]
+
+        @functools.wraps(copy)
+        def copied(self: Any) -> Any:
+            # mock.patch.dict copies everything only to put it back.
+            restoring = sys._getframe(1).f_globals.get("__name__") == "unittest.mock"  # noqa: SLF001 - the caller
+            quiet[0] += restoring
+            try:
+                return copy(self)
+            finally:
+                quiet[0] -= restoring
+
+        for name, wrapper in (("__getitem__", getitem), ("__iter__", iterate), ("copy", copied)):
+            setattr(cls, name, wrapper)
+        for name, original in (("__getitem__", get), ("__iter__", walk), ("copy", copy)):
+            self._undo.append(functools.partial(setattr, cls, name, original))
+
+    def _patch_linecache(self) -> None:
+        original = linecache.getlines
+        recorder, path_of = self._recorder, self._path
+
+        @functools.wraps(original)
+        def getlines(filename: str, module_globals: Any = None) -> list[str]:
+            path = path_of(filename) if recorder.active and isinstance(filename, str) else None
+            if path is not None:
+                for bag in recorder.targets(sys._getframe(1)):  # noqa: SLF001 - who reads
+                    bag.files.add(path)
+            return original(filename, module_globals)
+
+        linecache.getlines = getlines
+        self._undo.append(functools.partial(setattr, linecache, "getlines", original))
+
+    def _patch_import_module(self) -> None:
+        original = importlib.import_module
+        recorder = self._recorder
+
+        @functools.wraps(original)
+        def import_module(name: str, package: str | None = None) -> Any:
+            if recorder.active and isinstance(name, str):
+                full = importlib.util.resolve_name(name, package) if name.startswith(".") and package else name
+                recorder.import_edge(full, sys._getframe(1))  # noqa: SLF001 - who imports
+            return original(name, package)
+
+        holders = [m for m in list(sys.modules.values()) if getattr(m, "__dict__", {}).get("import_module") is original]
+        for holder in holders:
+            holder.import_module = import_module  # type: ignore[attr-defined]
+            self._undo.append(functools.partial(setattr, holder, "import_module", original))
+
+
+class _LastFinder:
+    """Stands last in ``sys.meta_path``: asked only for what nobody found."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+        """Remember who missed the module."""
+        recorder = self._recorder
+        if not recorder.active:
+            return
+        frame = sys._getframe(1)  # noqa: SLF001 - who imports
+        importer = recorder.territory.nearest(frame)
+        if importer is not None:
+            recorder.edges[importer].add(name)
+        for bag in recorder.targets(frame):
+            bag.missing.add(name)
+
+
+def _asker(frame: FrameType | None) -> FrameType | None:
+    """Skip the frames of ``os`` and of the mapping classes."""
+    while frame is not None and frame.f_globals.get("__name__") in ("os", "_collections_abc", "collections.abc"):
+        frame = frame.f_back
+    return frame
+
+
+def _of_harness(filename: str) -> bool:
+    return any(part in filename for part in _HARNESS)
+
+
+def _reader(frame: FrameType) -> str:
+    """The reading frame's file, from the last part that tells who it is; ``pathlib`` and ``io`` read for others."""
+    current: FrameType | None = frame
+    while current is not None and current.f_globals.get("__name__", "").startswith(("pathlib", "io", "_io")):
+        current = current.f_back
+    name = current.f_code.co_filename.replace(os.sep, "/") if current is not None else ""
+    for start in _LOADERS:
+        at = name.rfind(start)
+        if at >= 0:
+            return name[at:]
+    return name

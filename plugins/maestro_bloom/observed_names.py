@@ -1,0 +1,22 @@
+"""Names of environment variables that matter, shared by the recorder and by the selection.
+
+Invariant: both sides leave out the same variables, so an unchanged environment compares equal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EVERY_VARIABLE = "*"
+"""Stands for the names of all variables: something walked over them."""
+
+HARNESS_VARIABLES = ("PYTEST_", "MAESTRO_", "COV_CORE_", "COVERAGE_")
+"""Set by the machinery that runs the tests, and different in every run."""
+
+
+def every_variable(variables: Mapping[str, str]) -> str:
+    """The sorted names, as one text."""
+    return "\0".join(sorted(name for name in variables if not name.startswith(HARNESS_VARIABLES)))

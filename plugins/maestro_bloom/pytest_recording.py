@@ -1,0 +1,188 @@
+"""The pytest hooks that tell the recorder where one test ends and the next begins.
+
+Invariant: an unfinished test (interrupted, crashed, rerun in progress) has no record.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from maestro_bloom.assembling import Assembly, Recorded
+from maestro_bloom.observations import Bag, Territory
+from maestro_bloom.observed_inputs import Watcher
+from maestro_bloom.recorder import Recorder
+from maestro_hooks.integrations.pytest_outcomes import Tally, phase_of
+from maestro_hooks.integrations.pytest_selection import node_names
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+    from types import CodeType
+
+    from maestro_bloom.index import Filters, Index
+    from maestro_bloom.model_cache import Models
+    from maestro_bloom.source_model import SourceModel
+    from maestro_bloom.tree import Tree
+
+
+class Recording:
+    """The recorder of this process as a pytest plugin. Raises ``ToolTakenError`` if it cannot see code run."""
+
+    def __init__(self, *, tree: Tree, models: Models, variables: Mapping[str, str]) -> None:
+        self._tree = tree
+        self._models = models
+        self._variables = variables
+        self._finished: list[Recorded] = []
+        self._shared: dict[int, tuple[object, Bag]] = {}
+        self._collected: set[str] = set()
+        self._tally = Tally()
+        self._open: Recorded | None = None
+        self.territory = Territory(str(tree.root))
+        self.recorder = Recorder(self.territory)
+        self.mechanism = self._install()
+
+    def _install(self) -> str:
+        recorder = self.recorder
+        if sys.version_info >= (3, 12):
+            from maestro_bloom.tracer_monitoring import MonitoringTracer  # noqa: PLC0415 - one of two
+
+            tracer = MonitoringTracer(recorder, self._model_of)
+            tracer.install()
+            arm, mechanism = tracer.arm, "sys.monitoring"
+            recorder.tracer = tracer
+        else:
+            from maestro_bloom.tracer_probes import ProbeTracer  # noqa: PLC0415 - one of two
+
+            tracer = ProbeTracer(recorder, self._model_of, self._tree.root / ".maestro" / "bloom" / "probed")
+            tracer.install()
+            arm, mechanism = _nothing, "probes"
+            recorder.tracer = tracer
+        self._tracer = tracer
+        tracer.arm_loaded()
+        self._watcher = Watcher(recorder, arm)
+        self._watcher.install()
+        return mechanism
+
+    def _model_of(self, path: str) -> SourceModel | None:
+        return self._models.of(self._tree.content(path), self._tree.root / path)
+
+    def stop(self) -> None:
+        """Stop seeing anything."""
+        if self.recorder.active:
+            self.recorder.flush()
+            self._watcher.stop()
+            self._tracer.uninstall()
+
+    # Hooks --------------------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Learn how node ids are written."""
+        self._plain = node_names(session.config)
+
+    def pytest_collectstart(self, collector: pytest.Collector) -> None:
+        """Remember which files are collected: they reach no test but their own."""
+        path = getattr(collector, "path", None)
+        found = self.territory.path(str(path)) if path is not None else None
+        if found is not None:
+            self._collected.add(found)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self) -> None:
+        """From here on code runs for one test at a time."""
+        self.recorder.collected()
+
+    # Outermost: what other plugins do around a test is charged to it.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """One test, all attempts of it."""
+        nodeid = self._plain(item.nodeid)
+        path = self.territory.path(str(item.path)) or ""
+        recorded = Recorded(nodeid, path, self.recorder.begin())
+        if path and not path.endswith(".py"):
+            recorded.bag.files.add(path)
+        self._open = recorded
+        try:
+            return (yield)
+        finally:
+            recorded.shared = self._shared_by(item)
+            self.recorder.end()
+            for name in recorded.bag.files:
+                self._tree.content(name)  # the version of what git does not list, while it is still that
+            outcome = self._tally.tests.get(nodeid)
+            if outcome is not None:
+                recorded.outcome = outcome.outcome
+                recorded.flaky = outcome.reruns > 0
+                recorded.duration_us = outcome.duration_us
+                self._finished.append(recorded)
+            self._open = None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Learn how the test went."""
+        if self._open is not None:
+            self._tally.add(phase_of(report, self._plain(report.nodeid)))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, object, object]:
+        """A fixture of wider scope runs once, for every test that uses it."""
+        if fixturedef.scope == "function":
+            return (yield)
+        bag = Bag()
+        self._shared[id(fixturedef)] = (fixturedef, bag)
+        self.recorder.push(bag)
+        try:
+            return (yield)
+        finally:
+            self.recorder.pop()
+            # It may have asked for others by name, which were set up long before.
+            for other in self._active(request):
+                if other is not bag:
+                    bag.update(other)
+
+    def pytest_fixture_post_finalizer(self, fixturedef: Any) -> None:
+        """What its end runs belongs to its users too, not to the test that happened to be last."""
+        shared = self._shared.get(id(fixturedef))
+        if shared is not None and self._open is not None:
+            self.recorder.flush()
+            shared[1].update(self._open.bag)
+
+    def _active(self, request: Any) -> list[Bag]:
+        definitions = getattr(request, "_fixture_defs", None)
+        if definitions is None:
+            return [bag for _, bag in self._shared.values()]  # another pytest: every one of them, to be sure
+        return [self._shared[id(d)][1] for d in definitions.values() if id(d) in self._shared]
+
+    def _shared_by(self, item: pytest.Item) -> list[Bag]:
+        return self._active(getattr(item, "_request", None))
+
+    # Result -------------------------------------------------------------------------------------------------------
+
+    def changed(self, after: Tree) -> tuple[str, set[str]]:
+        """A source that changed while tests ran (nothing may be concluded), and the other files that did."""
+        before = self._tree.contents
+        differing = {p for p in before.keys() | after.contents.keys() if before.get(p) != after.contents.get(p)}
+        sources = sorted(p for p in differing if p in before and p.endswith(".py"))
+        return (sources[0] if sources else ""), differing
+
+    def index(self, blank: Index, *, unstable: set[str], sizes: Mapping[str, int]) -> tuple[Index, Filters]:
+        """What this process saw."""
+        assembly = Assembly(
+            self.recorder,
+            tree=self._tree,
+            models=self._models,
+            variables=self._variables,
+            unstable=unstable,
+            collected=self._collected,
+        )
+        return assembly.index(blank, self._finished, sizes=sizes)
+
+    @property
+    def finished(self) -> list[Recorded]:
+        """The tests that ran to their end, in order."""
+        return self._finished
+
+
+def _nothing(_code: CodeType, _path: str) -> None:
+    """Probes are put in before a module is executed, not when."""

@@ -1,0 +1,159 @@
+"""Attributes what is seen to whoever depends on it: a test, a fixture of wider scope, or the module that kept it.
+
+Rules (each mends a missed failure): what runs while tests are collected, while a module is executed, or inside a
+function whose effect outlives the call is *folded* into its file; what a wider fixture runs belongs to every test
+that uses it; what happens between tests is folded too, never thrown away.
+
+Invariant: every unit a tracer hands over ends in a bag or in ``folded``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from typing import TYPE_CHECKING, Protocol
+
+from maestro_bloom.observations import Bag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from maestro_bloom.observations import Territory
+
+
+class Tracer(Protocol):
+    """Sees which units of code run."""
+
+    units: list[tuple[str, int]]
+    """Per unit: the file, and the number of the block in its model, or -1 for what belongs to the skeleton."""
+
+    def drain(self, *, wake: bool) -> set[int]:
+        """Units seen since the last call; ``wake`` lets units already folded be seen again."""
+
+    def fold(self, units: set[int]) -> None:
+        """Say that these units are folded: until the next waking they need not be seen again."""
+
+
+class Recorder:
+    """The state of one process's recording. ``tracer`` is set once it is installed."""
+
+    def __init__(self, territory: Territory) -> None:
+        self.territory = territory
+        self.tracer: Tracer | None = None
+        self.active = True
+        self.collecting = True
+        self.folded: set[int] = set()
+        self.early: set[str] = set()
+        self.at_import: defaultdict[str, Bag] = defaultdict(Bag)
+        self.edges: defaultdict[str, set[str]] = defaultdict(set)
+        self.executed: dict[str, str | None] = {}
+        self.session = Bag()
+        self._bags: list[Bag] = []
+        self._segments: list[object] = []
+        self._fold_all = False
+
+    # Code ---------------------------------------------------------------------------------------------------------
+
+    def flush(self, *, wake: bool = False) -> None:
+        """Hand what was seen to the open bag, and fold it where a rule says so."""
+        if self.tracer is None:
+            return
+        units = self.tracer.drain(wake=wake)
+        if self._bags:
+            self._bags[-1].units |= units
+        if self.collecting or self._segments or self._fold_all or not self._bags:
+            self.fold(units)
+
+    def fold(self, units: set[int]) -> None:
+        """Count these units as part of their files' skeletons from now on."""
+        self.folded |= units
+        if self.tracer is not None:
+            self.tracer.fold(units)
+
+    def enter(self, token: object) -> None:
+        """A function whose effect outlives the call, or a module, begins."""
+        if self.active:
+            self.flush()
+            self._segments.append(token)
+
+    def leave(self, token: object) -> None:
+        """It ends; whatever was entered inside and not left (another thread, a killed generator) ends with it."""
+        if token in self._segments:
+            self.flush()
+            while self._segments.pop() != token:
+                pass
+
+    def fold_all(self) -> None:
+        """Fold everything the open test runs: a writer that suspends has no clear inside."""
+        self._fold_all = True
+
+    # Bags ---------------------------------------------------------------------------------------------------------
+
+    def collected(self) -> None:
+        """Collection is over."""
+        self.flush(wake=True)
+        self.collecting = False
+
+    def begin(self) -> Bag:
+        """Open the bag of a test. What was seen since the last one belongs to nobody, so it is folded."""
+        self.flush(wake=True)
+        self._segments.clear()
+        self._fold_all = False
+        bag = Bag()
+        self._bags = [bag]
+        return bag
+
+    def end(self) -> None:
+        """Close the bag of a test."""
+        self.flush(wake=True)
+        if self._fold_all and self._bags:
+            self.fold(self._bags[0].units)
+        self._bags = []
+        self._fold_all = False
+
+    def push(self, bag: Bag) -> None:
+        """Open a bag inside the test's: a fixture of wider scope is being set up."""
+        self.flush()
+        self._bags.append(bag)
+
+    def pop(self) -> None:
+        """Close the innermost bag."""
+        self.flush()
+        if len(self._bags) > 1:
+            self._bags.pop()
+
+    # Other inputs -------------------------------------------------------------------------------------------------
+
+    def targets(self, frame: FrameType | None) -> Iterator[Bag]:
+        """Whose input it is that this frame reads something: tests, or the module that keeps what was read.
+
+        While tests are collected, reads of pytest and its plugins that no project code asked for are their own
+        business (they are repeated in every run), unless the caller thinks otherwise.
+        """
+        if self._bags:
+            yield from self._bags[-1:]
+        if self.collecting or self._segments or self._fold_all or not self._bags:
+            keeper = self.territory.nearest(frame)
+            if keeper is not None:
+                yield self.at_import[keeper]
+
+    def import_edge(self, name: str, frame: FrameType | None) -> None:
+        """Project code asked for a module by a computed name, or executed one."""
+        importer = self.territory.nearest(frame)
+        if importer is not None:
+            self.edges[importer].add(name)
+        elif self._bags:
+            self._bags[-1].modules.add(name)
+
+    def executing(self, path: str) -> None:
+        """A module of the project is about to be executed."""
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to a caller's frame
+        while frame is not None and self.territory.path(frame.f_code.co_filename) == path:
+            frame = frame.f_back
+        importer = self.territory.nearest(frame)
+        self.executed.setdefault(path, importer)
+        if importer is not None:
+            self.edges[importer].add(path)
+        for bag in self._bags[-1:]:
+            bag.modules.add(path)

@@ -1,0 +1,154 @@
+"""What one Python source is made of, for selection: its skeleton, its blocks, its imports.
+
+Invariant: a change of the syntax tree changes the skeleton or a block; a comment, a blank line, a moved function or
+another layout changes neither. Docstrings are data and belong to the skeleton.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import warnings
+from typing import TypeAlias
+
+import msgspec
+
+from maestro_bloom import imports_of, writers
+from maestro_bloom.keys import DIGEST_SIZE
+
+SCHEMA = 1
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+
+# Compiled code runs no Python frame, so a body under such a decorator can never be seen to run.
+_COMPILERS = frozenset({"jit", "njit", "vectorize", "guvectorize", "cfunc", "stencil", "compile", "script"})
+_IGNORED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
+
+
+class Block(msgspec.Struct, frozen=True, array_like=True):
+    """A function body: ``n`` counts equal names, ``line`` is the first of its code object, ``writer`` see writers."""
+
+    qualname: str
+    n: int
+    digest: bytes
+    line: int
+    writer: int
+    compiled: bool
+
+
+class SourceModel(msgspec.Struct, frozen=True, array_like=True):
+    """One source version. ``imports`` are dotted names, relative ones with their leading dots.
+
+    ``wildcard``: the file imports names computed at run time, so any module may be among them.
+    """
+
+    skeleton: bytes
+    blocks: tuple[Block, ...] = ()
+    imports: tuple[str, ...] = ()
+    strings: tuple[str, ...] = ()
+    wildcard: bool = False
+
+
+def model_of(data: bytes) -> SourceModel:
+    """Analyse one source. What does not parse is all skeleton: any change of it counts as one of everything."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(data)
+        walker = _Walker(writers.module_names(tree), tree)
+        walker.module(tree)
+        found = imports_of.imports(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return SourceModel(hashlib.blake2b(data, digest_size=DIGEST_SIZE).digest(), wildcard=True)
+    return SourceModel(
+        skeleton=_hash(walker.skeleton),
+        blocks=tuple(walker.blocks),
+        imports=found.names,
+        strings=found.strings,
+        wildcard=found.wildcard,
+    )
+
+
+def first_line(node: Function) -> int:
+    """The line a code object of this function says it starts at: that of its first decorator."""
+    return min([node.lineno, *(d.lineno for d in node.decorator_list)])
+
+
+def split_docstring(node: Function | ast.ClassDef) -> tuple[str | None, list[ast.stmt]]:
+    """The docstring and the statements behind it."""
+    first = node.body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        return first.value.value, node.body[1:]
+    return None, node.body
+
+
+def _hash(tokens: list[str]) -> bytes:
+    text = "\x1f".join(tokens)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_SIZE).digest()
+
+
+class _Walker:
+    """Writes the tree as tokens: function bodies to their own lists, everything else to the list around it."""
+
+    def __init__(self, names: frozenset[str], tree: ast.Module) -> None:
+        self.skeleton: list[str] = []
+        self.blocks: list[Block] = []
+        self._names = names
+        self._memo = writers.memoisers(tree)
+        self._seen: dict[str, int] = {}
+        self._scope: list[str] = []
+
+    def module(self, tree: ast.Module) -> None:
+        """Walk a whole module."""
+        for statement in tree.body:
+            self._write(statement, self.skeleton)
+
+    def _write(self, node: ast.AST, out: list[str]) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            self._function(node, out)
+            return
+        out.append(type(node).__name__)
+        scoped = isinstance(node, ast.ClassDef)
+        if isinstance(node, ast.ClassDef):
+            self._scope.append(node.name)
+        for field in node._fields:
+            if field not in _IGNORED:
+                self._value(getattr(node, field, None), out)
+        if scoped:
+            self._scope.pop()
+        out.append(")")
+
+    def _value(self, value: object, out: list[str]) -> None:
+        if isinstance(value, ast.AST):
+            self._write(value, out)
+        elif isinstance(value, list):
+            out.append("[")
+            for item in value:
+                self._value(item, out)
+            out.append("]")
+        else:
+            out.append(repr(value))
+
+    def _function(self, node: Function, out: list[str]) -> None:
+        qualname = ".".join([*self._scope, node.name])
+        n = self._seen[qualname] = self._seen.get(qualname, -1) + 1
+        docstring, body = split_docstring(node)
+        out += [type(node).__name__, node.name, str(n)]
+        for field in ("args", "returns", "decorator_list", "type_params"):
+            self._value(getattr(node, field, None), out)
+        out.append(")")
+        self.skeleton += [qualname, str(n), repr(docstring)]
+        tokens: list[str] = []
+        place = len(self.blocks)
+        self._scope += [node.name, "<locals>"]
+        for statement in body:
+            self._write(statement, tokens)
+        del self._scope[-2:]
+        block = Block(
+            qualname,
+            n,
+            _hash(tokens),
+            first_line(node),
+            writers.kind(node, self._names, self._memo),
+            bool(writers.decorator_names(node) & _COMPILERS),
+        )
+        self.blocks.insert(place, block)

@@ -1,0 +1,90 @@
+"""Where indexes live under ``.maestro/bloom``: one directory per environment, immutable files in it.
+
+Invariant: files are only added whole and removed whole; a reader that holds one open keeps it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maestro_bloom import environment, index_file
+from maestro_hooks.errors import EvidenceError
+from maestro_hooks.project.state import state_directory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from maestro_bloom.index import Filters, Index
+    from maestro_bloom.index_file import Stored
+
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The index directory of one repository."""
+
+    root: Path
+
+    @property
+    def directory(self) -> Path:
+        """``.maestro/bloom``."""
+        return self.root / ".maestro" / "bloom"
+
+    def candidates(self) -> list[Path]:
+        """All index files, newest first; names begin with the time they were made."""
+        return sorted(self.directory.glob("*/*.index"), key=lambda path: path.name, reverse=True)
+
+    def newest(self) -> Path | None:
+        """The newest index file, of whatever environment."""
+        return next(iter(self.candidates()), None)
+
+    def best(self, parts: dict[str, str]) -> Path | None:
+        """The newest index of this environment, else the newest of any, whose difference can then be told."""
+        own = environment.key(parts)[:12]
+        found = self.candidates()
+        return next((path for path in found if path.parent.name == own), found[0] if found else None)
+
+    def save(self, index: Index, filters: Filters, *, keep: int) -> Path:
+        """Write an index and let old ones of its environment go. Raises ``OSError`` or ``ToolError``."""
+        state_directory(self.root)
+        directory = self.directory / environment.key(index.environment)[:12]
+        path = directory / f"{time.time_ns():020d}-{secrets.token_hex(4)}.index"
+        index_file.write(path, index_file.encode(index, filters))
+        self._prune(directory, keep)
+        return path
+
+    def shard(self, run: str, index: Index, filters: Filters) -> Path:
+        """Write one process's part of a run. Raises ``OSError`` or ``ToolError``."""
+        state_directory(self.root)
+        path = self.directory / "shards" / run / f"{os.getpid()}-{secrets.token_hex(4)}.shard"
+        index_file.write(path, index_file.encode(index, filters))
+        return path
+
+    def _prune(self, directory: Path, keep: int) -> None:
+        """Remove what is older than the newest ``keep`` and than a day: another run may have chosen it just now."""
+        for path in sorted(directory.glob("*.index"), reverse=True)[keep:]:
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > _DAY_S:
+                    path.unlink()
+
+
+def opened(path: Path | None) -> tuple[Stored | None, str]:
+    """The index at ``path``, or why there is none."""
+    if path is None:
+        return None, "there is no index yet"
+    try:
+        return index_file.read(path), ""
+    except EvidenceError as error:
+        return None, f"{path.name}: {error.what}"
+
+
+def salt_of(text: str) -> bytes:
+    """The 16-byte salt of a repository."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

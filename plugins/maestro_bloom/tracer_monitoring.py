@@ -1,0 +1,176 @@
+"""Python 3.12 and later: which code runs, by ``sys.monitoring`` events on the project's own code objects.
+
+Every code object reports its first start (or resumption) and is then silent until it is woken again, so a function
+costs one callback per test. Waking toggles the events of one code object; ``restart_events`` would wake the disabled
+events of coverage and debuggers too. Code objects are never hashed: that would walk their bytecode.
+
+Invariant: a code object armed here is kept alive, so its ``id`` names it for ever.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from inspect import CO_NEWLOCALS, CO_OPTIMIZED
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+from maestro_bloom import writers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from maestro_bloom.recorder import Recorder
+    from maestro_bloom.source_model import SourceModel
+
+    ModelOf = Callable[[str], SourceModel | None]
+
+TOOLS = (3, 4)
+"""The tool ids without a conventional owner: one whose events fall silent, one for segments, whose must not."""
+
+_FUNCTION = CO_OPTIMIZED | CO_NEWLOCALS
+_monitoring: Any = getattr(sys, "monitoring", None)
+
+
+class ToolTakenError(Exception):
+    """Another tool holds a tool id: nothing can be recorded in this process."""
+
+
+class MonitoringTracer:
+    """Arms code objects and hands over what ran."""
+
+    def __init__(self, recorder: Recorder, model_of: ModelOf) -> None:
+        self._recorder = recorder
+        self._model_of = model_of
+        self.units: list[tuple[str, int]] = []
+        self._unit: dict[int, int] = {}
+        self._kinds: dict[int, int] = {}
+        self._alive: list[CodeType] = []
+        self._hits: list[CodeType] = []
+        self._asleep: list[CodeType] = []
+        self._folded: set[int] = set()
+
+    def install(self) -> None:
+        """Take the tool ids. Raises ``ToolTakenError``."""
+        for tool in TOOLS:
+            if _monitoring.get_tool(tool) is not None:
+                raise ToolTakenError(f"sys.monitoring tool {tool} is used by {_monitoring.get_tool(tool)!r}")
+        events = _monitoring.events
+        seen, segments = TOOLS
+        self._events = events.PY_START | events.PY_RESUME
+        self._segment_events = events.PY_START | events.PY_RETURN
+        _monitoring.use_tool_id(seen, "maestro-bloom")
+        _monitoring.use_tool_id(segments, "maestro-bloom-segments")
+        append, disable = self._hits.append, _monitoring.DISABLE
+
+        def on_start(code: CodeType, _offset: int) -> object:
+            append(code)
+            return disable
+
+        _monitoring.register_callback(seen, events.PY_START, on_start)
+        _monitoring.register_callback(seen, events.PY_RESUME, on_start)
+        _monitoring.register_callback(segments, events.PY_START, self._on_enter)
+        _monitoring.register_callback(segments, events.PY_RETURN, self._on_leave)
+        _monitoring.register_callback(segments, events.PY_UNWIND, self._on_leave)
+        # An unwinding cannot be watched on one code object alone.
+        _monitoring.set_events(segments, events.PY_UNWIND)
+
+    def uninstall(self) -> None:
+        """Silence everything and give the tool ids back."""
+        for code in self._alive:
+            for tool in TOOLS:
+                _monitoring.set_local_events(tool, code, 0)
+        for tool in TOOLS:
+            _monitoring.set_events(tool, 0)
+            for event in ("PY_START", "PY_RESUME", "PY_RETURN", "PY_UNWIND"):
+                _monitoring.register_callback(tool, getattr(_monitoring.events, event), None)
+            _monitoring.free_tool_id(tool)
+
+    def arm(self, code: CodeType, path: str) -> None:
+        """A module of the project is about to be executed: watch its functions, and itself as a segment."""
+        model = self._model_of(path) if path.endswith(".py") else None
+        kinds = {(b.qualname, b.line): (i, b.writer) for i, b in enumerate(model.blocks)} if model else {}
+        self._walk(code, path, kinds, self._new_unit(path, -1))
+        self._watch_segment(code, writers.SEGMENT)
+
+    def arm_loaded(self) -> None:
+        """Watch functions that existed before the recorder; what they did before is unknown, so all are folded."""
+        for function in gc.get_objects():
+            if type(function) is not FunctionType:
+                continue
+            code = function.__code__
+            path = self._recorder.territory.path(code.co_filename)
+            if path is not None and id(code) not in self._unit:
+                self._recorder.early.add(path)
+                model = self._model_of(path)
+                kinds = {(b.qualname, b.line): (i, b.writer) for i, b in enumerate(model.blocks)} if model else {}
+                self._function(code, path, kinds, self._new_unit(path, -1))
+
+    def _walk(self, code: CodeType, path: str, kinds: dict[tuple[str, int], tuple[int, int]], around: int) -> None:
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                if constant.co_flags & _FUNCTION == _FUNCTION:
+                    self._function(constant, path, kinds, around)
+                else:
+                    self._walk(constant, path, kinds, around)
+
+    def _function(self, code: CodeType, path: str, kinds: dict[tuple[str, int], tuple[int, int]], around: int) -> None:
+        found = kinds.get((code.co_qualname, code.co_firstlineno))
+        unit = around if found is None else self._new_unit(path, found[0])
+        self._unit[id(code)] = unit
+        self._alive.append(code)
+        _monitoring.set_local_events(TOOLS[0], code, self._events)
+        if found is not None and found[1] != writers.PLAIN:
+            self._watch_segment(code, found[1])
+        self._walk(code, path, kinds, unit)
+
+    def _watch_segment(self, code: CodeType, kind: int) -> None:
+        self._kinds[id(code)] = kind
+        self._alive.append(code)
+        _monitoring.set_local_events(TOOLS[1], code, self._segment_events)
+
+    def _new_unit(self, path: str, block: int) -> int:
+        self.units.append((path, block))
+        return len(self.units) - 1
+
+    def _on_enter(self, code: CodeType, _offset: int) -> None:
+        recorder = self._recorder
+        if recorder.collecting:
+            return  # everything is folded anyway
+        if self._kinds.get(id(code)) == writers.WHOLE_TEST:
+            recorder.fold_all()
+        else:
+            recorder.enter(id(code))
+            if id(code) in self._unit:
+                self._hits.append(code)  # it may have fallen silent in this test, and is folded itself
+
+    def _on_leave(self, code: CodeType, _offset: int, _result: object) -> None:
+        if id(code) in self._kinds:
+            self._recorder.leave(id(code))
+
+    def drain(self, *, wake: bool) -> set[int]:
+        """Units seen since the last call, see ``Tracer``."""
+        hits = self._hits[:]
+        del self._hits[: len(hits)]
+        seen = set()
+        for code in hits:
+            unit = self._unit[id(code)]
+            seen.add(unit)
+            if wake or unit not in self._folded:
+                self._wake(code)
+            else:
+                self._asleep.append(code)
+        if wake:
+            for code in self._asleep:
+                self._wake(code)
+            self._asleep.clear()
+        return seen
+
+    def _wake(self, code: CodeType) -> None:
+        # Setting the same events again would not wake it.
+        _monitoring.set_local_events(TOOLS[0], code, 0)
+        _monitoring.set_local_events(TOOLS[0], code, self._events)
+
+    def fold(self, units: set[int]) -> None:
+        """See ``Tracer``."""
+        self._folded |= units

@@ -1,0 +1,122 @@
+"""The project's files by content, as git knows them, with what is changed or new hashed from disk.
+
+Invariant: equal identifiers mean equal content. A clean tracked file has the blob id of git's index; everything else
+is hashed the way git would, so a change and its commit are the same version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from maestro_bloom.keys import ABSENT, digest_of
+from maestro_hooks.project.git import git
+from maestro_hooks.project.repository import path_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Derived from the tree or written by tools at any time; never an input a change could be in.
+DERIVED = frozenset(
+    {
+        *(".git", ".hg", ".svn", ".maestro", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"),
+        *(".hypothesis", ".tox", ".nox", "node_modules", "site-packages", "dist-packages", ".venv", "venv"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Content identifiers of every tracked or unignored file that exists, by path below ``root``."""
+
+    root: Path
+    contents: dict[str, str]
+    links: frozenset[str] = frozenset()
+    _disk: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def content(self, path: str) -> str:
+        """The content identifier of any path below the root, listed or not; ``absent`` if it is no file."""
+        known = self.contents.get(path)
+        if known is not None and path not in self.links:
+            return known
+        if path not in self._disk:
+            self._disk[path] = on_disk(self.root / path)
+        return self._disk[path]
+
+    def python(self) -> dict[str, str]:
+        """The Python sources among the listed files."""
+        return {path: blob for path, blob in self.contents.items() if path.endswith(".py")}
+
+    @cached_property
+    def _children(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for path in self.contents:
+            child = path
+            while child:
+                parent, _, name = child.rpartition("/")
+                if name in found.setdefault(parent, set()):
+                    break
+                found[parent].add(name)
+                child = parent
+        return found
+
+    def listing(self, directory: str) -> str:
+        """Hash of the sorted names in a directory; those git lists, or what is on disk where git lists none."""
+        names = self._children.get(directory)
+        if names is None:
+            try:
+                names = {name for name in os.listdir(self.root / directory) if name not in DERIVED}  # noqa: PTH208
+            except OSError:
+                return ABSENT
+        return digest_of("\0".join(sorted(names)).encode("utf-8", "surrogatepass"))
+
+    @cached_property
+    def digest(self) -> str:
+        """One digest over all listed files."""
+        text = "\n".join(f"{path}\0{blob}" for path, blob in sorted(self.contents.items()))
+        return digest_of(text.encode("utf-8", "surrogatepass"))
+
+
+def read_tree(root: Path) -> Tree:
+    """The tree in the work directory. Raises ``ToolError`` if git cannot say."""
+    contents: dict[str, str] = {}
+    links = set()
+    for entry in git(root, "ls-files", "--stage", "-z").split(b"\0"):
+        if entry:
+            facts, _, raw = entry.partition(b"\t")
+            mode, blob, _ = facts.split(b" ")
+            path = path_text(raw)
+            contents[path] = blob.decode()
+            if mode == b"120000":
+                links.add(path)
+    dirty = git(root, "ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard")
+    for raw in dirty.split(b"\0"):
+        if raw and not derived(path := path_text(raw)):
+            found = on_disk(root / os.fsdecode(raw))
+            if found == ABSENT:
+                contents.pop(path, None)
+            else:
+                contents[path] = found
+    return Tree(root, contents, frozenset(links))
+
+
+def derived(path: str) -> bool:
+    """Whether a path lies in a directory of caches or of installed code."""
+    return not DERIVED.isdisjoint(path.split("/"))
+
+
+def on_disk(place: Path) -> str:
+    """The blob id of what stands there (links followed), or ``absent``."""
+    try:
+        data = place.read_bytes()
+    except OSError:
+        return ABSENT
+    return blob_id(data)
+
+
+def blob_id(data: bytes) -> str:
+    """Git's SHA-1 object id of a blob: an identity of content, not a protection."""
+    return hashlib.sha1(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()

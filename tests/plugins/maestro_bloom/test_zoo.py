@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from maestro_bloom.fork_server import ForkServer
+from tests.plugins.maestro_bloom.zoo_project import CHANGES, FILES, QUIET, Change
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# The soundness of selection: for each kind of change, no test whose outcome changed is one that would be skipped.
+
+
+ALWAYS = ["--maestro", "--maestro-json=result.out", "-p", "no:cacheprovider", "-q"]
+
+
+class Runner:
+    def __init__(self, server: ForkServer) -> None:
+        self.server = server
+
+    def __call__(self, root: Path, *arguments: str, variables: dict[str, str] | None = None) -> dict[str, Any]:
+        output = root / "output.out"
+        self.server.run(root, [*ALWAYS, *arguments], output=output, variables=variables)
+        result: dict[str, Any] = json.loads((root / "result.out").read_text())
+        (root / "result.out").unlink()
+        result["output"] = output.read_text()
+        return result
+
+
+def outcomes(result: dict[str, Any]) -> dict[str, str]:
+    return {test["nodeid"]: test["outcome"] for test in result["tests"]}
+
+
+def skippable(result: dict[str, Any]) -> set[str]:
+    return {skip["nodeid"] for skip in result["skips"]}
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Runner]:
+    with ForkServer() as server:
+        yield Runner(server)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory, run: Runner) -> tuple[Path, dict[str, str]]:
+    # One place for all runs: an index is recorded once, and restored with the project before each change.
+    home = tmp_path_factory.mktemp("home") / "gitconfig"
+    home.write_text("[user]\n\tname = Test\n\temail = test@example.org\n")
+    root = tmp_path_factory.mktemp("zoo") / "project"
+    for path, content in FILES.items():
+        place = root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(content, encoding="utf-8")
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": str(home)}
+    for command in (["git", "init", "-q"], ["git", "add", "-A"], ["git", "commit", "-qm", "start"]):
+        subprocess.run(command, cwd=root, env=environment, check=True)
+    result = run(root)
+    found = outcomes(result)
+    assert found["tests/test_zoo.py::test_always_failing"] == "failed"
+    assert found["tests/test_zoo.py::test_expected_failure"] == "xfailed"
+    others = {n: o for n, o in found.items() if o != "passed"}
+    assert len(others) == 2, others
+    assert "index" in result["output"], result["output"]
+    shutil.copytree(root, root.parent / "kept", symlinks=True)
+    return root, found
+
+
+@pytest.fixture
+def project(recorded: tuple[Path, dict[str, str]]) -> Path:
+    root = recorded[0]
+    shutil.rmtree(root)
+    shutil.copytree(root.parent / "kept", root, symlinks=True)
+    return root
+
+
+# One of each mechanism always; the rest, a second of processor time each, with the slow ones.
+QUICK = frozenset(
+    {
+        *("body of plain", "docstring", "module constant", "body of deep", "body of deep_memo", "body of for_session"),
+        *("data file read at import", "variable", "code of a subprocess", "new conftest", "dynamic constant"),
+        *("shadowing package", "resumed generator"),
+    }
+)
+KINDS = [
+    pytest.param(change, id=change.name.replace(" ", "_"), marks=() if change.name in QUICK else (pytest.mark.slow,))
+    for change in CHANGES
+]
+
+
+@pytest.mark.parametrize("change", KINDS)
+def test_no_changed_outcome_is_skipped(
+    change: Change, project: Path, recorded: tuple[Path, dict[str, str]], run: Runner
+) -> None:
+    change.apply(project)
+    now = run(project, "--maestro-select=report", "--maestro-record=off", variables=change.variables)
+    before = recorded[1]
+    flipped = {nodeid for nodeid, outcome in outcomes(now).items() if before.get(nodeid) != outcome}
+    if change.flips:
+        assert any(change.flips in nodeid for nodeid in flipped), now["output"]
+    else:
+        assert now["collectors"], now["output"]
+    assert not flipped & skippable(now), now["output"]
+
+
+@pytest.mark.parametrize("change", QUIET, ids=lambda change: change.name.replace(" ", "_"))
+def test_what_changes_nothing_selects_nothing(change: Change, project: Path, run: Runner) -> None:
+    change.apply(project)
+    now = run(project, "--maestro-select=report", "--maestro-record=off")
+    selected = {nodeid.partition("::")[2] for nodeid in outcomes(now).keys() - skippable(now)}
+    readers = {"test_source"} if change.replace else set()
+    assert selected - readers <= {"test_always_failing", "test_expected_failure", "test_process"}, now["output"]
+
+
+def test_an_unchanged_tree_runs_only_what_always_runs(project: Path, run: Runner) -> None:
+    now = run(project, "--maestro-record=off")
+    assert {nodeid.partition("::")[2] for nodeid in outcomes(now)} == {"test_always_failing", "test_expected_failure"}
+
+
+def test_a_body_change_runs_its_own_tests_only(project: Path, run: Runner) -> None:
+    next(change for change in CHANGES if change.name == "body of threaded").apply(project)
+    now = run(project, "--maestro-record=off")
+    always = {"test_always_failing", "test_expected_failure", "test_process"}
+    readers = {"test_source"}  # of the same file
+    assert {nodeid.partition("::")[2] for nodeid in outcomes(now)} == {"test_thread", *readers, *always}

@@ -1,0 +1,747 @@
+"""A small project in which every kind of change flips at least one outcome, and the changes themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = {
+    ".gitignore": "__pycache__/\n.pytest_cache/\n*.out\n",
+    "requirements.txt": "pytest\n",
+    "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["src"]\ntestpaths = ["tests"]\nxfail_strict = false\n',
+    "data/words.txt": "alpha\n",
+    "data/import.txt": "one\n",
+    "data/memo.txt": "one\n",
+    "data/session.txt": "one\n",
+    "data/many/a.txt": "a\n",
+    "data/program.tmpl": "def render():\n    return 'one'\n",
+    "src/zoo/__init__.py": "",
+    "src/zoo/core.py": '''
+import functools
+import os
+import typing
+from pathlib import Path
+
+DATA = Path(__file__).parents[2] / "data"
+LIMIT = 1
+TABLE = {"key": 1}
+AT_IMPORT = (DATA / "import.txt").read_text()
+COLOUR = os.environ.get("ZOO_COLOUR", "red")
+
+
+def plain():
+    return 1
+
+
+def outer():
+    def inner():
+        return 1
+
+    return inner()
+
+
+def with_default(value=1):
+    return value
+
+
+def annotated(value: int) -> int:
+    """Say one."""
+    return value
+
+
+def helper_at_import():
+    return 1
+
+
+COMPUTED = helper_at_import()
+
+
+def decorate(function):
+    bonus = 1
+
+    @functools.wraps(function)
+    def wrapper():
+        return function() + bonus
+
+    return wrapper
+
+
+@decorate
+def decorated():
+    return 0
+
+
+class Base:
+    size = 1
+
+    def name(self):
+        return "base"
+
+    @property
+    def prop(self):
+        return 1
+
+    @staticmethod
+    def static():
+        return 1
+
+    @classmethod
+    def klass(cls):
+        return 1
+
+
+class Left(Base):
+    pass
+
+
+class Right(Base):
+    def name(self):
+        return "right"
+
+
+class Middle(Left):
+    pass
+
+
+def deep():
+    return 1
+
+
+@functools.lru_cache(maxsize=None)
+def cached():
+    return deep()
+
+
+def deep_lazy():
+    return 1
+
+
+_instance = None
+
+
+def lazy():
+    global _instance
+    if _instance is None:
+        _instance = [deep_lazy()]
+    return _instance
+
+
+_memo = {}
+
+
+def deep_memo():
+    return 1
+
+
+def memo(key):
+    if key not in _memo:
+        _memo[key] = deep_memo()
+    return _memo[key]
+
+
+def deep_default():
+    return 1
+
+
+def memo_default(key, store={}):
+    if key not in store:
+        store[key] = deep_default()
+    return store[key]
+
+
+def deep_property():
+    return 1
+
+
+class Shared:
+    @functools.cached_property
+    def value(self):
+        return deep_property()
+
+
+SHARED = Shared()
+
+
+def deep_self():
+    return 1
+
+
+class Guarded:
+    def __init__(self):
+        self._value = None
+
+    def value(self):
+        if self._value is None:
+            self._value = deep_self()
+        return self._value
+
+
+GUARDED = Guarded()
+
+
+def deep_class():
+    return 1
+
+
+class Registered:
+    found = None
+
+    @classmethod
+    def get(cls):
+        if cls.found is None:
+            cls.found = deep_class()
+        return cls.found
+
+
+@functools.lru_cache
+def memo_file():
+    return (DATA / "memo.txt").read_text()
+
+
+def counting():
+    yield 1
+    yield helper_of_generator()
+
+
+def helper_of_generator():
+    return 2
+
+
+def threaded():
+    return 1
+
+
+async def asynchronous():
+    return 1
+
+
+def for_session():
+    return 1
+
+
+def for_module():
+    return 1
+
+
+def for_class():
+    return 1
+
+
+def dynamic_fixture_value():
+    return 1
+
+
+def patched_by_name():
+    return 1
+
+
+@functools.lru_cache
+def template():
+    place = DATA / "program.tmpl"
+    namespace = {}
+    exec(compile(place.read_text(), str(place), "exec"), namespace)
+    return namespace["render"]
+''',
+    "src/zoo/star.py": "STAR = 1\n",
+    "src/zoo/export.py": "from .star import *\n",
+    "src/zoo/registry.py": "ENTRIES = {}\n\n\ndef register(name, call):\n    ENTRIES[name] = call\n",
+    "src/zoo/lambdas.py": "from zoo.registry import register\n\nregister('one', lambda: 1)\n",
+    "src/zoo/optional.py": "try:\n    from zoo import extra\nexcept ImportError:\n    extra = None\n",
+    "src/zoo/attribute.py": "def _value():\n    return 1\n\n\n"
+    "def __getattr__(name):\n    if name == 'late':\n        return _value()\n    raise AttributeError(name)\n",
+    "src/zoo/uses_attribute.py": "from zoo.attribute import late\n",
+    "src/zoo/plug_one.py": "VALUE = 1\n\n\ndef call():\n    return 1\n",
+    "src/zoo/plug_two.py": "VALUE = 2\n",
+    "src/zoo/loader.py": "import importlib\n\n\n"
+    "def load(name):\n    return importlib.import_module('zoo.plug_' + name)\n",
+    "src/zoo/loader_raw.py": "def load(name):\n    return __import__('zoo.' + name, fromlist=['x'])\n",
+    "src/zoo/raw.py": "VALUE = 1\n",
+    "src/zoo/inside.py": "def use():\n    from zoo import late_import\n\n    return late_import.VALUE\n",
+    "src/zoo/late_import.py": "VALUE = 1\n",
+    "src/zoo/target.py": "def call():\n    return 1\n",
+    "src/zoo/simple.py": "WHERE = 'module'\n",
+    "tests/conftest.py": """
+import pytest
+from zoo import core
+
+
+@pytest.fixture(scope="session")
+def session_value():
+    return core.for_session()
+
+
+@pytest.fixture(scope="session")
+def session_file():
+    return (core.DATA / "session.txt").read_text()
+
+
+@pytest.fixture(scope="session")
+def by_name():
+    return core.dynamic_fixture_value()
+
+
+@pytest.fixture
+def local():
+    return 1
+""",
+    "tests/sub/test_sub.py": "import os\n\n\ndef test_sub():\n    assert 'ZOO_AUTO' not in os.environ\n",
+    "tests/test_zoo.py": """
+import asyncio
+import inspect
+import linecache
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import typing
+import unittest
+import warnings
+
+import pytest
+from zoo import attribute, core, export, inside, lambdas, loader, loader_raw, optional, registry, simple, uses_attribute
+from zoo.core import DATA
+
+GENERATOR = core.counting()
+NUMBER = 1
+
+
+def setup_module():
+    global NUMBER
+    NUMBER = core.for_module()
+
+
+def test_plain():
+    assert core.plain() == 1
+
+
+def test_outer():
+    assert core.outer() == 1
+
+
+def test_default():
+    assert core.with_default() == 1
+
+
+def test_annotation():
+    assert typing.get_type_hints(core.annotated)["return"] is int
+
+
+def test_docstring():
+    assert core.annotated.__doc__ == "Say one."
+
+
+def test_constant():
+    assert core.LIMIT == 1
+
+
+def test_table():
+    assert core.TABLE["key"] == 1
+
+
+def test_at_import():
+    assert core.AT_IMPORT == "one\\n"
+
+
+def test_colour():
+    assert core.COLOUR == "red"
+
+
+def test_computed():
+    assert core.COMPUTED == 1
+
+
+def test_decorated():
+    assert core.decorated() == 1
+
+
+def test_class_attribute():
+    assert core.Middle().size == 1
+
+
+def test_mro():
+    assert core.Middle().name() == "base"
+
+
+def test_members():
+    assert (core.Base().prop, core.Base.static(), core.Base.klass()) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_cached(n):
+    assert core.cached() == 1
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_lazy(n):
+    assert core.lazy() == [1]
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_memo(n):
+    assert core.memo("key") == 1
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_memo_default(n):
+    assert core.memo_default("key") == 1
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_shared_property(n):
+    assert core.SHARED.value == 1
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_guarded(n):
+    assert core.GUARDED.value() == 1
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_class_memo(n):
+    assert core.Registered.get() == 1
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_memo_file(n):
+    assert core.memo_file() == "one\\n"
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_generator(n):
+    assert next(GENERATOR) == n
+
+
+def test_thread():
+    found = []
+    worker = threading.Thread(target=lambda: found.append(core.threaded()))
+    worker.start()
+    worker.join()
+    assert found == [1]
+
+
+def test_async():
+    assert asyncio.run(core.asynchronous()) == 1
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_session(session_value, n):
+    assert session_value == 1
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_session_file(session_file, n):
+    assert session_file == "one\\n"
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_by_name(request, n):
+    assert request.getfixturevalue("by_name") == 1
+
+
+def test_local(local):
+    assert local == 1
+
+
+def test_module_setup():
+    assert NUMBER == 1
+
+
+def test_star():
+    assert export.STAR == 1
+
+
+def test_lambda():
+    assert registry.ENTRIES["one"]() == 1
+
+
+def test_registry_size():
+    assert len(registry.ENTRIES) == 1
+
+
+def test_optional():
+    assert optional.extra is None
+
+
+def test_module_getattr():
+    assert uses_attribute.late == 1
+
+
+def test_dynamic_constant():
+    assert loader.load("one").VALUE == 1
+
+
+def test_dynamic_again():
+    assert loader.load("one").VALUE == 1
+
+
+def test_dynamic_function():
+    assert loader.load("one").call() == 1
+
+
+def test_dynamic_other():
+    assert loader.load("two").VALUE == 2
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_raw_import(n):
+    assert loader_raw.load("raw").VALUE == 1
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_late_import(n):
+    assert inside.use() == 1
+
+
+def test_patched_by_name(monkeypatch):
+    monkeypatch.setattr("zoo.target.call", lambda: 2)
+
+
+def test_simple():
+    assert simple.WHERE == "module"
+
+
+def test_data_file():
+    assert (DATA / "words.txt").read_text() == "alpha\\n"
+
+
+def test_absent_file():
+    try:
+        text = (DATA / "absent.txt").read_text()
+    except FileNotFoundError:
+        text = ""
+    assert text == ""
+
+
+def test_directory():
+    assert sorted(p.name for p in (DATA / "many").iterdir()) == ["a.txt"]
+
+
+def test_variable():
+    assert os.environ.get("ZOO_SIZE", "small") == "small"
+
+
+def test_any_variable():
+    assert not [name for name in os.environ if name.startswith("ZOO_ANY")]
+
+
+def test_process():
+    code = "import sys; sys.path.insert(0, 'src'); from zoo import core; print(core.plain())"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "1\\n"
+
+
+def test_source():
+    assert "return 1" in inspect.getsource(core.plain)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_line(n):
+    assert linecache.getline(registry.__file__, 1) == "ENTRIES = {}\\n"
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_template(n):
+    assert core.template()() == "one"
+
+
+@pytest.mark.parametrize("n", [1])
+def test_parameter(n):
+    assert n < 3
+
+
+class TestUnit(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.value = core.for_class()
+
+    def test_first(self):
+        self.assertEqual(self.value, 1)
+
+    def test_second(self):
+        self.assertEqual(self.value, 1)
+
+
+def test_warning():
+    warnings.warn("old", FutureWarning, stacklevel=1)
+
+
+@pytest.mark.xfail(reason="known")
+def test_expected_failure():
+    assert core.plain() == 3
+
+
+def test_always_failing():
+    assert core.plain() == 4
+""",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change: texts replaced, files written (``None`` deletes), variables set; ``flips`` names a test it flips."""
+
+    name: str
+    flips: str
+    replace: tuple[tuple[str, str, str], ...] = ()
+    write: dict[str, str | None] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def apply(self, root: Path) -> None:
+        for path, old, new in self.replace:
+            text = (root / path).read_text(encoding="utf-8")
+            assert old in text
+            (root / path).write_text(text.replace(old, new, 1), encoding="utf-8")
+        for path, content in self.write.items():
+            place = root / path
+            if content is None:
+                place.unlink()
+            else:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_text(content, encoding="utf-8")
+
+
+CORE, TESTS, CONF = "src/zoo/core.py", "tests/test_zoo.py", "tests/conftest.py"
+
+
+def _body(name: str, flips: str, *, header: str = "():\n    return 1", new: str = "():\n    return 9") -> Change:
+    return Change(f"body of {name}", flips, ((CORE, f"def {name}{header}", f"def {name}{new}"),))
+
+
+CHANGES = (
+    _body("plain", "test_plain"),
+    _body("inner", "test_outer", header="():\n        return 1", new="():\n        return 9"),
+    Change("default", "test_default", ((CORE, "value=1", "value=9"),)),
+    Change("annotation", "test_annotation", ((CORE, "-> int", "-> str"),)),
+    Change("docstring", "test_docstring", ((CORE, "Say one.", "Say two."),)),
+    Change("module constant", "test_constant", ((CORE, "LIMIT = 1", "LIMIT = 9"),)),
+    Change("dict constant", "test_table", ((CORE, '{"key": 1}', '{"key": 9}'),)),
+    _body("helper_at_import", "test_computed"),
+    Change("decorator body", "test_decorated", ((CORE, "bonus = 1", "bonus = 9"),)),
+    Change("body under a decorator", "test_decorated", ((CORE, "return 0", "return 9"),)),
+    Change("class attribute", "test_class_attribute", ((CORE, "size = 1", "size = 9"),)),
+    Change(
+        "new override",
+        "test_mro",
+        ((CORE, "class Middle(Left):\n    pass", "class Middle(Left):\n    def name(self):\n        return 'mine'"),),
+    ),
+    Change("new base in the MRO", "test_mro", ((CORE, "class Middle(Left)", "class Middle(Left, Right)"),)),
+    Change(
+        "property", "test_members", ((CORE, "def prop(self):\n        return 1", "def prop(self):\n        return 9"),)
+    ),
+    Change(
+        "static method", "test_members", ((CORE, "def static():\n        return 1", "def static():\n        return 9"),)
+    ),
+    Change(
+        "class method",
+        "test_members",
+        ((CORE, "def klass(cls):\n        return 1", "def klass(cls):\n        return 9"),),
+    ),
+    _body("deep", "test_cached"),
+    _body("deep_lazy", "test_lazy"),
+    _body("deep_memo", "test_memo"),
+    _body("deep_default", "test_memo_default"),
+    _body("deep_property", "test_shared_property"),
+    _body("deep_self", "test_guarded"),
+    _body("deep_class", "test_class_memo"),
+    _body("threaded", "test_thread"),
+    _body("asynchronous", "test_async"),
+    _body("for_session", "test_session"),
+    _body("for_module", "test_module_setup"),
+    _body("for_class", "TestUnit"),
+    _body("dynamic_fixture_value", "test_by_name"),
+    Change("resumed generator", "test_generator[2]", ((CORE, "yield helper_of_generator()", "yield 9"),)),
+    _body("helper_of_generator", "test_generator[2]", header="():\n    return 2"),
+    Change("data file", "test_data_file", write={"data/words.txt": "beta\n"}),
+    Change("data file deleted", "test_data_file", write={"data/words.txt": None}),
+    Change("data file read at import", "test_at_import", write={"data/import.txt": "two\n"}),
+    Change("data file in a memo", "test_memo_file", write={"data/memo.txt": "two\n"}),
+    Change("data file in a session fixture", "test_session_file", write={"data/session.txt": "two\n"}),
+    Change("file that was absent", "test_absent_file", write={"data/absent.txt": "here\n"}),
+    Change("directory entry", "test_directory", write={"data/many/b.txt": "b\n"}),
+    Change("template compiled once", "test_template", ((("data/program.tmpl", "'one'", "'two'")),)),
+    Change("variable", "test_variable", variables={"ZOO_SIZE": "large"}),
+    Change("variable read at import", "test_colour", variables={"ZOO_COLOUR": "blue"}),
+    Change("any variable", "test_any_variable", variables={"ZOO_ANY_X": "1"}),
+    Change(
+        "code of a subprocess", "test_process", ((CORE, "def plain():\n    return 1", "def plain():\n    return 8"),)
+    ),
+    Change("source reader", "test_source", ((CORE, "def plain():\n    return 1", "def plain():\n    return  1"),)),
+    Change(
+        "second reader of a line", "test_line", (("src/zoo/registry.py", "ENTRIES = {}\n", "# new\nENTRIES = {}\n"),)
+    ),
+    Change("fixture body", "test_local", ((CONF, "def local():\n    return 1", "def local():\n    return 9"),)),
+    Change(
+        "new autouse fixture",
+        "test_variable",
+        (
+            (
+                CONF,
+                "import pytest\n",
+                (
+                    "import pytest\n\n\n@pytest.fixture(autouse=True)\ndef auto(monkeypatch):\n"
+                    "    monkeypatch.setenv('ZOO_SIZE', 'large')\n"
+                ),
+            ),
+        ),
+    ),
+    Change(
+        "new conftest",
+        "tests/sub/test_sub.py::test_sub",
+        write={
+            "tests/sub/conftest.py": "import pytest\n\n\n@pytest.fixture(autouse=True)\ndef auto(monkeypatch):\n"
+            "    monkeypatch.setenv('ZOO_AUTO', '1')\n"
+        },
+    ),
+    Change(
+        "ini",
+        "test_warning",
+        (("pyproject.toml", "xfail_strict = false", "filterwarnings = ['error::FutureWarning']"),),
+    ),
+    Change("star import", "test_star", (("src/zoo/star.py", "STAR = 1", "STAR = 9"),)),
+    Change("lambda", "test_lambda", (("src/zoo/lambdas.py", "lambda: 1", "lambda: 9"),)),
+    Change(
+        "registry addition",
+        "test_registry_size",
+        (
+            (
+                "src/zoo/lambdas.py",
+                "register('one', lambda: 1)",
+                "register('one', lambda: 1)\nregister('two', lambda: 2)",
+            ),
+        ),
+    ),
+    Change("new optional module", "test_optional", write={"src/zoo/extra.py": "VALUE = 1\n"}),
+    Change("module getattr", "test_module_getattr", (("src/zoo/attribute.py", "return 1", "return 9"),)),
+    Change("dynamic constant", "test_dynamic_again", (("src/zoo/plug_one.py", "VALUE = 1", "VALUE = 9"),)),
+    Change("dynamic function", "test_dynamic_function", (("src/zoo/plug_one.py", "return 1", "return 9"),)),
+    Change("dynamic other", "test_dynamic_other", (("src/zoo/plug_two.py", "VALUE = 2", "VALUE = 9"),)),
+    Change("deleted dynamic module", "test_dynamic_other", write={"src/zoo/plug_two.py": None}),
+    Change("raw import", "test_raw_import", (("src/zoo/raw.py", "VALUE = 1", "VALUE = 9"),)),
+    Change("import inside a function", "test_late_import", (("src/zoo/late_import.py", "VALUE = 1", "VALUE = 9"),)),
+    Change("patched by name", "test_patched_by_name", (("src/zoo/target.py", "def call()", "def called()"),)),
+    Change("shadowing package", "test_simple", write={"src/zoo/simple/__init__.py": "WHERE = 'package'\n"}),
+    Change("test body", "test_plain", ((TESTS, "assert core.plain() == 1", "assert core.plain() == 2"),)),
+    Change("new parameter", "test_parameter[7]", ((TESTS, 'parametrize("n", [1])', 'parametrize("n", [1, 7])'),)),
+    Change("new test", "test_new", ((TESTS, "def test_plain", "def test_new():\n    assert 0\n\n\ndef test_plain"),)),
+    Change(
+        "new test file",
+        "tests/test_more.py::test_more",
+        write={"tests/test_more.py": "def test_more():\n    assert 0\n"},
+    ),
+    Change(
+        "mended function", "test_always_failing", ((CORE, "def plain():\n    return 1", "def plain():\n    return 4"),)
+    ),
+    Change("deleted module", "", write={"src/zoo/star.py": None}),
+)
+"""The last kind breaks collection: the run is red whatever is skipped."""
+
+QUIET = (
+    Change("comment", "", ((CORE, "LIMIT = 1", "# a comment\nLIMIT = 1"),)),
+    Change("blank lines", "", ((CORE, "LIMIT = 1", "\n\n\nLIMIT = 1"),)),
+    Change("layout", "", ((CORE, '{"key": 1}', '{\n    "key": 1,\n}'),)),
+    Change("untouched document", "", write={"README.md": "words\n"}),
+)
+"""Changes that select nothing but readers of sources, failures, and tests that start processes."""
