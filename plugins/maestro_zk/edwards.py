@@ -56,9 +56,9 @@ def negate(point: Point) -> Point:
 
 
 def double(point: Point, times: int = 1) -> Point:
-    """``2**times`` times the point, ``times >= 1`` (formulas dbl-2008-hwcd)."""
-    x, y, z, _ = point
-    for _ in range(times - 1):
+    """``2**times`` times the point, ``times >= 1`` (formulas dbl-2008-hwcd); T is made once, at the end."""
+    x, y, z, t = point
+    for step in range(times, 0, -1):
         a = x * x % P
         b = y * y % P
         s = x + y
@@ -67,11 +67,6 @@ def double(point: Point, times: int = 1) -> Point:
         g = a - b
         f = (2 * z * z + g) % P
         x, y, z = e * f % P, g * h % P, f * g % P
-    a = x * x % P
-    b = y * y % P
-    s = x + y
-    h = a + b
-    e = h - s * s % P
-    g = a - b
-    f = (2 * z * z + g) % P
-    return e * f % P, g * h % P, f * g % P, e * h % P
+        if step == 1:
+            t = e * h % P
+    return x, y, z, t

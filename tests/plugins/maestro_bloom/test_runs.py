@@ -184,18 +184,14 @@ def test_a_killed_worker_loses_only_its_own_tests(project: Project) -> None:
 def test_killing_a_run_leaves_the_old_index(project: Project) -> None:
     project.run()
     before = project.indexes
-    project.edit("tests/test_two.py", "def test_two():", "import time\n\n\ndef test_two():\n    time.sleep(60)")
-    child = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *ALWAYS, "-s", "-v"], cwd=project.root, stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdout is not None
-    for line in child.stdout:
-        if "test_two" in line:
-            break
-    time.sleep(0.2)
+    sleep = "open('started.out', 'w').close()\n    time.sleep(60)"
+    project.edit("tests/test_two.py", "def test_two():", f"import time\n\n\ndef test_two():\n    {sleep}")
+    child = subprocess.Popen([sys.executable, "-m", "pytest", *ALWAYS], cwd=project.root, stdout=subprocess.DEVNULL)
+    while not (project.root / "started.out").exists():
+        assert child.poll() is None
+        time.sleep(0.05)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    child.stdout.close()
     assert project.indexes == before
     index_file.read(before[0])
     project.edit("tests/test_two.py", "    time.sleep(60)", "    time.sleep(0)")

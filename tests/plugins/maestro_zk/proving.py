@@ -15,6 +15,8 @@ from maestro_zk.transcript import Transcript
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pytest
+
 CONTEXT = Context(hashlib.sha256(b"subjects").digest(), hashlib.sha256(b"root").digest(), 12)
 COVERAGE = Opening(9312, 1234567890123456789)
 LATENCY = Opening(480_000, 987654321987654321)
@@ -77,3 +79,14 @@ def range_proof(values: Sequence[int], bits: int, label: bytes = b"test") -> tup
 
 def accepts(proof: bytes, commitments: Sequence[bytes], bits: int, label: bytes = b"test") -> bool:
     return verify(Transcript(label), proof, commitments=commitments, bits=bits)
+
+
+def forget(monkeypatch: pytest.MonkeyPatch, label: bytes) -> None:
+    """Let prover and verifier both leave one message out of the transcript."""
+    whole = Transcript.append
+
+    def partial(self: Transcript, name: bytes, message: bytes) -> None:
+        if name != label:
+            whole(self, name, message)
+
+    monkeypatch.setattr(Transcript, "append", partial)

@@ -16,7 +16,7 @@ from maestro_zk.prover import Opening
 from maestro_zk.ristretto import IDENTITY_BYTES, decode, encode
 from maestro_zk.transcript import Transcript
 from tests.plugins.maestro_zk import vectors
-from tests.plugins.maestro_zk.proving import accepts, entropy, openings, range_proof
+from tests.plugins.maestro_zk.proving import accepts, entropy, forget, openings, range_proof
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,17 +188,6 @@ def test_the_verifier_does_not_choose_its_random_factor_alone(small: tuple[bytes
     # Trading an error in one equation for one in the other works only for a factor known beforehand.
     t_x = int.from_bytes(proof[128:160], "little")
     assert not accepts(put(proof, 4, scalar_bytes(t_x + 1)), commitments, 8)
-
-
-def forget(monkeypatch: pytest.MonkeyPatch, label: bytes) -> None:
-    """Let prover and verifier both leave one message out of the transcript."""
-    whole = Transcript.append
-
-    def partial(self: Transcript, name: bytes, message: bytes) -> None:
-        if name != label:
-            whole(self, name, message)
-
-    monkeypatch.setattr(Transcript, "append", partial)
 
 
 def challenges_of(proof: bytes, commitments: list[bytes], bits: int) -> rangeproof.Challenges:

@@ -16,7 +16,17 @@ from maestro_zk.ristretto import IDENTITY_BYTES
 from maestro_zk.statement import Context, NotProvableError, Row, check, prove_rows
 from maestro_zk.transcript import Transcript
 from tests.plugins.maestro_zk import vectors
-from tests.plugins.maestro_zk.proving import CONTEXT, COVERAGE, LATENCY, OPENINGS, changed, entropy, honest, rows
+from tests.plugins.maestro_zk.proving import (
+    CONTEXT,
+    COVERAGE,
+    LATENCY,
+    OPENINGS,
+    changed,
+    entropy,
+    forget,
+    honest,
+    rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -190,16 +200,6 @@ ABSORBED = [
     b"threshold",
     b"C",
 ]
-
-
-def forget(monkeypatch: pytest.MonkeyPatch, label: bytes) -> None:
-    whole = Transcript.append
-
-    def partial(self: Transcript, name: bytes, message: bytes) -> None:
-        if name != label:
-            whole(self, name, message)
-
-    monkeypatch.setattr(Transcript, "append", partial)
 
 
 def u64(number: int) -> bytes:
