@@ -20,9 +20,9 @@ Step: TypeAlias = "tuple[str, int, str, Any] | None"
 Oid: TypeAlias = "int | tuple[Root, Path]"
 TypeRef: TypeAlias = tuple[Any, ...]
 
-MAX_PATH = 4
+MAX_PATH = 3
 MAX_OBJECTS = 4
-MAX_ATOMS = 24
+MAX_ATOMS = 12
 ANY = "*"
 
 

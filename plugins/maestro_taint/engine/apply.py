@@ -43,6 +43,8 @@ class Application:
         self.roots: dict[Any, Val] = {}
         self.grafts: dict[Any, Any] = {}
         self.known: dict[int, Val] = {}
+        self.bases: dict[Any, Val] = {}
+        self.deeps: dict[Any, Any] = {}
 
     def run(self) -> Val:
         """Meet the sinks, write what is written, return what is returned."""
@@ -83,7 +85,17 @@ class Application:
 
     def base(self, atom: Any) -> Val:
         """What the caller knows at a root and path."""
-        return self.f.projected(self.root(atom[0]), atom[1])
+        found = self.bases.get(atom)
+        if found is None:
+            found = self.bases[atom] = self.f.projected(self.root(atom[0]), atom[1])
+        return found
+
+    def outer(self, atom: Any) -> Any:
+        """All atoms the caller has at a root and path."""
+        found = self.deeps.get(atom)
+        if found is None:
+            found = self.deeps[atom] = self.f.deep(self.base(atom))
+        return found
 
     def atoms(self, atoms: dict[Any, Any], words: str = "") -> dict[Any, Any]:
         """Atoms in the caller's terms."""
@@ -92,7 +104,7 @@ class Application:
             if isinstance(atom, Source):
                 made = join_atoms(made, {atom: (live, step)})
                 continue
-            outer = self.f.deep(self.base(atom))
+            outer = self.outer(atom)
             if outer:
                 inner = {a: (compose(lv, a, live), self._step(st, step, words)) for a, (lv, st) in outer.items()}
                 made = join_atoms(made, {a: x for a, x in inner.items() if x[0]})
@@ -161,7 +173,7 @@ class Application:
 
     def _sinks(self) -> None:
         for (atom, site), (live, step) in self.summary.sinks.items():
-            for a, (outer, st) in self.f.deep(self.base(atom)).items():
+            for a, (outer, st) in self.outer(atom).items():
                 hit = compose(outer, a, live) & site.bit
                 if hit:
                     self.f.reach({a: (hit, self._step(st, step, f"passed to {self.name}()"))}, hit, site)

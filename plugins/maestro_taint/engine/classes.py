@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from maestro_taint.engine.program import Program
     from maestro_taint.frontend.ir import ClassInfo, Node
 
-PRINTING_DECORATORS = frozenset(("dataclasses.dataclass", "attr.s", "attrs.define", "attr.define", "attrs.frozen", "attr.attrs"))
+PRINTING_DECORATORS = frozenset(("dataclasses.dataclass", "attr.s", "attrs.define", "attr.define", "attrs.frozen", "attr.attrs", "dataclass"))
 PRINTING_BASES = frozenset(
     ("pydantic.BaseModel", "typing.NamedTuple", "sqlmodel.SQLModel", "msgspec.Struct", "collections.UserDict", "builtins.dict")
 )
@@ -95,7 +95,13 @@ class Classes:
     def decorators(self, info: ClassInfo) -> tuple[str, ...]:
         """Dotted names of a class's decorators."""
         frame = self.program.solver.scratch(self.program.modules[info.module])
-        return tuple(t[1] for d in info.decorators for t in frame.eval(d[2] if d[0] == ir.CALL else d).types if t[0] == "x")
+        found: list[str] = []
+        for d in info.decorators:
+            node = d[2] if d[0] == ir.CALL else d
+            names = [t[1].removeprefix("builtins.") for t in frame.eval(node).types if t[0] == "x"]
+            # Imported inside the function that defines the class: the words are all there is.
+            found += names or [_words(node)]
+        return tuple(found)
 
     def declares(self, cls: str) -> bool:
         """Whether annotated fields become constructor parameters and are printed by ``repr``."""
@@ -128,6 +134,12 @@ class Classes:
         if not self.declares(cls):
             return {}
         return {p: v for p, v in obj.fields.items() if p[0] == "." and not self.hidden(cls, p[1:])}
+
+
+def _words(node: Node) -> str:
+    if node[0] == ir.ATTR:
+        return f"{_words(node[2])}.{node[3]}"
+    return str(node[2]) if len(node) > 2 else ""
 
 
 def _merge(lines: list[list[str]]) -> list[str]:

@@ -48,7 +48,7 @@ def method(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[str
     facts = guards.method(f, receiver, name, args)
     if facts is not None:
         return Val(pred=facts)
-    if name == "join" and args and not receiver.objs:
+    if name == "join" and args and not receiver.objs and not any(t[0] in ("x", "m") for t in receiver.types):
         inner = args[0]
         shown = f.deep(inner)
         return Val(join_atoms(receiver.atoms, shown), lit=receiver.lit and inner.lit)

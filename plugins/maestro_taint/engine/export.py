@@ -16,8 +16,9 @@ from maestro_taint.engine.summary import Summary
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
 
-MAX_HEAP = 64
-MAX_SINKS = 200
+MAX_HEAP = 16
+MAX_SINKS = 48
+MAX_WRITES = 16
 
 
 def summarize(f: Frame) -> Summary:
@@ -66,6 +67,10 @@ def _writes(f: Frame, final: dict[Any, Any]) -> dict[Any, Any]:
                 found[key] = held
         else:
             found[key] = held
+    if len(found) > MAX_WRITES:
+        # The shortest paths say most.
+        order = sorted(found, key=lambda k: (len(k[1]) if isinstance(found[k], Obj) else 0, repr(k)))
+        found = {k: found[k] for k in order[:MAX_WRITES]}
     if f.fn.name == "<module>":
         return {k: v for k, v in found.items() if not isinstance(v, Obj)}
     return found

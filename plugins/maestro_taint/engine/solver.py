@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from maestro_taint.frontend.ir import Function, Module, Node
     from maestro_taint.models.model import Models, PatternModel, SinkModel
 
-ROUNDS = 10
+ROUNDS = 4
 DEPTH = 60
 CONTEXTS = 8
 CONTEXT_DEPTH = 4
@@ -180,7 +180,7 @@ class Solver:
 
     def scratch(self, module: Module) -> Frame:
         """A frame for evaluating declarations of a module."""
-        fn = ir.Function(f"{module.name}.<scratch>", module.name, "<scratch>", 0)
+        fn = ir.Function(f"{module.name}.<scratch>", module.name, "<module>", 0)
         return Frame(self, fn, module, self.table)
 
     def isolated(self, module: Module, node: Node) -> tuple[Val, Frame]:

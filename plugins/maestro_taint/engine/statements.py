@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
     from maestro_taint.frontend.ir import Node
 
-ROUNDS = 4
+ROUNDS = 3
 
 
 def block(f: Frame, body: tuple[Node, ...]) -> None:
