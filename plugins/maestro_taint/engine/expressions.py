@@ -158,7 +158,11 @@ def combine(f: Frame, op: str, a: Val, b: Val, at: int) -> Val:
         if a.objs and b.objs:
             return _concatenated(f, a, b, at)
         if not a.objs and not b.objs:
-            return glued(f, [a, b])
+            made = glued(f, [a, b])
+            # A base with a separator at its end can be compared with by prefix.
+            if b.types == (("x", "os.sep"),) or b.const == "/":
+                return Val(made.atoms, types=(("tag", "closed"),), lit=made.lit)
+            return made
     if op == "%" and isinstance(a.const, str):
         return glued(f, [a, _formatted(f, b)])
     if op == "/" and (a.types or isinstance(b.const, str)):
