@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib.util
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -57,14 +58,14 @@ class Tree:
 def repair(tree: Tree, only: set[str] | None = None) -> list[Outcome]:
     """Try every finding once; the tree's files are those after the repairs that held."""
     outcomes: list[Outcome] = []
-    tried: set[str] = set()
+    tried: set[tuple[str, int, int, str]] = set()
     found = tree.findings()
     while True:
-        todo = [f for f in found if f.fingerprint not in tried and (only is None or f.fingerprint in only)]
+        todo = [f for f in found if _place(f) not in tried and (only is None or f.fingerprint in only)]
         if not todo:
             return outcomes
         finding = todo[0]
-        tried.add(finding.fingerprint)
+        tried.add(_place(finding))
         outcome, files, after = _attempt(tree, finding, found)
         outcomes.append(outcome)
         if files is not None:
@@ -82,16 +83,22 @@ def _attempt(tree: Tree, finding: Finding, before: list[Finding]) -> tuple[Outco
         return Outcome(finding, "failed", problem), None, before
     files = {**tree.files, finding.at.path: made}
     after = Tree(files, tree.settings, tree.models).findings()
-    was = {_identity(f) for f in before}
-    if any(_identity(f) == _identity(finding) for f in after):
+    was, now = Counter(map(_identity, before)), Counter(map(_identity, after))
+    if now[_identity(finding)] >= was[_identity(finding)]:
         return Outcome(finding, "failed", "V4: the flow is still there"), None, before
-    if any(_identity(f) not in was for f in after):
+    if now - was:
         return Outcome(finding, "failed", "V4: the repair brings a new finding"), None, before
     return Outcome(finding, "verified", "V5"), files, after
 
 
+def _place(f: Finding) -> tuple[str, int, int, str]:
+    """Where a finding is; a repair above may move it, and then it is tried once more."""
+    return (f.at.path, f.at.line, f.at.column, f.rule)
+
+
 def _identity(f: Finding) -> tuple[str, str, str]:
-    return (f.at.path, f.rule, f.fingerprint)
+    """Without the ordinal: equal flows of one function are told apart by their number only."""
+    return (f.at.path, f.rule, f.fingerprint.rpartition("-")[0])
 
 
 def _checked(old: bytes, new: bytes) -> str:

@@ -98,7 +98,7 @@ def _rebuilt(site: Site, new: cst.BaseExpression, imports: tuple[str, ...], extr
 
 
 def _wrap(site: Site, function: str, module: str) -> Edit | Refusal:
-    if site.elsewhere is False and isinstance(site.text, cst.Name) and function == "shlex.quote":
+    if parts(site.text) is None and function == "shlex.quote":
         return Refusal("the whole command comes from outside")
     made = wrapped(site.text, function)
     return Refusal("the text is built in a form that cannot be rewritten") if made is None else _rebuilt(site, made, (module,))

@@ -11,6 +11,7 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from maestro_taint.fixes.edits import Edit, Refusal, Site, edit
+from maestro_taint.fixes.parts import parts
 
 if TYPE_CHECKING:
     from maestro_hooks.evidence.obligation import Finding
@@ -120,7 +121,8 @@ def _assigned(around: cst.FunctionDef | None, first: cst.BaseExpression) -> cst.
             stores += isinstance(node.target, cst.Name) and node.target.value == first.value
 
     around.visit(Assignments())
-    return found[0] if len(found) == 1 and not stores else None
+    # Only a text built there may be changed there: the value itself may have other uses.
+    return found[0] if len(found) == 1 and not stores and parts(found[0].value) is not None else None
 
 
 def _written(module: cst.Module, call: cst.Call, feed: cst.Assign | None, made: Edit) -> bytes:

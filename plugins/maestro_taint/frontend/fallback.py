@@ -12,8 +12,17 @@ if TYPE_CHECKING:
     import libcst
 
 
+MAX_DEPTH = 150
+MAX_LINE = 10_000
+
+
 def rewrite(data: bytes) -> str | None:
-    """The source in older syntax, or ``None`` if libcst cannot read it either."""
+    """The source in older syntax, or ``None`` if libcst cannot read it either.
+
+    libcst's parser is native and recursive: what is nested too deeply would end the process, so it is not tried.
+    """
+    if _too_deep(data):
+        return None
     import libcst as cst  # noqa: PLC0415 - 0.2 s, needed for few files
 
     try:
@@ -22,6 +31,17 @@ def rewrite(data: bytes) -> str | None:
         return done.code
     except (cst.ParserSyntaxError, cst.CSTValidationError, RecursionError, UnicodeDecodeError, ValueError):
         return None
+
+
+def _too_deep(data: bytes) -> bool:
+    depth = deepest = 0
+    for byte in data:
+        if byte in b"([{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b")]}":
+            depth = max(depth - 1, 0)
+    return deepest > MAX_DEPTH or max(map(len, data.split(b"\n"))) > MAX_LINE
 
 
 def _transformer(cst: Any) -> libcst.CSTTransformer:
