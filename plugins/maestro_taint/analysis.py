@@ -103,7 +103,9 @@ def solved(modules: list[ir.Module], models: Models, gaps: list[Gap]) -> Analysi
     enter_all(solver)
     for qn in dict.fromkeys(solver.deferred):
         fn = solver.program.functions[qn]
-        gaps.append(Gap(solver.program.modules[fn.module].path, ir.line_of(fn.position), f"{qn}: calls nested too deeply"))
+        gaps.append(
+            Gap(solver.program.modules[fn.module].path, ir.line_of(fn.position), f"{qn}: calls nested too deeply")
+        )
     return result
 
 

@@ -5,7 +5,7 @@ Invariant: every verb says what it did; an unknown fingerprint is a usage error,
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import difflib
 from typing import TYPE_CHECKING
 
@@ -90,16 +90,25 @@ def _explain(arguments: Namespace, found: list[Finding]) -> ExitCode:
 def _baseline(arguments: Namespace, root: Path, found: list[Finding], settings: TaintSettings) -> ExitCode:
     if arguments.expires:
         try:
-            datetime.date.fromisoformat(arguments.expires)
+            dt.date.fromisoformat(arguments.expires)
         except ValueError as error:
             raise UsageError("no ISO day", where=f"--expires {arguments.expires}", fix="write YYYY-MM-DD") from error
-    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    today = dt.datetime.now(tz=dt.UTC).date().isoformat()
     place = root / settings.baseline
     made = baseline.write(
         place, found, owner=arguments.owner, reason=arguments.reason, expires=arguments.expires, today=today
     )
-    payload = {"schema": "maestro.taint-baseline/1", "ok": True, "entries": len(made.entries), "file": settings.baseline}
-    emit(payload, [f"{settings.baseline}: {len(made.entries)} flows accepted, owner {arguments.owner}"], as_json=arguments.json)
+    payload = {
+        "schema": "maestro.taint-baseline/1",
+        "ok": True,
+        "entries": len(made.entries),
+        "file": settings.baseline,
+    }
+    emit(
+        payload,
+        [f"{settings.baseline}: {len(made.entries)} flows accepted, owner {arguments.owner}"],
+        as_json=arguments.json,
+    )
     return ExitCode.OK
 
 
@@ -123,7 +132,11 @@ def _fix(arguments: Namespace, root: Path, files: list[SourceFile], settings: Ta
     states = [{"file": o.finding.at.path, "line": o.finding.at.line, "rule": o.finding.rule, "state": o.state,
                "detail": o.detail} for o in outcomes]  # fmt: skip
     good = all(o.state == "verified" for o in outcomes)
-    emit({"schema": "maestro.taint-fix/1", "ok": good, "fixes": states}, lines or ["nothing to repair"], as_json=arguments.json)
+    emit(
+        {"schema": "maestro.taint-fix/1", "ok": good, "fixes": states},
+        lines or ["nothing to repair"],
+        as_json=arguments.json,
+    )
     return ExitCode.OK if good else ExitCode.UNMET
 
 
@@ -132,5 +145,9 @@ def _selftest(arguments: Namespace) -> ExitCode:
 
     checked, quiet = silent()
     lines = [f"{checked} sink models tried, {len(quiet)} silent", *(f"  silent: {name}" for name in quiet)]
-    emit({"schema": "maestro.taint-selftest/1", "ok": not quiet, "checked": checked, "silent": quiet}, lines, as_json=arguments.json)
+    emit(
+        {"schema": "maestro.taint-selftest/1", "ok": not quiet, "checked": checked, "silent": quiet},
+        lines,
+        as_json=arguments.json,
+    )
     return ExitCode.OK if not quiet else ExitCode.UNMET

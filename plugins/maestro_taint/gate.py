@@ -80,7 +80,11 @@ def obligations(request: CheckRequest, settings: TaintSettings, chosen: list[Sou
         count = sum(f.rule.startswith(prefix) and f.level == "error" for f in (*judged.open, *judged.silenced))
         yield Obligation(key=f"taint/{name}", value=count, kind="taint", files=paths)
     yield Obligation(
-        key="taint/suppressed", value=len(judged.silenced), kind="taint", files=paths, findings=judged.notes(blocking=False)
+        key="taint/suppressed",
+        value=len(judged.silenced),
+        kind="taint",
+        files=paths,
+        findings=judged.notes(blocking=False),
     )
     wrong = judged.notes(blocking=True)
     yield Obligation(key="taint/suppressions-wrong", value=len(wrong), max=0, kind="taint", files=paths, findings=wrong)

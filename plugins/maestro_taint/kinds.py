@@ -27,7 +27,12 @@ _TABLE = (
     ("code", 94, "Code injection", "do not evaluate input; ast.literal_eval reads literals"),
     ("path", 22, "Path traversal", "resolve the path and require it to stay below its base"),
     ("path_absolute", 22, "Path traversal", "resolve the path and require it to stay below its base"),
-    ("html", 79, "Cross-site scripting", "escape for HTML (html.escape, markupsafe) or render an autoescaping template"),
+    (
+        "html",
+        79,
+        "Cross-site scripting",
+        "escape for HTML (html.escape, markupsafe) or render an autoescaping template",
+    ),
     ("template", 1336, "Template injection", "keep template text constant and pass values as context"),
     ("xpath", 643, "XPath injection", "bind XPath variables"),
     ("ldap", 90, "LDAP injection", "escape filter characters"),

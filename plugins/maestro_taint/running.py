@@ -36,5 +36,3 @@ def _neighbours(request: CheckRequest, asked: set[str]) -> dict[str, bytes]:
             except OSError:
                 continue
     return found
-
-

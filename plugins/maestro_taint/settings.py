@@ -19,7 +19,7 @@ class TaintSettings(Settings, frozen=True, kw_only=True):
     exclude: tuple[str, ...] = ()
     test_files: tuple[str, ...] = ("test_*.py", "*_test.py", "conftest.py", "tests/*", "*/tests/*")
     test_level: Literal["error", "warning", "note", "off"] = "note"
-    levels: dict[str, Literal["error", "warning", "note", "off"]] = {}
+    levels: dict[str, Literal["error", "warning", "note", "off"]] = {}  # noqa: RUF012 - msgspec copies defaults
     block: Literal["error", "warning", "note"] = "error"
     names: bool = True
     bandit: bool = True

@@ -31,7 +31,7 @@ class Obj:
 
     __slots__ = ("cls", "exact", "fields", "keys", "kind", "origin", "rest")
 
-    def __init__(  # noqa: PLR0913 - one argument per slot
+    def __init__(
         self,
         kind: str,
         fields: dict[str, Val],
@@ -74,10 +74,7 @@ class Obj:
     def weak(self, value: Val, keys: Val | None = None) -> Obj:
         """Some unknown place may now hold ``value``."""
         rest = value if self.rest is None else join(self.rest, value)
-        if keys is not None:
-            keys = keys if self.keys is None else join(self.keys, keys)
-        else:
-            keys = self.keys
+        keys = (keys if self.keys is None else join(self.keys, keys)) if keys is not None else self.keys
         if rest is self.rest and keys is self.keys:
             return self
         return self.having(rest=rest, keys=keys)

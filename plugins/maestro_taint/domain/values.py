@@ -65,7 +65,7 @@ class Val:
 
     __slots__ = ("atoms", "const", "lit", "objs", "pred", "sym", "types")
 
-    def __init__(  # noqa: PLR0913 - one argument per slot
+    def __init__(
         self,
         atoms: dict[Any, tuple[int, Step]] = NO_ATOMS,
         const: Any = NO_CONST,

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import (
-    ALL,
     CLEAN,
-    NO_CONST,
     Source,
     Val,
     compose,
@@ -22,6 +20,7 @@ from maestro_taint.domain.values import (
 )
 from maestro_taint.engine import guards
 from maestro_taint.engine.frame import CELL
+from maestro_taint.kinds import ALL
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
@@ -33,7 +32,7 @@ MAX_HOPS = 40
 class Application:
     """One application of one summary; make it, then :meth:`run`."""
 
-    def __init__(self, f: Frame, summary: Summary, args: list[Val], callee: Val | None, at: int, name: str) -> None:  # noqa: PLR0913
+    def __init__(self, f: Frame, summary: Summary, args: list[Val], callee: Val | None, at: int, name: str) -> None:
         self.f = f
         self.summary = summary
         self.args = args
@@ -130,12 +129,15 @@ class Application:
             live = v.atoms.get(v.sym, (0, None))[0]
             if live == ALL:
                 base = self.base(v.sym)
-                return base if not v.types or base.types else Val(
-                    base.atoms, base.const, v.types, objs=base.objs, sym=base.sym, lit=base.lit
+                return (
+                    base
+                    if not v.types or base.types
+                    else Val(base.atoms, base.const, v.types, objs=base.objs, sym=base.sym, lit=base.lit)
                 )
         atoms = self.atoms(v.atoms)
         objs: tuple[Any, ...] = ()
         types = v.types
+        oid: Any
         for oid in v.objs:
             if type(oid[0]) is tuple:
                 base = self.base(oid)
@@ -196,9 +198,9 @@ class Application:
 
     def _assign(self, root: Any, value: Val) -> None:
         f = self.f
-        if root[0] == "c" and f.fn.qn == root[1]:
-            f.state[root[2]] = value
-        elif root[0] == "g" and f.fn.name == "<module>" and f.module.name == root[1]:
+        if (root[0] == "c" and f.fn.qn == root[1]) or (
+            root[0] == "g" and f.fn.name == "<module>" and f.module.name == root[1]
+        ):
             f.state[root[2]] = value
         elif root[0] == "c" and self.callee is not None and self.callee.objs:
             f.write(self.callee, CELL + root[2], value)
@@ -223,7 +225,7 @@ class Application:
 
 def grafted(inner: Any, outer: Any) -> Any:
     """The callee's steps after the caller's, without recursion and bounded."""
-    steps = []
+    steps: list[Any] = []
     while inner is not None and len(steps) < MAX_HOPS:
         steps.append(inner)
         inner = inner[3]
@@ -231,5 +233,3 @@ def grafted(inner: Any, outer: Any) -> Any:
     for file, at, words, _ in reversed(steps):
         made = (file, at, words, made)
     return made
-
-

@@ -19,7 +19,9 @@ class Arguments:
 
     __slots__ = ("args", "at", "f", "kwargs", "receiver", "spread")
 
-    def __init__(self, f: Frame, args: list[Val], kwargs: dict[str, Val], receiver: Val | None, spread: Val | None, at: int) -> None:  # noqa: PLR0913, E501
+    def __init__(
+        self, f: Frame, args: list[Val], kwargs: dict[str, Val], receiver: Val | None, spread: Val | None, at: int
+    ) -> None:
         self.f = f
         self.args = args
         self.kwargs = kwargs

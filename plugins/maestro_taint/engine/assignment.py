@@ -64,7 +64,8 @@ def is_secret_name(name: str) -> bool:
     """Whether a name says its value must not be guessable."""
     last = name.rsplit(".", 1)[-1].lower()
     return personal.kind_of_name(name) == "secret" or any(
-        word in last for word in ("token", "nonce", "otp", "csrf", "salt", "session_id", "sessionid", "remember", "captcha")
+        word in last
+        for word in ("token", "nonce", "otp", "csrf", "salt", "session_id", "sessionid", "remember", "captcha")
     )
 
 
@@ -79,9 +80,7 @@ def _attribute(f: Frame, target: Node, value: Val, at: int) -> None:
             store = f.solver.models.attributes.get(path)
             if store is not None and value.atoms:
                 reach(f, f.deep(value), store.value, path, store.id, at)
-        elif t[0] == "m":
-            f.state[("g", t[1], name)] = value
-        elif t[0] == "c":
+        elif t[0] == "m" or t[0] == "c":
             f.state[("g", t[1], name)] = value
         elif t[0] in ("i", "s"):
             setter = f.solver.classes.method(t[1], name + "=")
@@ -91,7 +90,7 @@ def _attribute(f: Frame, target: Node, value: Val, at: int) -> None:
     f.write(obj, "." + name, _stepped(f, value, name, at))
 
 
-def _item(f: Frame, target: Node, value: Val, at: int) -> None:
+def _item(f: Frame, target: Node, value: Val, at: int) -> None:  # noqa: C901, PLR0912 - one branch per form
     obj, key = f.eval(target[2]), f.eval(target[3])
     for t in obj.types:
         store = f.solver.models.stores.get(t[1]) if t[0] == "x" else None
@@ -112,9 +111,18 @@ def _item(f: Frame, target: Node, value: Val, at: int) -> None:
         for oid in obj.objs:
             held = f.get(oid)
             place = key_place(key.const)
-            if held.kind == "list" and isinstance(key.const, int) and key.const < 0 and held.exact and held.rest is None:
+            if (
+                held.kind == "list"
+                and isinstance(key.const, int)
+                and key.const < 0
+                and held.exact
+                and held.rest is None
+            ):
                 place = f"={len(held.fields) + key.const}"
-            f.put(oid, held.put(place, value) if len(obj.objs) == 1 and held.kind != "set" else held.put_weak(place, value))
+            f.put(
+                oid,
+                held.put(place, value) if len(obj.objs) == 1 and held.kind != "set" else held.put_weak(place, value),
+            )
     else:
         f.absorb(obj, value, Val(f.deep(key)))
         for oid in obj.objs:

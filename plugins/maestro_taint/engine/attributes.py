@@ -8,22 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.values import (
-    ALL,
     CLEAN,
     NO_ATOMS,
     NO_CONST,
     Source,
     Val,
-    cleared,
     join,
     join_atoms,
     source_value,
-    union,
 )
 from maestro_taint.engine import personal
-from maestro_taint.engine.frame import SELF
-from maestro_taint.frontend import ir
-from maestro_taint.kinds import BIT, HOSTS, active
+from maestro_taint.kinds import active
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
@@ -76,7 +71,7 @@ class Attributes:
             found = self._class_level(f, classes, name, found)
         return self._declared(f, val, classes, name, at, found, symbolic=symbolic)
 
-    def _class_level(self, f: Frame, classes: list[str], name: str, found: Val) -> Val:
+    def _class_level(self, f: Frame, classes: list[str], name: str, found: Val) -> Val:  # noqa: ARG002 - one signature for all table entries
         for cls in classes:
             declared = self.solver.classes.field(cls, name)
             if declared is not None and declared[1][1] is not None:
@@ -85,7 +80,17 @@ class Attributes:
                 return Val(made.atoms, made.const, made.types, lit=made.lit)
         return found
 
-    def _declared(self, f: Frame, val: Val, classes: list[str], name: str, at: int, found: Val, *, symbolic: bool) -> Val:  # noqa: PLR0913
+    def _declared(
+        self,
+        f: Frame,
+        val: Val,  # noqa: ARG002 - one signature for all table entries
+        classes: list[str],
+        name: str,
+        at: int,
+        found: Val,
+        *,
+        symbolic: bool,
+    ) -> Val:
         """Add a source where the field is declared to hold personal data, unless what it holds is known harmless."""
         for cls in classes:
             source = personal.declared(self.solver, cls, name)
@@ -98,8 +103,10 @@ class Attributes:
                 return found
             made = Source(source, "declared", f.file, at, f"{cls.rpartition('.')[2]}.{name}")
             entered = source_value(made, (f.file, at, f"{source} field {made.text}", None))
-            return join(entered, found) if not symbolic else Val(
-                join_atoms(entered.atoms, found.atoms), NO_CONST, found.types, objs=found.objs, sym=None
+            return (
+                join(entered, found)
+                if not symbolic
+                else Val(join_atoms(entered.atoms, found.atoms), NO_CONST, found.types, objs=found.objs, sym=None)
             )
         if symbolic and not classes and name[0] != "_":
             return personal.by_name(f, found, name, at, self.solver.models)
@@ -241,9 +248,14 @@ class Attributes:
             for name in ("__str__", "__repr__", "__format__"):
                 method = self.solver.classes.method(cls, name)
                 if method is not None:
-                    return [self.solver.calls.invoke(f, method, [Val(val.atoms, types=val.types, objs=val.objs)], {}, 0)]
+                    return [
+                        self.solver.calls.invoke(f, method, [Val(val.atoms, types=val.types, objs=val.objs)], {}, 0)
+                    ]
             shown = list(self.solver.classes.printed(f, cls, obj).values())
-            if any(b.endswith(("Exception", "Error")) or b == "builtins.Exception" for b in self.solver.classes.order(cls)[1]):
+            if any(
+                b.endswith(("Exception", "Error")) or b == "builtins.Exception"
+                for b in self.solver.classes.order(cls)[1]
+            ):
                 shown += [v for p, v in obj.fields.items() if p == ".args"]
             return shown
         return [v for v in (*obj.fields.values(), obj.rest, obj.keys) if v is not None]
@@ -260,5 +272,3 @@ class Attributes:
 
 def _is_code(v: Val) -> bool:
     return bool(v.types) and all(t[0] in ("f", "b", "c") for t in v.types)
-
-

@@ -49,7 +49,7 @@ class Calls:
         args, kwargs, spread = self._arguments(f, n)
         return self.dispatch(f, callee, receiver, name, args, kwargs, at, spread=spread)
 
-    def _super(self, f: Frame, node: Node, receiver: Val) -> Val | None:
+    def _super(self, f: Frame, node: Node, receiver: Val) -> Val | None:  # noqa: ARG002 - one signature for all table entries
         """``super().method``: looked up after the class whose body the call stands in."""
         inner = node[2]
         if inner[0] != ir.CALL or inner[2][0] != ir.GLOBAL or inner[2][2] != "super" or not f.fn.cls:
@@ -125,7 +125,18 @@ class Calls:
                 return folded
         return external.unknown(f, callee, receiver, name, args, kwargs, at, spread)
 
-    def _one(self, f: Frame, t: Any, callee: Val, receiver: Val | None, name: str, args: list[Val], kwargs: dict[str, Val], at: int, spread: Val | None) -> Val | None:  # noqa: PLR0913, E501
+    def _one(  # noqa: PLR0911, PLR0913, PLR0917 - one return per form
+        self,
+        f: Frame,
+        t: Any,
+        callee: Val,
+        receiver: Val | None,
+        name: str,
+        args: list[Val],
+        kwargs: dict[str, Val],
+        at: int,
+        spread: Val | None,
+    ) -> Val | None:
         kind = t[0]
         if kind == "f":
             return self.invoke(f, t[1], args, kwargs, at, callee=callee, spread=spread)
@@ -147,7 +158,9 @@ class Calls:
             return external.call(f, t[1], callee, receiver, name, args, kwargs, at, spread)
         return None
 
-    def construct(self, f: Frame, cls: str, args: list[Val], kwargs: dict[str, Val], at: int, *, spread: Val | None = None) -> Val:  # noqa: PLR0913, E501
+    def construct(
+        self, f: Frame, cls: str, args: list[Val], kwargs: dict[str, Val], at: int, *, spread: Val | None = None
+    ) -> Val:
         """A new instance: ``__init__`` runs on it, or declared fields take the arguments."""
         made = f.new(at, Obj("inst", {}, cls=cls))
         made = Val(made.atoms, types=(("i", cls),), objs=made.objs, lit=True)
@@ -173,7 +186,7 @@ class Calls:
             f.write(made, ".args", f.new(at, sequence("tuple", args), slot=3))
         return made
 
-    def invoke(  # noqa: PLR0913 - a call has these parts
+    def invoke(
         self,
         f: Frame,
         qn: str,
@@ -204,7 +217,9 @@ class Calls:
             if i < len(slots):
                 f.note_interest(slots[i])
 
-    def _bind(self, f: Frame, fn: Function, args: list[Val], kwargs: dict[str, Val], at: int, spread: Val | None) -> list[Val]:  # noqa: PLR0913
+    def _bind(
+        self, f: Frame, fn: Function, args: list[Val], kwargs: dict[str, Val], at: int, spread: Val | None
+    ) -> list[Val]:
         """Arguments by slot, as Python binds them; defaults come from where the function is defined."""
         positional = len(fn.params) - fn.keyword_only
         slots: list[Val] = []
@@ -237,7 +252,11 @@ def bind_unknown(fn: Function) -> list[Val]:
 def facet(v: Val) -> Any:
     """What of an argument may select a context: its constant, or what code or class it is; ``None`` if neither."""
     if v.const is not NO_CONST:
-        return ("k", type(v.const).__name__, repr(v.const)) if isinstance(v.const, str | int | bool | bytes | type(None)) else None
+        return (
+            ("k", type(v.const).__name__, repr(v.const))
+            if isinstance(v.const, str | int | bool | bytes | type(None))
+            else None
+        )
     if v.types and all(t[0] in ("f", "c", "i", "b", "x") for t in v.types):
         return ("t", tuple(t[:2] for t in v.types))
     return None

@@ -65,7 +65,7 @@ def kinds_of_pattern(pattern: str | bytes, how: str) -> int:
     text = pattern.decode("latin-1") if isinstance(pattern, bytes) else pattern
     try:
         from re import _constants as codes  # type: ignore[attr-defined]  # noqa: PLC0415 - private, may move
-        from re import _parser as reader  # noqa: PLC0415 - private, may move
+        from re import _parser as reader  # type: ignore[attr-defined]  # noqa: PLC0415 - private, may move
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

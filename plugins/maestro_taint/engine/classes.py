@@ -7,17 +7,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from maestro_taint.domain.values import Val
 from maestro_taint.frontend import ir
 
 if TYPE_CHECKING:
+    from maestro_taint.domain.values import Val
     from maestro_taint.engine.frame import Frame
     from maestro_taint.engine.program import Program
     from maestro_taint.frontend.ir import ClassInfo, Node
 
-PRINTING_DECORATORS = frozenset(("dataclasses.dataclass", "attr.s", "attrs.define", "attr.define", "attrs.frozen", "attr.attrs", "dataclass"))
+PRINTING_DECORATORS = frozenset(
+    ("dataclasses.dataclass", "attr.s", "attrs.define", "attr.define", "attrs.frozen", "attr.attrs", "dataclass")
+)
 PRINTING_BASES = frozenset(
-    ("pydantic.BaseModel", "typing.NamedTuple", "sqlmodel.SQLModel", "msgspec.Struct", "collections.UserDict", "builtins.dict")
+    (
+        "pydantic.BaseModel",
+        "typing.NamedTuple",
+        "sqlmodel.SQLModel",
+        "msgspec.Struct",
+        "collections.UserDict",
+        "builtins.dict",
+    )
 )
 MAX_SUBCLASSES = 12
 
@@ -129,7 +138,7 @@ class Classes:
             return False
         return any(k == "repr" and v[0] == ir.CONST and v[2] is False for k, v in value[4])
 
-    def printed(self, f: Frame, cls: str, obj: Any) -> dict[str, Val]:
+    def printed(self, f: Frame, cls: str, obj: Any) -> dict[str, Val]:  # noqa: ARG002 - one signature for all table entries
         """The fields of an instance that its text form shows."""
         if not self.declares(cls):
             return {}

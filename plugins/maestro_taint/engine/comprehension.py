@@ -101,4 +101,3 @@ def _loop(f: Frame, loop: Any, at: int) -> bool:
 
 
 TABLE: dict[int, Any] = {ir.SEQ: display, ir.DICT: mapping, ir.COMP: comprehension}
-

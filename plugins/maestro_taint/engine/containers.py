@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import ELEMENT, Obj, key_place
-from maestro_taint.domain.values import CLEAN, NONE, NO_CONST, Val, constant, derived, join, join_atoms
+from maestro_taint.domain.values import CLEAN, NO_CONST, NONE, Val, constant, derived, join, join_atoms
 from maestro_taint.engine import folding, guards
 from maestro_taint.engine.expressions import glued, sequence
 from maestro_taint.engine.frame import ITER
@@ -41,7 +41,7 @@ def exact_keys(f: Frame, v: Val) -> dict[str, Val] | None:
     return {p[2:-1]: x for p, x in obj.fields.items() if p[1] in "'\""}
 
 
-def method(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[str, Val], at: int) -> Val | None:  # noqa: PLR0913
+def method(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[str, Val], at: int) -> Val | None:  # noqa: PLR0911 - one return per form
     """The result of a builtin method, or ``None`` if it is none."""
     if receiver.const is not NO_CONST:
         return _constant(f, receiver, name, args, kwargs)
@@ -119,7 +119,7 @@ def _insert(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: int) 
     return NONE
 
 
-def _extend(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: int) -> Val:
+def _extend(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: int) -> Val:  # noqa: ARG001 - one signature for all table entries
     more = exact_items(f, args[0]) if args else None
     if more is not None:
         for v in more:
@@ -129,7 +129,7 @@ def _extend(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: int) 
     return NONE
 
 
-def _pop(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: int) -> Val:  # noqa: ARG001
+def _pop(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: int) -> Val:
     kinds = {f.get(o).kind for o in r.objs}
     if kinds <= {"dict", "sym"}:
         return _get(f, r, args, kwargs, at)
@@ -152,7 +152,15 @@ def _get(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: int) -> 
     found = subscript(f, r, args[0], at)
     default = args[1] if len(args) > 1 else kwargs.get("default", NONE)
     exact = len(r.objs) == 1 and args[0].const is not NO_CONST and key_place(args[0].const) in f.get(r.objs[0]).fields
-    return found if exact else join(found, default) if found.atoms or found.objs or found.types else default if _empty(f, r) else join(found, default)
+    return (
+        found
+        if exact
+        else join(found, default)
+        if found.atoms or found.objs or found.types
+        else default
+        if _empty(f, r)
+        else join(found, default)
+    )
 
 
 def _empty(f: Frame, r: Val) -> bool:
@@ -165,7 +173,9 @@ def _setdefault(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: i
         place = key_place(args[0].const)
         for oid in r.objs:
             obj = f.get(oid)
-            f.put(oid, obj.put_weak(place, default) if place in obj.fields or not obj.exact else obj.put(place, default))
+            f.put(
+                oid, obj.put_weak(place, default) if place in obj.fields or not obj.exact else obj.put(place, default)
+            )
     else:
         f.absorb(r, default, args[0] if args else None)
     return _get(f, r, args[:1], kwargs, at)
@@ -185,7 +195,13 @@ def _update(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: int) 
 
 def _values(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: int) -> Val:  # noqa: ARG001
     items = [f.get(o) for o in r.objs]
-    if len(items) == 1 and items[0].kind == "dict" and items[0].exact and items[0].rest is None and items[0].keys is None:
+    if (
+        len(items) == 1
+        and items[0].kind == "dict"
+        and items[0].exact
+        and items[0].rest is None
+        and items[0].keys is None
+    ):
         return f.new(at, sequence("list", list(items[0].fields.values())), slot=6)
     return f.new(at, Obj("list", {}, f.place(r, ELEMENT)), slot=6)
 
@@ -231,7 +247,12 @@ def _reorder(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: int)
 
 def _remove(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: int) -> Val:
     items = exact_items(f, r)
-    if items is not None and args and args[0].const is not NO_CONST and all(v.const is not NO_CONST or v.atoms for v in items):
+    if (
+        items is not None
+        and args
+        and args[0].const is not NO_CONST
+        and all(v.const is not NO_CONST or v.atoms for v in items)
+    ):
         kept = list(items)
         for i, v in enumerate(kept):
             if v.const is not NO_CONST and v.const == args[0].const:

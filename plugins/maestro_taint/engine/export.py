@@ -109,7 +109,7 @@ def _closed(f: Frame, obj: Obj) -> Obj:
     return obj.having(fields=fields)
 
 
-def _facts(f: Frame, made: Summary, exits: list[tuple[Val, dict[Any, Any]]]) -> None:
+def _facts(f: Frame, made: Summary, exits: list[tuple[Val, dict[Any, Any]]]) -> None:  # noqa: ARG001 - one signature for all table entries
     """What holds whenever the function returns, or returns something true, or something false."""
     always: dict[Any, int] | None = None
     true: dict[Any, int] | None = None
@@ -145,5 +145,3 @@ def _common(a: dict[Any, int], b: dict[Any, int]) -> dict[Any, int]:
 
 def _roots(facts: dict[Any, int] | None) -> dict[Any, int]:
     return {a: bits for a, bits in (facts or {}).items() if type(a[0]) is tuple and bits}
-
-

@@ -148,7 +148,7 @@ def binary(f: Frame, n: Node) -> Val:
     return combine(f, op, a, b, n[1])
 
 
-def combine(f: Frame, op: str, a: Val, b: Val, at: int) -> Val:
+def combine(f: Frame, op: str, a: Val, b: Val, at: int) -> Val:  # noqa: C901, PLR0911 - one branch per form
     """``a op b``."""
     if a.const is not NO_CONST and b.const is not NO_CONST:
         folded = folding.binary(op, a.const, b.const)
@@ -166,8 +166,8 @@ def combine(f: Frame, op: str, a: Val, b: Val, at: int) -> Val:
     if op == "%" and isinstance(a.const, str):
         return glued(f, [a, _formatted(f, b)])
     if op == "/" and (a.types or isinstance(b.const, str)):
-        made = f.solver.attributes.path_join(f, a, [b])
-        return made if made is not None else derived(a, b)
+        below = f.solver.attributes.path_join(f, a, [b])
+        return below if below is not None else derived(a, b)
     if op == "|" and a.objs and b.objs:
         return _concatenated(f, a, b, at)
     if op in ("-", "*", "//", "**", "/") and not a.objs and not b.objs and not a.atoms:

@@ -36,7 +36,7 @@ NEVER = frozenset(
 )
 
 
-def call(  # noqa: PLR0913 - a call has these parts
+def call(  # noqa: PLR0913, PLR0917 - a call has these parts
     f: Frame,
     dotted: str,
     callee: Val,
@@ -115,7 +115,9 @@ def meet(f: Frame, sink: SinkModel, dotted: str, given: Arguments) -> None:
         reach(f, atoms, sink.bits, dotted, sink.id, given.at, sink.confidence)
 
 
-def reach(f: Frame, atoms: dict[Any, Any], bits: int, dotted: str, model: str, at: int, confidence: str = "high") -> None:  # noqa: PLR0913
+def reach(
+    f: Frame, atoms: dict[Any, Any], bits: int, dotted: str, model: str, at: int, confidence: str = "high"
+) -> None:
     """Data with ``atoms`` meets every kind in ``bits``."""
     left = bits
     while left:
@@ -126,7 +128,7 @@ def reach(f: Frame, atoms: dict[Any, Any], bits: int, dotted: str, model: str, a
             f.reach(atoms, bit, site, f"reaches {dotted}() [{BY_BIT[bit].name}]")
 
 
-def unknown(  # noqa: PLR0913 - a call has these parts
+def unknown(  # noqa: PLR0913, PLR0917 - a call has these parts
     f: Frame,
     callee: Val,
     receiver: Val | None,
@@ -170,7 +172,15 @@ def _fits(f: Frame, name: str, receiver: Val | None, dotted: str) -> bool:
     for atom in receiver.atoms:
         if isinstance(atom, tuple):
             root, path = atom
-            words.append(str(path[-1] if path else f.fn.slots[root[1]] if root[0] == "p" and root[1] < len(f.fn.slots) else root[-1]).lower())
+            words.append(
+                str(
+                    path[-1]
+                    if path
+                    else f.fn.slots[root[1]]
+                    if root[0] == "p" and root[1] < len(f.fn.slots)
+                    else root[-1]
+                ).lower()
+            )
     return any(hint in word for hint in hints for word in words)
 
 

@@ -27,9 +27,40 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "is": operator.is_, "is not": operator.is_not, "in": lambda a, b: a in b, "not in": lambda a, b: a not in b,
 }  # fmt: skip
 METHODS = frozenset(
-    "upper lower strip lstrip rstrip title capitalize swapcase casefold replace split rsplit join startswith endswith "
-    "isdigit isalnum isalpha isidentifier count find index encode decode format zfill removeprefix removesuffix "
-    "partition rpartition splitlines hex".split()
+    [
+        "upper",
+        "lower",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "title",
+        "capitalize",
+        "swapcase",
+        "casefold",
+        "replace",
+        "split",
+        "rsplit",
+        "join",
+        "startswith",
+        "endswith",
+        "isdigit",
+        "isalnum",
+        "isalpha",
+        "isidentifier",
+        "count",
+        "find",
+        "index",
+        "encode",
+        "decode",
+        "format",
+        "zfill",
+        "removeprefix",
+        "removesuffix",
+        "partition",
+        "rpartition",
+        "splitlines",
+        "hex",
+    ]
 )
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "len": len, "str": str, "int": int, "bool": bool, "ord": ord, "chr": chr, "abs": abs, "min": min, "max": max,

@@ -139,7 +139,7 @@ class Frame:
 
     def _iterated(self, obj: Obj) -> Val:
         if obj.kind == "dict":
-            return obj.keys if obj.keys is not None else CLEAN if obj.fields else CLEAN
+            return obj.keys if obj.keys is not None else CLEAN
         if obj.origin is not None:
             found = missing(obj, ITER)
             return found if obj.rest is None else join(found, obj.rest)
@@ -148,10 +148,7 @@ class Frame:
     def projected(self, val: Val, path: tuple[str, ...]) -> Val:
         """What stands below a value along a path of places."""
         for place in path:
-            if place == SELF:
-                val = next((t[2] for t in val.types if t[0] == "b"), CLEAN)
-            else:
-                val = self.place(val, place)
+            val = next((t[2] for t in val.types if t[0] == "b"), CLEAN) if place == SELF else self.place(val, place)
         return val
 
     def write(self, val: Val, place: str, value: Val) -> None:
@@ -191,7 +188,7 @@ class Frame:
                     self.sinks[key] = (old[0] | hit, old[1])
 
 
-def join_states(a: dict[Any, Any] | None, b: dict[Any, Any] | None) -> dict[Any, Any] | None:
+def join_states(a: dict[Any, Any] | None, b: dict[Any, Any] | None) -> dict[Any, Any] | None:  # noqa: C901, PLR0912 - one branch per form
     """The state after either branch; returns ``a`` itself when ``b`` adds nothing."""
     if a is None:
         return b
@@ -203,14 +200,14 @@ def join_states(a: dict[Any, Any] | None, b: dict[Any, Any] | None) -> dict[Any,
         if old is new:
             continue
         if key == "#facts":
-            both = None if old is None else _common_facts(old, new)
-            if both is not None and both is not old:
+            facts = None if old is None else _common_facts(old, new)
+            if facts is not None:
                 out = dict(a) if out is a else out
-                out[key] = both
+                out[key] = facts
             continue
         if old is None:
             old = _untouched(key)
-        both = new if old is None else join_objects(old, new) if isinstance(new, Obj) else join(old, new)
+        both: Any = new if old is None else join_objects(old, new) if isinstance(new, Obj) else join(old, new)
         if both is not old or key not in a:
             if out is a:
                 out = dict(a)

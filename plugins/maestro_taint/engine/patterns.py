@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
 
 
-def fits(f: Frame, pattern: Any, subject: Val) -> bool | None:
+def fits(f: Frame, pattern: Any, subject: Val) -> bool | None:  # noqa: PLR0911 - one return per form
     """Whether the arm is taken: known, known not, or unknown."""
     kind = pattern[0]
     if kind == "any":
@@ -32,15 +32,15 @@ def fits(f: Frame, pattern: Any, subject: Val) -> bool | None:
         answers = [fits(f, p, subject) for p in pattern[1]]
         return True if True in answers else False if all(a is False for a in answers) else None
     if kind == "cls" and subject.types and all(t[0] == "i" for t in subject.types):
-        wanted = {t[1] for t in f.eval(pattern[1]).types if t[0] == "c"}
-        if wanted and not any(set(f.solver.classes.order(t[1])[0]) & wanted for t in subject.types):
+        named = {t[1] for t in f.eval(pattern[1]).types if t[0] == "c"}
+        if named and not any(set(f.solver.classes.order(t[1])[0]) & named for t in subject.types):
             return False
     if kind in ("seq", "map", "cls") and subject.const is not NO_CONST:
         return False if not isinstance(subject.const, tuple) or kind == "map" else None
     return None
 
 
-def bind(f: Frame, pattern: Any, subject: Val, at: int) -> Any:
+def bind(f: Frame, pattern: Any, subject: Val, at: int) -> Any:  # noqa: C901 - one branch per form
     """Bind the names of a pattern in the state; facts that hold in its arm."""
     kind = pattern[0]
     if kind == "value":

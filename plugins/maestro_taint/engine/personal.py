@@ -21,7 +21,26 @@ if TYPE_CHECKING:
     from maestro_taint.models.model import Models
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-NEUTRAL = frozenset("number value text raw plain str string field data no num address clear new old current".split())
+NEUTRAL = frozenset(
+    [
+        "number",
+        "value",
+        "text",
+        "raw",
+        "plain",
+        "str",
+        "string",
+        "field",
+        "data",
+        "no",
+        "num",
+        "address",
+        "clear",
+        "new",
+        "old",
+        "current",
+    ]
+)
 PII = {
     "email": "pii.email", "mail": "pii.email", "ssn": "pii.national_id", "passport": "pii.national_id",
     "birthdate": "pii.birth_date", "birthday": "pii.birth_date", "dob": "pii.birth_date", "phone": "pii.phone",
@@ -36,7 +55,9 @@ PAIRS = {
     ("social", "security"): "pii.national_id", ("medical", "record"): "pii.health", ("full", "name"): "pii.name",
     ("first", "name"): "pii.name", ("last", "name"): "pii.name",
 }  # fmt: skip
-SECRET = frozenset("password passwd passphrase secret token apikey credential credentials pwd".split())
+SECRET = frozenset(
+    ["password", "passwd", "passphrase", "secret", "token", "apikey", "credential", "credentials", "pwd"]
+)
 SECRET_PAIRS = frozenset(
     (("api", "key"), ("secret", "key"), ("private", "key"), ("access", "key"), ("auth", "token"), ("signing", "key"))
 )
@@ -56,7 +77,7 @@ def kind_of_name(name: str) -> str | None:
         return None
     pair = tuple(words[-2:])
     if pair in PAIRS:
-        return PAIRS[pair]  # type: ignore[index]
+        return PAIRS[pair]
     if pair in SECRET_PAIRS or words[-1] in SECRET:
         return "secret"
     return PII.get(words[-1])
@@ -91,7 +112,7 @@ def _is_column(value: ir.Node | None) -> bool:
 def _cannot_hold(annotation: ir.Node) -> bool:
     """Types whose text form gives nothing away, and types that hold no text."""
     names = _names(annotation)
-    return bool(names & {"bool", "SecretStr", "SecretBytes", "Callable", "Secret"}) or names == {"int"} or names == {"float"}
+    return bool(names & {"bool", "SecretStr", "SecretBytes", "Callable", "Secret"}) or names in ({"int"}, {"float"})
 
 
 def _names(node: ir.Node) -> set[str]:
@@ -108,7 +129,7 @@ def _names(node: ir.Node) -> set[str]:
     return found
 
 
-def _marked(solver: Solver, module: str, annotation: ir.Node | None) -> str | None:
+def _marked(solver: Solver, module: str, annotation: ir.Node | None) -> str | None:  # noqa: ARG001 - one signature for all table entries
     """What ``Annotated[str, PII]`` says; ``''`` for a type that masks itself."""
     if annotation is None or annotation[0] != ir.INDEX:
         return None

@@ -68,7 +68,7 @@ class Program:
             return Val(types=(("m", home),), lit=True)
         return self.member(home, symbol)
 
-    def member(self, home: str, symbol: str, hops: int = 0) -> Val:
+    def member(self, home: str, symbol: str, hops: int = 0) -> Val:  # noqa: PLR0911 - one return per form
         """The attribute ``symbol`` of a project module, through re-exports and star imports."""
         module = self.modules.get(home)
         if hops > MAX_HOPS:
@@ -104,10 +104,10 @@ class Program:
             return f.state[name]  # type: ignore[no-any-return]
         if name in f.module.bindings:
             return self.member(home, name)
-        for star in f.module.stars:
+        for _star in f.module.stars:
             found = self.member(home, name)
             if found is not CLEAN:
-                return found  # type: ignore[no-any-return]
+                return found
         if name in f.module.changed:
             return root_value(root)
         return Val(types=(("x", BUILTIN + name),), lit=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from maestro_taint.domain.values import ALL, Source, Val, compose, join, root_value, source_value
+from maestro_taint.domain.values import Source, Val, compose, join, root_value, source_value
 from maestro_taint.engine.apply import Application, grafted
 from maestro_taint.engine.external import reach
 from maestro_taint.frontend import ir
@@ -65,7 +65,7 @@ def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel) -> None:
         reach(f, atoms, entry.returns, f"{fn.name} response", entry.id, position)
 
 
-def _injected(solver: Solver, f: Any, fn: Function, name: str, default: Any) -> bool:
+def _injected(solver: Solver, f: Any, fn: Function, name: str, default: Any) -> bool:  # noqa: ARG001 - one signature for all table entries
     """A parameter the framework fills itself (``Depends``), or whose annotation admits no text."""
     if default is not None and default[0] == ir.CALL:
         callee = default[2]
@@ -162,6 +162,6 @@ def _meet(solver: Solver, qn: str, summary: Summary, store: dict[Any, Val]) -> N
         if held is None:
             continue
         for a, (outer, st) in held.atoms.items():
-            hit = compose(outer, a, live) & site.bit & ALL
+            hit = compose(outer, a, live) & site.bit
             if hit:
                 frame.reach({a: (hit, grafted(step, st))}, hit, site)

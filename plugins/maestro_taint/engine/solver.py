@@ -270,7 +270,7 @@ class Solver:
 
     # -- what is found -------------------------------------------------------------------------------------------
 
-    def flow(self, source: Source, bits: int, site: SinkSite, step: Any) -> None:
+    def flow(self, source: Source, bits: int, site: SinkSite, step: Any) -> None:  # noqa: ARG002 - one signature for all table entries
         """A source reaches a sink; the shortest way there is kept."""
         key = (site.file, site.position, site.bit, source)
         known = self.flows.get(key)
@@ -298,7 +298,9 @@ def _specialised(value: Val, given: Val, index: int) -> Val:
     """A parameter whose constant or code is known in this context; its data stays the caller's."""
     if given.const is not NO_CONST:
         return Val(const=given.const, lit=True)
-    types = tuple(("b", t[1], root_value(("p", index), (".__self__",), t[2].types)) if t[0] == "b" else t for t in given.types)
+    types = tuple(
+        ("b", t[1], root_value(("p", index), (".__self__",), t[2].types)) if t[0] == "b" else t for t in given.types
+    )
     return Val(value.atoms, types=types, objs=value.objs, sym=value.sym)
 
 
@@ -309,4 +311,6 @@ def _detached(f: Frame, made: Val, plain: Val) -> Val:
         for place, v in f.get(oid).fields.items():
             if place[0] == "%":
                 cells[place] = plain if v.types == plain.types else v
-    return Val(types=tuple(("w", t[1], tuple(cells.items())) for t in made.types if t[0] == "f") or plain.types, lit=True)
+    return Val(
+        types=tuple(("w", t[1], tuple(cells.items())) for t in made.types if t[0] == "f") or plain.types, lit=True
+    )

@@ -102,7 +102,7 @@ def _to_dict(f: Frame, given: Arguments) -> Val:
     return made
 
 
-def _first(f: Frame, given: Arguments) -> Val:
+def _first(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
     """``copy.copy(x)``, ``asyncio.run(x)``: the argument itself."""
     v = given.get(0)
     return CLEAN if v is None else v
@@ -178,7 +178,7 @@ def _partial(f: Frame, given: Arguments) -> Val:
     return Val(types=(("x", "functools.partial()"),), objs=made.objs, lit=True)
 
 
-def _run_partial(f: Frame, given: Arguments) -> Val:
+def _run_partial(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
     return CLEAN
 
 
@@ -204,7 +204,7 @@ def _setattr(f: Frame, given: Arguments) -> Val:
 
 
 def _regex(how: str) -> Any:
-    def apply(f: Frame, given: Arguments) -> Val:
+    def apply(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
         pattern, value = given.get(0, "pattern"), given.get(1, "string")
         if pattern is None or value is None:
             return CLEAN
@@ -214,9 +214,11 @@ def _regex(how: str) -> Any:
 
 
 def _compiled(how: str) -> Any:
-    def apply(f: Frame, given: Arguments) -> Val | None:
+    def apply(f: Frame, given: Arguments) -> Val | None:  # noqa: ARG001 - one signature for all table entries
         value = given.get(0, "string")
-        pattern = next((t[2] for t in given.receiver.types if t[:2] == ("tag", "pattern")), None) if given.receiver else None
+        pattern = (
+            next((t[2] for t in given.receiver.types if t[:2] == ("tag", "pattern")), None) if given.receiver else None
+        )
         if value is None:
             return None
         return Val(value.atoms, pred=guards.matched(value, pattern, how) if pattern is not None else None)
@@ -229,7 +231,7 @@ def _compile(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - table entry
     return Val(types=(("x", "re.Pattern"), ("tag", "pattern", pattern)), lit=True) if pattern is not None else CLEAN
 
 
-def _substituted(f: Frame, given: Arguments) -> Val:
+def _substituted(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
     """``re.sub(pattern, replacement, text)``: deleting everything outside a safe class sanitizes."""
     from maestro_taint.engine import charsets  # noqa: PLC0415 - rare
 
@@ -268,7 +270,7 @@ def _joined_path(f: Frame, given: Arguments) -> Val:
     return Val(atoms, lit=all(v.lit for v in given.everything()))
 
 
-def _parsed_url(f: Frame, given: Arguments) -> Val:
+def _parsed_url(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
     v = given.get(0)
     if v is None:
         return CLEAN

@@ -45,7 +45,12 @@ def assign(f: Frame, n: Node) -> None:
 def aug(f: Frame, n: Node) -> None:
     """``a += value``: a list grows in place."""
     old, more = f.eval(n[4]), f.eval(n[5])
-    if n[3] == "+" and old.objs and f.get(old.objs[0]).kind in ("list", "sym") and (more.objs or more.const is not NO_CONST):
+    if (
+        n[3] == "+"
+        and old.objs
+        and f.get(old.objs[0]).kind in ("list", "sym")
+        and (more.objs or more.const is not NO_CONST)
+    ):
         from maestro_taint.engine import containers  # noqa: PLC0415 - rare
 
         if containers.method(f, Val(objs=old.objs), "extend", [more], {}, n[1]) is not None and not more.atoms:
@@ -156,7 +161,10 @@ def while_(f: Frame, n: Node) -> None:
 
 
 def _breaks(body: tuple[Node, ...]) -> bool:
-    return any(n[0] == ir.BREAK or (n[0] == ir.IF and (_breaks(n[3]) or _breaks(n[4]))) or n[0] in (ir.TRY, ir.WITH, ir.MATCH) for n in body)
+    return any(
+        n[0] == ir.BREAK or (n[0] == ir.IF and (_breaks(n[3]) or _breaks(n[4]))) or n[0] in (ir.TRY, ir.WITH, ir.MATCH)
+        for n in body
+    )
 
 
 def for_(f: Frame, n: Node) -> None:
@@ -234,7 +242,7 @@ def try_(f: Frame, n: Node) -> None:
             # The suite runs although control goes elsewhere.
             f.state = dict(start)
             block(f, final)
-            f.state = None  # type: ignore[assignment]
+            f.state = None
         else:
             block(f, final)
 
@@ -242,7 +250,9 @@ def try_(f: Frame, n: Node) -> None:
 def _handled(f: Frame, handler: Any, state: dict[Any, Any], carried: Val) -> dict[Any, Any] | None:
     f.state = state
     if handler[1]:
-        f.state[handler[1]] = Val(carried.atoms, types=(*carried.types, ("tag", "exception")), objs=carried.objs, lit=carried.lit)
+        f.state[handler[1]] = Val(
+            carried.atoms, types=(*carried.types, ("tag", "exception")), objs=carried.objs, lit=carried.lit
+        )
     f.caught.append(carried)
     block(f, handler[2])
     f.caught.pop()

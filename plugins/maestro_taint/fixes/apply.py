@@ -73,7 +73,9 @@ def repair(tree: Tree, only: set[str] | None = None) -> list[Outcome]:
             found = after
 
 
-def _attempt(tree: Tree, finding: Finding, before: list[Finding]) -> tuple[Outcome, dict[str, bytes] | None, list[Finding]]:
+def _attempt(
+    tree: Tree, finding: Finding, before: list[Finding]
+) -> tuple[Outcome, dict[str, bytes] | None, list[Finding]]:
     old = tree.files[finding.at.path]
     made = patched(old, finding, tree.settings)
     if isinstance(made, Refusal):

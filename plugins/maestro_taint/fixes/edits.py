@@ -16,7 +16,9 @@ from maestro_taint.fixes.parts import code, literal, parts, wrapped
 if TYPE_CHECKING:
     from maestro_taint.settings import TaintSettings
 
-IDENTIFIER_PLACE = re.compile(r"\b(from|join|into|update|table|order\s+by|group\s+by|set|select|column|limit|offset)\s*$", re.I)
+IDENTIFIER_PLACE = re.compile(
+    r"\b(from|join|into|update|table|order\s+by|group\s+by|set|select|column|limit|offset)\s*$", re.IGNORECASE
+)
 FIXED_RANDOM = {"choice": "secrets.choice", "randbytes": "secrets.token_bytes", "getrandbits": "secrets.randbits"}
 
 
@@ -46,19 +48,23 @@ class Site:
     sink: str
 
 
-def edit(rule: str, site: Site, settings: TaintSettings) -> Edit | Refusal:  # noqa: PLR0911 - one return per kind
+def edit(rule: str, site: Site, settings: TaintSettings) -> Edit | Refusal:  # noqa: C901, PLR0911, PLR0912 - one return per kind
     """The repair of one finding."""
     if rule == "taint-sql":
         return _sql(site)
     if rule == "taint-command":
-        return _wrap(site, "shlex.quote", "shlex") if "os.system" in site.sink or _has_shell(site.call) else Refusal(
-            "the program itself comes from outside: offer a fixed list of programs"
+        return (
+            _wrap(site, "shlex.quote", "shlex")
+            if "os.system" in site.sink or _has_shell(site.call)
+            else Refusal("the program itself comes from outside: offer a fixed list of programs")
         )
     if rule == "taint-html":
         return _wrap(site, "html.escape", "html")
     if rule == "taint-ldap":
-        return _wrap(site, "ldap.filter.escape_filter_chars", "ldap.filter") if site.sink.startswith("ldap.") else _wrap(
-            site, "ldap3.utils.conv.escape_filter_chars", "ldap3.utils.conv"
+        return (
+            _wrap(site, "ldap.filter.escape_filter_chars", "ldap.filter")
+            if site.sink.startswith("ldap.")
+            else _wrap(site, "ldap3.utils.conv.escape_filter_chars", "ldap3.utils.conv")
         )
     if rule == "taint-xpath":
         return _xpath(site)
@@ -67,7 +73,7 @@ def edit(rule: str, site: Site, settings: TaintSettings) -> Edit | Refusal:  # n
     if rule == "taint-weak-hash":
         return _hash(site)
     if rule.startswith("taint-cookie-"):
-        return _flag(_flag(site.call, "secure"), "httponly", final=True)  # type: ignore[arg-type]
+        return Edit(_flag(_flag(site.call, "secure"), "httponly"))
     if rule == "taint-log-injection":
         return _log(site, "repr", "")
     if rule == "taint-path":
@@ -101,7 +107,11 @@ def _wrap(site: Site, function: str, module: str) -> Edit | Refusal:
     if parts(site.text) is None and function == "shlex.quote":
         return Refusal("the whole command comes from outside")
     made = wrapped(site.text, function)
-    return Refusal("the text is built in a form that cannot be rewritten") if made is None else _rebuilt(site, made, (module,))
+    return (
+        Refusal("the text is built in a form that cannot be rewritten")
+        if made is None
+        else _rebuilt(site, made, (module,))
+    )
 
 
 def _sql(site: Site) -> Edit | Refusal:
@@ -128,7 +138,9 @@ def _sql(site: Site) -> Edit | Refusal:
         values.append(value)
     if not values:
         return Refusal("no value found in the query")
-    given = cst.Arg(cst.Tuple([cst.Element(v) for v in values] if len(values) > 1 else [cst.Element(values[0], cst.Comma())]))
+    given = cst.Arg(
+        cst.Tuple([cst.Element(v) for v in values] if len(values) > 1 else [cst.Element(values[0], cst.Comma())])
+    )
     return _rebuilt(site, literal(text), (), (given,))
 
 
@@ -136,7 +148,8 @@ def _xpath(site: Site) -> Edit | Refusal:
     pieces = parts(site.text)
     if pieces is None or not site.sink.endswith(".xpath"):
         return Refusal("only lxml's xpath() binds variables")
-    text, extra = "", []
+    text = ""
+    extra: list[cst.Arg] = []
     for i, (kind, value) in enumerate(pieces):
         if kind == "text":
             text += value
@@ -170,14 +183,13 @@ def _hash(site: Site) -> Edit | Refusal:
     return Refusal("not a hashlib constructor")
 
 
-def _flag(call: cst.Call, name: str, *, final: bool = False) -> Edit | cst.Call:
-    held = isinstance(call, cst.Call)
-    args = [a for a in call.args if not (a.keyword and a.keyword.value == name)] if held else []
+def _flag(call: cst.Call, name: str) -> cst.Call:
+    """The call with ``name=True``, replacing what it said before."""
+    args = [a for a in call.args if not (a.keyword and a.keyword.value == name)]
     if args:
         args[-1] = args[-1].with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
     args.append(cst.Arg(cst.Name("True"), keyword=cst.Name(name), equal=_TIGHT))
-    made = call.with_changes(args=args)
-    return Edit(made) if final else made
+    return call.with_changes(args=args)
 
 
 def _log(site: Site, function: str, module: str) -> Edit | Refusal:
@@ -200,7 +212,12 @@ def _path(site: Site) -> Edit | Refusal:
     text = site.text
     if isinstance(text, cst.Call) and code(text.func) == "os.path.join" and len(text.args) == 2:
         last = text.args[1]
-        fixed = text.with_changes(args=[text.args[0], last.with_changes(value=cst.Call(cst.parse_expression("os.path.basename"), [cst.Arg(last.value)]))])
+        fixed = text.with_changes(
+            args=[
+                text.args[0],
+                last.with_changes(value=cst.Call(cst.parse_expression("os.path.basename"), [cst.Arg(last.value)])),
+            ]
+        )
         return _rebuilt(site, fixed, ("os",))
     pieces = parts(text)
     if pieces and len(pieces) >= 2 and pieces[0][0] == "text" and pieces[0][1].endswith("/"):

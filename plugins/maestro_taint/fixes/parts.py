@@ -14,7 +14,7 @@ import libcst as cst
 Piece = tuple[str, Any]  # ("text", str) or ("hole", expression)
 
 
-def parts(node: cst.BaseExpression) -> list[Piece] | None:
+def parts(node: cst.BaseExpression) -> list[Piece] | None:  # noqa: PLR0911 - one return per form
     """The pieces of a concatenation, an f-string, ``%`` or ``.format``; ``None`` if it is none of these."""
     if isinstance(node, cst.SimpleString):
         value = node.evaluated_value
@@ -57,7 +57,11 @@ def _percent(node: cst.BinaryOperation) -> list[Piece] | None:
 def _format(node: cst.Call) -> list[Piece] | None:
     owner = node.func.value if isinstance(node.func, cst.Attribute) else None
     text = owner.evaluated_value if isinstance(owner, cst.SimpleString) else None
-    if not isinstance(text, str) or re.search(r"\{[^}]+\}|\{\{|\}\}", text) or any(a.keyword or a.star for a in node.args):
+    if (
+        not isinstance(text, str)
+        or re.search(r"\{[^}]+\}|\{\{|\}\}", text)
+        or any(a.keyword or a.star for a in node.args)
+    ):
         return None
     return _woven(text.split("{}"), [a.value for a in node.args])
 
@@ -79,13 +83,15 @@ def literal(text: str) -> cst.BaseExpression:
     return cst.SimpleString(f'"{text}"' if plain else repr(text))
 
 
-def wrapped(node: cst.BaseExpression, function: str) -> cst.BaseExpression | None:
+def wrapped(node: cst.BaseExpression, function: str) -> cst.BaseExpression | None:  # noqa: PLR0911 - one return per form
     """The same text with every hole passed through a function; a lone hole is wrapped itself."""
     if isinstance(node, cst.FormattedString):
         if _formatted(node) is None:
             return None
         made = [
-            p.with_changes(expression=call(function, p.expression)) if isinstance(p, cst.FormattedStringExpression) else p
+            p.with_changes(expression=call(function, p.expression))
+            if isinstance(p, cst.FormattedStringExpression)
+            else p
             for p in node.parts
         ]
         return node.with_changes(parts=made)

@@ -34,21 +34,21 @@ class _Finder(cst.CSTVisitor):
         self.functions: list[cst.FunctionDef] = []
         self.around: cst.FunctionDef | None = None
 
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:  # noqa: N802 - libcst's naming
         self.functions.append(node)
 
-    def leave_FunctionDef(self, original_node: cst.FunctionDef) -> None:  # noqa: ARG002 - libcst's signature
+    def leave_FunctionDef(self, original_node: cst.FunctionDef) -> None:  # noqa: ARG002, N802 - libcst's signature
         self.functions.pop()
 
-    def visit_Call(self, node: cst.Call) -> None:
-        start: Any = self.get_metadata(PositionProvider, node).start  # type: ignore[union-attr]
+    def visit_Call(self, node: cst.Call) -> None:  # noqa: N802 - libcst's naming
+        start: Any = self.get_metadata(PositionProvider, node).start
         if self.call is None and (start.line, start.column) == (self.line, self.column):
             # Of calls that begin at one place (f(x).g(y)) the sink is the outermost that has its name.
             self.call = node
             self.around = self.functions[-1] if self.functions else None
 
-    def visit_Return(self, node: cst.Return) -> None:
-        start: Any = self.get_metadata(PositionProvider, node).start  # type: ignore[union-attr]
+    def visit_Return(self, node: cst.Return) -> None:  # noqa: N802 - libcst's naming
+        start: Any = self.get_metadata(PositionProvider, node).start
         if (start.line, start.column) == (self.line, self.column):
             self.returned = node
             self.around = self.functions[-1] if self.functions else None
@@ -107,18 +107,19 @@ def _assigned(around: cst.FunctionDef | None, first: cst.BaseExpression) -> cst.
         return None
     found: list[cst.Assign] = []
     stores = 0
+    name = first.value
 
     class Assignments(cst.CSTVisitor):
         """Counts stores to the name."""
 
-        def visit_Assign(self, node: cst.Assign) -> None:
+        def visit_Assign(self, node: cst.Assign) -> None:  # noqa: N802 - libcst's naming
             for target in node.targets:
-                if isinstance(target.target, cst.Name) and target.target.value == first.value:
-                    found.append(node)
+                if isinstance(target.target, cst.Name) and target.target.value == name:
+                    found.append(node)  # noqa: PERF401 - reads as a visit
 
-        def visit_AugAssign(self, node: cst.AugAssign) -> None:
+        def visit_AugAssign(self, node: cst.AugAssign) -> None:  # noqa: N802 - libcst's naming
             nonlocal stores
-            stores += isinstance(node.target, cst.Name) and node.target.value == first.value
+            stores += isinstance(node.target, cst.Name) and node.target.value == name
 
     around.visit(Assignments())
     # Only a text built there may be changed there: the value itself may have other uses.

@@ -11,17 +11,36 @@ from typing import Any, TypeAlias
 Node: TypeAlias = tuple[Any, ...]
 
 # Expressions
-(CONST, LOCAL, FREE, GLOBAL, ATTR, INDEX, SLICE, CALL, FMT, BIN, CMP, BOOL, NOT, UNARY, IFEXP, SEQ, DICT, COMP) = range(18)
+(CONST, LOCAL, FREE, GLOBAL, ATTR, INDEX, SLICE, CALL, FMT, BIN, CMP, BOOL, NOT, UNARY, IFEXP, SEQ, DICT, COMP) = range(
+    18
+)
 (LAMBDA, YIELD, YIELDFROM, WALRUS, STAR, UNKNOWN) = range(18, 24)
 # Statements
-(ASSIGN, AUG, EXPR, RETURN, IF, LOOP, FOR, TRY, WITH, RAISE, MATCH, DEF, CLASS, IMPORT, DEL, BREAK, CONTINUE, ASSERT) = range(
-    24, 42
-)
+(
+    ASSIGN,
+    AUG,
+    EXPR,
+    RETURN,
+    IF,
+    LOOP,
+    FOR,
+    TRY,
+    WITH,
+    RAISE,
+    MATCH,
+    DEF,
+    CLASS,
+    IMPORT,
+    DEL,
+    BREAK,
+    CONTINUE,
+    ASSERT,
+) = range(24, 42)
 
 
 def pack(line: int, column: int) -> int:
     """One integer for a place in a file."""
-    return line << 12 | (column if column < 4095 else 4095)
+    return line << 12 | (min(4095, column))
 
 
 def line_of(position: int) -> int:

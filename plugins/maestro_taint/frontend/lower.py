@@ -51,9 +51,7 @@ class Lowering(Expressions, Statements):
         self.scope.bound = bound
         body = self.block(tree.body)
         qn = self.scope.qn
-        self.module.functions[qn] = ir.Function(
-            qn, self.module.name, BODY, ir.pack(1, 0), body=body, size=bound.size
-        )
+        self.module.functions[qn] = ir.Function(qn, self.module.name, BODY, ir.pack(1, 0), body=body, size=bound.size)
         return self.module
 
     def name(self, node: ast.Name, position: int) -> Node:
@@ -100,7 +98,7 @@ class Lowering(Expressions, Statements):
         self.within(made, node.args, node.body)
         return qn
 
-    def within(self, made: Function, arguments: ast.arguments, body: list[ast.stmt]) -> None:
+    def within(self, made: Function, arguments: ast.arguments, body: list[ast.stmt]) -> None:  # noqa: ARG002 - one signature for all table entries
         """Lower a body in a scope of its own."""
         bound = Bound(body)
         bound.local |= set(made.slots) - bound.globals - bound.nonlocals
@@ -173,7 +171,9 @@ class Lowering(Expressions, Statements):
             known = info.methods.get(statement.name)
             made = self.function(statement)
             # A property's setter or deleter bears the getter's name and must not hide it.
-            setter = any(isinstance(d, ast.Attribute) and d.attr in ("setter", "deleter") for d in statement.decorator_list)
+            setter = any(
+                isinstance(d, ast.Attribute) and d.attr in ("setter", "deleter") for d in statement.decorator_list
+            )
             info.methods[f"{statement.name}=" if setter and known else statement.name] = made
             return
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):

@@ -53,7 +53,7 @@ def parse(data: bytes) -> Parsed | Unparsed:
 
 
 def decode(data: bytes) -> str:
-    """Source text by PEP 263, newlines made ``\\n``. Raises SyntaxError, UnicodeDecodeError or LookupError."""
+    r"""Source text by PEP 263, newlines made ``\\n``. Raises SyntaxError, UnicodeDecodeError or LookupError."""
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     return io.TextIOWrapper(io.BytesIO(data), encoding, newline=None).read()
 

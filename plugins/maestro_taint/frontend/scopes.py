@@ -25,7 +25,7 @@ class Bound:
         self._walk(body)
         self.local -= self.globals | self.nonlocals
 
-    def _walk(self, body: list[ast.stmt]) -> None:
+    def _walk(self, body: list[ast.stmt]) -> None:  # noqa: C901 - one branch per form
         stack: list[ast.AST] = list(body)
         local = self.local
         while stack:

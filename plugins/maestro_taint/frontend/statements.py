@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - the table at the end names the class's own methods
 """Statements to intermediate form, and what they bind at module level.
 
 Invariant: statement order is kept; module-level bindings are recorded with how often each name is assigned.
@@ -18,7 +19,23 @@ if TYPE_CHECKING:
 
 # Methods that change the object they are called on: a global container they are called on is no constant.
 MUTATORS = frozenset(
-    "append extend insert add update setdefault pop popitem remove discard clear sort reverse appendleft __setitem__".split()
+    [
+        "append",
+        "extend",
+        "insert",
+        "add",
+        "update",
+        "setdefault",
+        "pop",
+        "popitem",
+        "remove",
+        "discard",
+        "clear",
+        "sort",
+        "reverse",
+        "appendleft",
+        "__setitem__",
+    ]
 )
 
 
@@ -99,7 +116,7 @@ class Statements:
     def _return(self, s: ast.Return, at: int) -> Node:
         return (ir.RETURN, at, self.expr(s.value) if s.value else (ir.CONST, at, None))
 
-    def _if(self, s: ast.If, at: int) -> Node:
+    def _if(self, s: ast.If, at: int) -> Node:  # noqa: ARG002 - one signature for all table entries
         # An elif chain is nested as deep as it is long: walk it down.
         chain = [s]
         while len(chain[-1].orelse) == 1 and isinstance(chain[-1].orelse[0], ast.If):
@@ -130,7 +147,9 @@ class Statements:
         for item in s.items:
             if item.optional_vars is not None:
                 self._bind_target(item.optional_vars, None)
-            items.append((self.expr(item.context_expr), self.target(item.optional_vars) if item.optional_vars else None))
+            items.append(
+                (self.expr(item.context_expr), self.target(item.optional_vars) if item.optional_vars else None)
+            )
         return (ir.WITH, at, tuple(items), self.block(s.body))
 
     def _raise(self, s: ast.Raise, at: int) -> Node:
@@ -142,7 +161,7 @@ class Statements:
         )
         return (ir.MATCH, at, self.expr(s.subject), cases)
 
-    def pattern(self, p: ast.pattern) -> Node:
+    def pattern(self, p: ast.pattern) -> Node:  # noqa: PLR0911 - one return per form
         """A match pattern: ("value", expr) ("any", name) ("or", ...) ("seq", ...) ("map", ...) ("cls", ...)."""
         if isinstance(p, ast.MatchValue):
             return ("value", self.expr(p.value))
@@ -208,10 +227,10 @@ class Statements:
     def _assert(self, s: ast.Assert, at: int) -> Node:
         return (ir.ASSERT, at, self.expr(s.test))
 
-    def _break(self, s: ast.Break, at: int) -> Node:
+    def _break(self, s: ast.Break, at: int) -> Node:  # noqa: ARG002 - one signature for all table entries
         return (ir.BREAK, at)
 
-    def _continue(self, s: ast.Continue, at: int) -> Node:
+    def _continue(self, s: ast.Continue, at: int) -> Node:  # noqa: ARG002 - one signature for all table entries
         return (ir.CONTINUE, at)
 
 

@@ -75,7 +75,7 @@ def names(value: tuple[str, ...] | str) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else value
 
 
-def _add(models: Models, document: Document, where: str) -> None:
+def _add(models: Models, document: Document, where: str) -> None:  # noqa: C901 - one branch per form
     for target, given in document.aliases.items():
         for alias in names(given):
             models.aliases[alias] = target
@@ -176,5 +176,3 @@ def _mask(kinds: Iterable[str], where: str) -> int:
     except KeyError as error:
         known = ", ".join((*BIT, "injection", "confidential", "path", "all"))
         raise ConfigError(f"unknown kind {error}", where=where, fix=f"one of {known}") from error
-
-

@@ -27,7 +27,9 @@ def silent(models: Models | None = None) -> tuple[int, list[str]]:
     files = [(f"probe_{i}.py", text.encode()) for i, (_, _, text) in enumerate(probes)]
     result = analyse(files, models)
     heard = {(site.file, site.model) for site, _ in result.solver.flows.values()}
-    quiet = [f"{dotted} ({sink.id})" for i, (dotted, sink, _) in enumerate(probes) if (f"probe_{i}.py", sink.id) not in heard]
+    quiet = [
+        f"{dotted} ({sink.id})" for i, (dotted, sink, _) in enumerate(probes) if (f"probe_{i}.py", sink.id) not in heard
+    ]
     return len(probes), sorted(set(quiet))
 
 

@@ -41,7 +41,7 @@ _SANITIZERS: dict[str, Any] = {
     "redactPII": {"call": ("redact", "redactPII", "redact_pii", "privacy.redact"), "clears": CONFIDENTIAL},
     "hash": {"call": ("hmac.new", "hmac.digest", "hashlib.scrypt", "hashlib.pbkdf2_hmac", "bcrypt.hashpw"),
              "clears": CONFIDENTIAL},
-    "encrypt": {"call": ("cryptography.fernet.Fernet.encrypt", "cryptography.hazmat.primitives.ciphers.aead.AESGCM.encrypt"),
+    "encrypt": {"call": ("cryptography.fernet.Fernet.encrypt", "cryptography.hazmat.primitives.ciphers.aead.AESGCM.encrypt"),  # noqa: E501 - a program in one piece
                 "clears": CONFIDENTIAL},
 }  # fmt: skip
 
@@ -57,9 +57,7 @@ def expanded(document: Document, where: str) -> Document:
     sanitizers: list[Any] = []
     for z in document.sanitizers:
         sanitizers += _sanitizer(z, where) if isinstance(z, str) else [z]
-    return msgspec.structs.replace(
-        document, sources=tuple(sources), sinks=tuple(sinks), sanitizers=tuple(sanitizers)
-    )
+    return msgspec.structs.replace(document, sources=tuple(sources), sinks=tuple(sinks), sanitizers=tuple(sanitizers))
 
 
 def _source(word: str, where: str) -> list[SourceEntry]:

@@ -5,7 +5,7 @@ Invariant: only flows that are not in the baseline, or whose entry has expired, 
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -50,12 +50,13 @@ def read(place: Path) -> Baseline:
 
 
 def split(
-    findings: Iterable[Finding], held: Baseline, today: datetime.date | None = None
+    findings: Iterable[Finding], held: Baseline, today: dt.date | None = None
 ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """(new findings, findings the baseline accepts)."""
-    day = (today or datetime.datetime.now(tz=datetime.UTC).date()).isoformat()
+    day = (today or dt.datetime.now(tz=dt.UTC).date()).isoformat()
     good = {e.fingerprint for e in held.entries if not e.expires or e.expires >= day}
-    fresh, known = [], []
+    fresh: list[Finding] = []
+    known: list[Finding] = []
     for f in findings:
         (known if f.fingerprint in good else fresh).append(f)
     return tuple(fresh), tuple(known)

@@ -41,7 +41,9 @@ def findings_of(analysis: Analysis, settings: TaintSettings, models: Models) -> 
 
 def _flow(key: Any, group: list[Any]) -> Finding:
     file, position, rule = key
-    source, site, step = min(group, key=lambda g: (-CONFIDENCE.index(_confidence(g[0], g[1])), _length(g[2]), repr(g[0])))
+    source, site, step = min(
+        group, key=lambda g: (-CONFIDENCE.index(_confidence(g[0], g[1])), _length(g[2]), repr(g[0]))
+    )
     kind = BY_BIT[site.bit]
     confidence = _confidence(source, site)
     level: Level = "note" if confidence == "low" else "error"
@@ -65,7 +67,7 @@ def _flow(key: Any, group: list[Any]) -> Finding:
 
 
 def _confidence(source: Source, site: Any) -> str:
-    return min(source.confidence, site.confidence, key=CONFIDENCE.index)
+    return min(source.confidence, str(site.confidence), key=CONFIDENCE.index)
 
 
 def _pattern(file: str, position: int, rule: str, pattern: Any, dotted: str, function: str) -> Finding:

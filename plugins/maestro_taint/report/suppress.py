@@ -5,7 +5,7 @@ Invariant: a suppression without a reason, past its date, or matching nothing is
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import io
 import re
 import tokenize
@@ -54,9 +54,9 @@ class Judged:
         )  # fmt: skip
 
 
-def judge(findings: list[Finding], files: Mapping[str, SourceFile], today: datetime.date | None = None) -> Judged:
+def judge(findings: list[Finding], files: Mapping[str, SourceFile], today: dt.date | None = None) -> Judged:
     """Sort findings into open and silenced by the comments in the files they are in."""
-    day = (today or datetime.datetime.now(tz=datetime.UTC).date()).isoformat()
+    day = (today or dt.datetime.now(tz=dt.UTC).date()).isoformat()
     comments = {(s.path, s.line): s for path in files for s in read(path, files[path])}
     wrong: list[Finding] = []
     used: dict[tuple[str, int], Suppression] = {}

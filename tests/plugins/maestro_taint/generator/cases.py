@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a program per line reads better than a broken one
 """The grammar: source x chain x sanitizer or guard x sink x layout.
 
 Each case is a small project with one sink line marked ``# SINK``. Its label is not written here: the harness runs
@@ -132,7 +133,7 @@ SOURCES = {
     "pii": ("from people import User", "User.load().email"),
     "secret": ("", "os.environ['APP_API_KEY']"),
 }
-PEOPLE = "import dataclasses, os\n@dataclasses.dataclass\nclass User:\n    email: str\n    nick: str\n    @classmethod\n    def load(cls):\n        return cls(os.environ['CANARY_FEED'].strip(), 'nick')\n"  # noqa: E501
+PEOPLE = "import dataclasses, os\n@dataclasses.dataclass\nclass User:\n    email: str\n    nick: str\n    @classmethod\n    def load(cls):\n        return cls(os.environ['CANARY_FEED'].strip(), 'nick')\n"
 
 
 def make(seed: int) -> Case:
@@ -155,10 +156,14 @@ def make(seed: int) -> Case:
             lines += rng.choice(group).format(v=value, leave="return").split("\n")
             features.append(label)
     use = sink.use.format(v=value)
-    return Case(f"case_{seed}", _layout(rng, imports, sink, lines, use, value, features), sink.attack, sink.kind, features)
+    return Case(
+        f"case_{seed}", _layout(rng, imports, sink, lines, use, value, features), sink.attack, sink.kind, features
+    )
 
 
-def _layout(rng: random.Random, imports: str, sink: Sink, lines: list[str], use: str, value: str, features: list[str]) -> dict[str, str]:  # noqa: PLR0913
+def _layout(
+    rng: random.Random, imports: str, sink: Sink, lines: list[str], use: str, value: str, features: list[str]
+) -> dict[str, str]:
     layout = rng.choice(("one", "helper", "package", "method"))
     features.append(f"layout:{layout}")
     head = PRELUDE + imports + "\n"

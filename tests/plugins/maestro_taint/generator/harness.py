@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from generator.cases import Case
+    from tests.plugins.maestro_taint.generator.cases import Case
 
 BENIGN = "alpha"
 PII_CANARY = "zq7canary.person@example.invalid"
@@ -122,7 +122,14 @@ def _effect(case: Case, text: str, opened: list[str]) -> bool:
     if case.kind == "path":
         return any(Path(o).resolve() == Path("canary.txt").resolve() for o in opened if o.endswith("canary.txt"))
     if case.kind == "sql":
-        database = next((m.DB for m in (sys.modules.get(n) for n in ("main", "sinks", "pkg.inner")) if hasattr(m, "DB")), None)
+        database = next(
+            (
+                m.DB
+                for m in (sys.modules.get(n) for n in ("main", "sinks", "pkg.inner"))
+                if m is not None and hasattr(m, "DB")
+            ),
+            None,
+        )
         rows = [r[0] for r in database.execute("SELECT t FROM log")] if database is not None else []
         return "pwned" in rows
     if case.kind == "html":

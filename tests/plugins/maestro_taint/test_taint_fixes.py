@@ -6,11 +6,11 @@ import ast
 
 import pytest
 
-from analysing import models
 from maestro_taint.fixes.apply import Tree, repair
 from maestro_taint.settings import TaintSettings
+from tests.plugins.maestro_taint.analysing import models
 
-HEAD = "import os, sqlite3, subprocess, yaml, hashlib, pickle, logging\nfrom flask import request, make_response\ndef h():\n    x = request.args['q']\n"
+HEAD = "import os, sqlite3, subprocess, yaml, hashlib, pickle, logging\nfrom flask import request, make_response\ndef h():\n    x = request.args['q']\n"  # noqa: E501 - a program in one piece
 
 
 def repaired(line: str, settings: TaintSettings | None = None) -> tuple[str, list[tuple[str, str]]]:
@@ -25,7 +25,10 @@ def repaired(line: str, settings: TaintSettings | None = None) -> tuple[str, lis
     [
         ("os.system('ls ' + x)  # why", "os.system('ls ' + shlex.quote(x))  # why"),
         ("subprocess.run(f'ls {x}', shell=True)", "subprocess.run(f'ls {shlex.quote(x)}', shell=True)"),
-        ("db = sqlite3.connect('d')\ndb.execute(\"select * from t where a = '\" + x + \"'\")", 'db.execute("select * from t where a = ?", (x,))'),
+        (
+            "db = sqlite3.connect('d')\ndb.execute(\"select * from t where a = '\" + x + \"'\")",
+            'db.execute("select * from t where a = ?", (x,))',
+        ),
         ("db = sqlite3.connect('d')\nq = f\"select 1 where a = '{x}'\"\ndb.execute(q)", "db.execute(q, (x,))"),
         ("yaml.load(x, Loader=yaml.Loader)", "yaml.safe_load(x)"),
         ("hashlib.md5(b'x')", "hashlib.sha256(b'x')"),

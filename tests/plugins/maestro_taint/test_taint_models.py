@@ -25,9 +25,11 @@ def test_a_user_adds_a_source_a_sink_and_a_sanitizer() -> None:
 
 
 def test_the_short_form_stands_for_native_entries() -> None:
-    short = b"version: 1\nsources: [req.headers, req.body, 'env:SECRET']\nsinks: [fs.write, net.post, log.debug]\nsanitizers: [redactPII, hash, encrypt]\n"
+    short = b"version: 1\nsources: [req.headers, req.body, 'env:SECRET']\nsinks: [fs.write, net.post, log.debug]\nsanitizers: [redactPII, hash, encrypt]\n"  # noqa: E501 - a program in one piece
     models = compiled([("short.yaml", short)])
-    text = b"import os, logging, requests\ns = os.environ['SECRET']\nlogging.debug(s)\nrequests.post('http://x', data=s)\n"
+    text = (
+        b"import os, logging, requests\ns = os.environ['SECRET']\nlogging.debug(s)\nrequests.post('http://x', data=s)\n"
+    )
     found = analyse([("a.py", text)], models).solver.flows
     assert sorted({site.position >> 12 for site, _ in found.values()}) == [3, 4]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from analysing import analysed, blocking, models
 from maestro_taint.analysis import analyse
+from tests.plugins.maestro_taint.analysing import analysed, blocking, models
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_large_and_twisted_programs_end(text: str) -> None:
 
 
 def test_newer_syntax_is_read_by_the_fallback() -> None:
-    text = 'import os\nfrom flask import request\nd = {"k": request.args["q"]}\nos.system(f"ls {d["k"]}")\ndef f[T](x: T) -> T:\n    return x\n'
+    text = 'import os\nfrom flask import request\nd = {"k": request.args["q"]}\nos.system(f"ls {d["k"]}")\ndef f[T](x: T) -> T:\n    return x\n'  # noqa: E501 - a program in one piece
     assert (4, "taint-command") in blocking(text)
 
 
