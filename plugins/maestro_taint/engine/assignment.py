@@ -56,8 +56,10 @@ def _stepped(f: Frame, value: Val, name: str, at: int) -> Val:
 
 def _named(f: Frame, name: str, value: Val, at: int) -> None:
     """Weak randomness stored under a name that says it is a secret."""
-    if any(live & RANDOM for live, _ in value.atoms.values()) and is_secret_name(name):
-        reach(f, value.atoms, RANDOM, name, "secret-name", at)
+    # Names are weak evidence: what some caller passes in is not judged by what a parameter's copy is called.
+    near = {a: x for a, x in value.atoms.items() if isinstance(a, Source) and x[0] & RANDOM}
+    if near and is_secret_name(name):
+        reach(f, near, RANDOM, name, "secret-name", at)
 
 
 def is_secret_name(name: str) -> bool:
