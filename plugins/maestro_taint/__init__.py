@@ -27,6 +27,7 @@ MAESTRO_API = 1
 def maestro_register(registry: Registry) -> None:
     """Declare the settings table, the rules and the verb ``maestro taint``."""
     registry.settings(TaintSettings)
+    registry.reads_beyond_request()
     registry.depends_on("bandit", "libcst", "pyyaml")
     for rule in catalogue():
         registry.rule(rule)

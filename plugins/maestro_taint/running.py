@@ -34,5 +34,5 @@ def _neighbours(request: CheckRequest, asked: set[str]) -> dict[str, bytes]:
             try:
                 found[path] = place.read_bytes()
             except OSError:
-                continue
+                continue  # it may vanish while we look; it was not asked about
     return found
