@@ -23,6 +23,15 @@ files = [(str(p.relative_to(root)), p.read_bytes()) for p in sorted(root.rglob("
 done = analyse(files, compiled(shipped()))
 print(len(done.solver.flows), len(done.gaps))
 """
+PARSE = """
+import ast, sys
+from pathlib import Path
+for path in Path(sys.argv[1]).rglob("*.py"):
+    try:
+        ast.parse(path.read_bytes())
+    except SyntaxError:
+        pass
+"""
 
 
 def cpu_s(words: list[str], env: dict[str, str]) -> float:
@@ -43,12 +52,7 @@ def main(root: Path) -> None:
     tools: dict[str, list[str]] = {
         "maestro taint": [sys.executable, "-c", ENGINE, str(root)],
         "bandit": [sys.executable, "-m", "bandit", "-q", "-r", str(root), "-f", "json"],
-        "ast.parse alone": [
-            sys.executable,
-            "-c",
-            "import ast,sys,pathlib\nfor p in pathlib.Path(sys.argv[1]).rglob('*.py'):\n    try: ast.parse(p.read_bytes())\n    except SyntaxError: pass",
-            str(root),
-        ],  # noqa: E501
+        "ast.parse alone": [sys.executable, "-c", PARSE, str(root)],
     }
     if shutil.which("semgrep"):
         tools["semgrep"] = ["semgrep", "scan", "--config", "p/python", "--metrics=off", "--quiet", str(root)]
