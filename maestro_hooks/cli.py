@@ -63,7 +63,7 @@ def _dispatch(given: list[str]) -> ExitCode:
     if name in COMMANDS:
         module = importlib.import_module(f"maestro_hooks.commands.{name}")
         module.add_arguments(verbs[name])
-        parsed = parser.parse_args(given)
+        parsed = _parsed(parser, given)
         run: Callable[[argparse.Namespace], ExitCode] = module.run
         return run(parsed)
     if name:
@@ -71,6 +71,16 @@ def _dispatch(given: list[str]) -> ExitCode:
     parser.parse_args(given)
     parser.print_help()
     return ExitCode.USAGE
+
+
+def _parsed(parser: argparse.ArgumentParser, given: list[str]) -> argparse.Namespace:
+    """Parse, letting options stand between a verb's positionals: pre-commit appends files after ``args``."""
+    parsed, rest = parser.parse_known_args(given)
+    if rest and (any(word.startswith("-") for word in rest) or not isinstance(getattr(parsed, "files", None), list)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        parsed.files += rest
+    return parsed
 
 
 def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:

@@ -50,6 +50,7 @@ class Registry:
     settings_type: type[Settings] | None = None
     extra: tuple[str, str] | None = None
     distributions: set[str] = field(default_factory=set)
+    beyond_request: bool = False
 
     def command(self, command: Command) -> None:
         """Add the verb ``maestro NAME``."""
@@ -70,6 +71,10 @@ class Registry:
     def depends_on(self, *distributions: str) -> None:
         """Name installed distributions whose version changes the plugin's results; part of its inputs digest."""
         self.distributions.update(distributions)
+
+    def reads_beyond_request(self) -> None:
+        """Say that results about some files also depend on others: claims about a part of the tree are not reused."""
+        self.beyond_request = True
 
     def requires_extra(self, module: str, extra: str) -> None:
         """Say that ``module`` comes with ``pip install maestro-conductor[extra]``."""

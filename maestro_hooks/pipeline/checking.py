@@ -67,13 +67,14 @@ def run_checks(
             continue
         told(plugin.name)
         inputs = gate_inputs(host, plugin, HOOK, files=files)
-        held = None if job.fix or job.fresh else _held(job.root, inputs, blobs)
+        beyond = plugin.registry is not None and plugin.registry.beyond_request and not job.whole
+        held = None if job.fix or job.fresh or beyond else _held(job.root, inputs, blobs)
         if held is not None:
             runs.append(GateRun(plugin.name, held, reused=True))
             continue
         request = CheckRequest(root=job.root, files=job.files, whole=job.whole, fix=job.fix)
         claims, failure = claims_of(host, plugin, HOOK, request=request, inputs=inputs, blobs=blobs)
-        if failure is None and not job.fix:
+        if failure is None and not job.fix and not beyond:
             _hold(job.root, inputs, claims)
         runs.append(GateRun(plugin.name, claims, failure=failure))
     for run in runs:

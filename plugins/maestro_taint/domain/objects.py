@@ -1,0 +1,138 @@
+"""Abstract objects: containers by key and index, instances by attribute, function values with what they captured.
+
+Invariant: an object is never changed; an update makes a new one. ``fields`` are exact places; ``rest`` is the join
+of everything stored at a place that is not known; ``exact`` says that a place not listed does not exist.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from maestro_taint.domain.values import ANY, CLEAN, Val, join, root_value
+
+if TYPE_CHECKING:
+    from maestro_taint.domain.values import Path, Root
+
+MAX_FIELDS = 48
+
+
+class Obj:
+    """One abstract object.
+
+    Attributes:
+        kind: list, tuple, set, dict, inst, func, gen, or sym for an unknown supplied by the caller.
+        fields: place to value; places are ``.name`` for attributes and ``=<repr>`` for keys.
+        rest: the join of values at unknown places, or ``None``.
+        exact: whether places not in ``fields`` do not exist (``rest`` aside).
+        cls: the class of an instance, the function of a function value.
+        origin: (root, path) of a symbolic object.
+        keys: the join of keys that are not constant, or ``None``.
+    """
+
+    __slots__ = ("cls", "exact", "fields", "keys", "kind", "origin", "rest")
+
+    def __init__(
+        self,
+        kind: str,
+        fields: dict[str, Val],
+        rest: Val | None = None,
+        *,
+        exact: bool = True,
+        cls: str = "",
+        origin: tuple[Root, Path] | None = None,
+        keys: Val | None = None,
+    ) -> None:
+        self.kind = kind
+        self.fields = fields
+        self.rest = rest
+        self.exact = exact
+        self.cls = cls
+        self.origin = origin
+        self.keys = keys
+
+    def having(self, **changes: Any) -> Obj:
+        """A copy with some parts replaced."""
+        parts = {name: changes.get(name, getattr(self, name)) for name in ("exact", "cls", "origin", "keys")}
+        return Obj(
+            changes.get("kind", self.kind), changes.get("fields", self.fields), changes.get("rest", self.rest), **parts
+        )
+
+    def put(self, place: str, value: Val) -> Obj:
+        """Strong update of one place."""
+        if place not in self.fields and len(self.fields) >= MAX_FIELDS:
+            return self.weak(value)
+        return self.having(fields={**self.fields, place: value})
+
+    def put_weak(self, place: str, value: Val) -> Obj:
+        """The place holds its old value or the new one."""
+        old = self.fields.get(place)
+        if old is None:
+            return self.weak(value) if self.exact else self.put(place, value)
+        new = join(old, value)
+        return self if new is old else self.having(fields={**self.fields, place: new})
+
+    def weak(self, value: Val, keys: Val | None = None) -> Obj:
+        """Some unknown place may now hold ``value``."""
+        rest = value if self.rest is None else join(self.rest, value)
+        keys = (keys if self.keys is None else join(self.keys, keys)) if keys is not None else self.keys
+        if rest is self.rest and keys is self.keys:
+            return self
+        return self.having(rest=rest, keys=keys)
+
+    def flat(self) -> Obj:
+        """The same content with positions forgotten (after an insertion at an unknown index, a sort, a loop)."""
+        rest = self.rest
+        for value in self.fields.values():
+            rest = value if rest is None else join(rest, value)
+        return self.having(fields={}, rest=rest)
+
+
+def join_objects(a: Obj, b: Obj) -> Obj:
+    """An object that may be either; returns ``a`` itself when ``b`` adds nothing."""
+    if a is b:
+        return a
+    rest = b.rest if a.rest is None else a.rest if b.rest is None else join(a.rest, b.rest)
+    keys = b.keys if a.keys is None else a.keys if b.keys is None else join(a.keys, b.keys)
+    fields = a.fields
+    if fields is not b.fields:
+        fields = _join_fields(a, b)
+    exact = a.exact and b.exact
+    kind = a.kind if a.kind == b.kind else "sym" if "sym" in (a.kind, b.kind) else "dict"
+    if fields is a.fields and rest is a.rest and keys is a.keys and exact == a.exact and kind == a.kind:
+        return a
+    return Obj(kind, fields, rest, exact=exact, cls=a.cls or b.cls, origin=a.origin or b.origin, keys=keys)
+
+
+def _join_fields(a: Obj, b: Obj) -> dict[str, Val]:
+    out = None
+    for place, value in b.fields.items():
+        old = a.fields.get(place)
+        new = join(old, value) if old is not None else value if a.exact else join(missing(a, place), value)
+        if new is not old:
+            out = dict(a.fields) if out is None else out
+            out[place] = new
+    if not b.exact:
+        for place, value in a.fields.items():
+            if place not in b.fields:
+                new = join(value, missing(b, place))
+                if new is not value:
+                    out = dict(a.fields) if out is None else out
+                    out[place] = new
+    return a.fields if out is None else out
+
+
+def missing(obj: Obj, place: str) -> Val:
+    """What an object holds at a place that is not among its fields."""
+    if obj.origin is not None:
+        root, path = obj.origin
+        found = root_value(root, (*path, place))
+        return found if obj.rest is None else join(found, obj.rest)
+    return CLEAN if obj.rest is None else obj.rest
+
+
+def key_place(constant: Any) -> str:
+    """The place of a constant key or index."""
+    return f"={constant!r}"
+
+
+ELEMENT = f"={ANY}"

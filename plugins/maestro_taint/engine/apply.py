@@ -1,0 +1,235 @@
+"""A callee's summary in its caller: roots replaced by what the caller knows, in the caller's state.
+
+Theorem: if a summary over-approximates its function for unknown roots, its application over-approximates the call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from maestro_taint.domain.objects import Obj
+from maestro_taint.domain.values import (
+    CLEAN,
+    Source,
+    Val,
+    compose,
+    join,
+    join_atoms,
+    root_value,
+    union,
+)
+from maestro_taint.engine import guards
+from maestro_taint.engine.frame import CELL
+from maestro_taint.kinds import ALL
+
+if TYPE_CHECKING:
+    from maestro_taint.engine.frame import Frame
+    from maestro_taint.engine.summary import Summary
+
+MAX_HOPS = 40
+
+
+class Application:
+    """One application of one summary; make it, then :meth:`run`."""
+
+    def __init__(self, f: Frame, summary: Summary, args: list[Val], callee: Val | None, at: int, name: str) -> None:
+        self.f = f
+        self.summary = summary
+        self.args = args
+        self.callee = callee
+        self.at = at
+        self.name = name
+        self.roots: dict[Any, Val] = {}
+        self.grafts: dict[Any, Any] = {}
+        self.known: dict[int, Val] = {}
+        self.bases: dict[Any, Val] = {}
+        self.deeps: dict[Any, Any] = {}
+
+    def run(self) -> Val:
+        """Meet the sinks, write what is written, return what is returned."""
+        f, summary = self.f, self.summary
+        self._sinks()
+        for key, value in summary.writes.items():
+            self._write(key, value)
+        if summary.raises.atoms or summary.raises.objs:
+            f.raises = join(f.raises, self.val(summary.raises))
+        pred = self._pred()
+        for atom, bits in summary.ensures.items():
+            self._fact(atom, bits)
+        made = self.val(summary.ret)
+        if pred is not None:
+            made = Val(made.atoms, made.const, made.types, objs=made.objs, sym=made.sym, pred=pred, lit=made.lit)
+        return made
+
+    def root(self, root: Any) -> Val:
+        """What the caller knows under a root's name."""
+        found = self.roots.get(root)
+        if found is None:
+            found = self.roots[root] = self._root(root)
+        return found
+
+    def _root(self, root: Any) -> Val:
+        f = self.f
+        if root[0] == "p":
+            return self.args[root[1]] if root[1] < len(self.args) else CLEAN
+        if root[0] == "c":
+            if f.fn.qn == root[1]:
+                return f.state.get(root[2], CLEAN)  # type: ignore[no-any-return]
+            if self.callee is not None and self.callee.objs:
+                return f.place(self.callee, CELL + root[2])
+            return f.state.get(root) or root_value(root)
+        if f.fn.name == "<module>" and f.module.name == root[1]:
+            return f.state.get(root[2]) or root_value(root)
+        return f.state.get(root) or root_value(root)
+
+    def base(self, atom: Any) -> Val:
+        """What the caller knows at a root and path."""
+        found = self.bases.get(atom)
+        if found is None:
+            found = self.bases[atom] = self.f.projected(self.root(atom[0]), atom[1])
+        return found
+
+    def outer(self, atom: Any) -> Any:
+        """All atoms the caller has at a root and path."""
+        found = self.deeps.get(atom)
+        if found is None:
+            found = self.deeps[atom] = self.f.deep(self.base(atom))
+        return found
+
+    def atoms(self, atoms: dict[Any, Any], words: str = "") -> dict[Any, Any]:
+        """Atoms in the caller's terms."""
+        made: dict[Any, Any] = {}
+        for atom, (live, step) in atoms.items():
+            if isinstance(atom, Source):
+                made = join_atoms(made, {atom: (live, step)})
+                continue
+            outer = self.outer(atom)
+            if outer:
+                inner = {a: (compose(lv, a, live), self._step(st, step, words)) for a, (lv, st) in outer.items()}
+                made = join_atoms(made, {a: x for a, x in inner.items() if x[0]})
+        return made
+
+    def _step(self, outer: Any, inner: Any, words: str) -> Any:
+        through = (self.f.file, self.at, words or f"passes through {self.name}()", outer)
+        return grafted(inner, through)
+
+    def val(self, v: Val) -> Val:
+        """A value in the caller's terms; exactly the argument where it is exactly a parameter."""
+        if not v.atoms and not v.objs and not any(t[0] == "b" for t in v.types):
+            return v
+        found = self.known.get(id(v))
+        if found is not None:
+            return found
+        made = self._val(v)
+        self.known[id(v)] = made
+        return made
+
+    def _val(self, v: Val) -> Val:
+        if v.sym is not None and type(v.sym) is tuple and type(v.sym[0]) is tuple and len(v.atoms) == 1:
+            live = v.atoms.get(v.sym, (0, None))[0]
+            if live == ALL:
+                base = self.base(v.sym)
+                return (
+                    base
+                    if not v.types or base.types
+                    else Val(base.atoms, base.const, v.types, objs=base.objs, sym=base.sym, lit=base.lit)
+                )
+        atoms = self.atoms(v.atoms)
+        objs: tuple[Any, ...] = ()
+        types = v.types
+        oid: Any
+        for oid in v.objs:
+            if type(oid[0]) is tuple:
+                base = self.base(oid)
+                objs = union(objs, base.objs)
+                types = union(types, base.types)
+            else:
+                objs = union(objs, (self.graft(oid),))
+        if any(t[0] == "b" for t in types):
+            types = tuple(("b", t[1], self.val(t[2])) if t[0] == "b" else t for t in types)
+        atoms = {a: x for a, x in atoms.items() if x[0]}
+        return Val(atoms, v.const, types, objs=objs, lit=v.lit and not atoms)
+
+    def graft(self, oid: Any) -> Any:
+        """An object the callee made, as an object of the caller."""
+        known = self.grafts.get(oid)
+        if known is not None:
+            return known
+        new = ("n", self.at, len(self.grafts) + 1)
+        self.grafts[oid] = new
+        obj = self.summary.heap.get(oid)
+        if obj is not None:
+            made = self.obj(obj)
+            old = self.f.state.get(new)
+            from maestro_taint.domain.objects import join_objects  # noqa: PLC0415 - kept near its only use
+
+            self.f.state[new] = made if old is None else join_objects(old, made)
+        return new
+
+    def obj(self, obj: Obj) -> Obj:
+        """An object's content in the caller's terms."""
+        fields = {p: self.val(v) for p, v in obj.fields.items()}
+        rest = None if obj.rest is None else self.val(obj.rest)
+        keys = None if obj.keys is None else self.val(obj.keys)
+        return Obj(obj.kind, fields, rest, exact=obj.exact, cls=obj.cls, keys=keys)
+
+    def _sinks(self) -> None:
+        for (atom, site), (live, step) in self.summary.sinks.items():
+            for a, (outer, st) in self.outer(atom).items():
+                hit = compose(outer, a, live) & site.bit
+                if hit:
+                    self.f.reach({a: (hit, self._step(st, step, f"passed to {self.name}()"))}, hit, site)
+
+    def _write(self, key: Any, value: Any) -> None:
+        f = self.f
+        if isinstance(value, Val):
+            self._assign(key, self.val(value))
+            return
+        target = self.base(key)
+        single = len(target.objs) == 1
+        for oid in target.objs:
+            obj = f.get(oid)
+            for place, v in value.fields.items():
+                new = self.val(v)
+                obj = obj.put(place, new) if single else obj.put_weak(place, new)
+            if value.rest is not None:
+                obj = obj.weak(self.val(value.rest), None if value.keys is None else self.val(value.keys))
+            f.put(oid, obj)
+
+    def _assign(self, root: Any, value: Val) -> None:
+        f = self.f
+        if (root[0] == "c" and f.fn.qn == root[1]) or (
+            root[0] == "g" and f.fn.name == "<module>" and f.module.name == root[1]
+        ):
+            f.state[root[2]] = value
+        elif root[0] == "c" and self.callee is not None and self.callee.objs:
+            f.write(self.callee, CELL + root[2], value)
+        else:
+            f.state[root] = value
+
+    def _fact(self, atom: Any, bits: int) -> None:
+        base = self.base(atom)
+        if base.atoms:
+            guards.apply(self.f, (guards.about(base, bits), ()), truth=True)
+
+    def _pred(self) -> Any:
+        summary = self.summary
+        if not summary.if_true and not summary.if_false:
+            return None
+        sides = [
+            tuple(x for atom, bits in side.items() for x in guards.about(self.base(atom), bits))
+            for side in (summary.if_true, summary.if_false)
+        ]
+        return tuple(sides) if any(sides) else None
+
+
+def grafted(inner: Any, outer: Any) -> Any:
+    """The callee's steps after the caller's, without recursion and bounded."""
+    steps: list[Any] = []
+    while inner is not None and len(steps) < MAX_HOPS:
+        steps.append(inner)
+        inner = inner[3]
+    made = outer
+    for file, at, words, _ in reversed(steps):
+        made = (file, at, words, made)
+    return made

@@ -1,0 +1,163 @@
+"""Classes: linearised bases, members, what a ``repr`` prints, and which fields hold personal data.
+
+Invariant: a member is looked up as Python does, along the linearisation; a base outside the project is known by name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from maestro_taint.frontend import ir
+
+if TYPE_CHECKING:
+    from maestro_taint.domain.values import Val
+    from maestro_taint.engine.frame import Frame
+    from maestro_taint.engine.program import Program
+    from maestro_taint.frontend.ir import ClassInfo, Node
+
+PRINTING_DECORATORS = frozenset(
+    ("dataclasses.dataclass", "attr.s", "attrs.define", "attr.define", "attrs.frozen", "attr.attrs", "dataclass")
+)
+PRINTING_BASES = frozenset(
+    (
+        "pydantic.BaseModel",
+        "typing.NamedTuple",
+        "sqlmodel.SQLModel",
+        "msgspec.Struct",
+        "collections.UserDict",
+        "builtins.dict",
+    )
+)
+MAX_SUBCLASSES = 12
+
+
+class Classes:
+    """Class facts, computed when asked for."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.orders: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self.children: dict[str, list[str]] | None = None
+
+    def order(self, qn: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """(the class and its project bases in lookup order, names of external bases)."""
+        known = self.orders.get(qn)
+        if known is not None:
+            return known
+        self.orders[qn] = ((qn,), ())  # a cycle of bases ends here
+        info = self.program.classes.get(qn)
+        if info is None:
+            return self.orders[qn]
+        bases, external = self._bases(info)
+        lines = [list(self.order(b)[0]) for b in bases]
+        made = (qn, *_merge([*lines, list(bases)]))
+        outside = [*external, *(x for b in bases for x in self.order(b)[1])]
+        self.orders[qn] = (made, tuple(dict.fromkeys(outside)))
+        return self.orders[qn]
+
+    def _bases(self, info: ClassInfo) -> tuple[list[str], list[str]]:
+        frame = self.program.solver.scratch(self.program.modules[info.module])
+        bases: list[str] = []
+        external: list[str] = []
+        for node in info.bases:
+            base = node[2] if node[0] == ir.INDEX else node
+            for t in frame.eval(base).types:
+                if t[0] == "c" and t[1] != info.qn:
+                    bases.append(t[1])
+                elif t[0] == "x":
+                    external.append(t[1])
+        return bases, external
+
+    def method(self, cls: str, name: str, after: str = "") -> str | None:
+        """The function a class finds under a name, optionally after a class in the order (``super()``)."""
+        line = self.order(cls)[0]
+        if after in line:
+            line = line[line.index(after) + 1 :]
+        for qn in line:
+            info = self.program.classes.get(qn)
+            if info is not None and name in info.methods:
+                return info.methods[name]
+        return None
+
+    def field(self, cls: str, name: str) -> tuple[ClassInfo, tuple[Node | None, Node | None, int]] | None:
+        """The declaration of a class-level name."""
+        for qn in self.order(cls)[0]:
+            info = self.program.classes.get(qn)
+            if info is not None and name in info.fields:
+                return info, info.fields[name]
+        return None
+
+    def overrides(self, cls: str, name: str) -> tuple[str, ...]:
+        """Methods of that name in classes derived from ``cls``."""
+        if self.children is None:
+            self.children = {}
+            for qn in sorted(self.program.classes):
+                for base in self.order(qn)[0][1:]:
+                    self.children.setdefault(base, []).append(qn)
+        found = []
+        for child in self.children.get(cls, ())[:MAX_SUBCLASSES]:
+            info = self.program.classes[child]
+            if name in info.methods:
+                found.append(info.methods[name])
+        return tuple(found)
+
+    def decorators(self, info: ClassInfo) -> tuple[str, ...]:
+        """Dotted names of a class's decorators."""
+        frame = self.program.solver.scratch(self.program.modules[info.module])
+        found: list[str] = []
+        for d in info.decorators:
+            node = d[2] if d[0] == ir.CALL else d
+            names = [t[1].removeprefix("builtins.") for t in frame.eval(node).types if t[0] == "x"]
+            # Imported inside the function that defines the class: the words are all there is.
+            found += names or [_words(node)]
+        return tuple(found)
+
+    def declares(self, cls: str) -> bool:
+        """Whether annotated fields become constructor parameters and are printed by ``repr``."""
+        for qn in self.order(cls)[0]:
+            info = self.program.classes.get(qn)
+            if info is not None and PRINTING_DECORATORS & set(self.decorators(info)):
+                return True
+        return bool(PRINTING_BASES & set(self.order(cls)[1]))
+
+    def declared_fields(self, cls: str) -> list[str]:
+        """Annotated field names in constructor order."""
+        names: dict[str, None] = {}
+        for qn in reversed(self.order(cls)[0]):
+            info = self.program.classes.get(qn)
+            for name, (annotation, _, _) in (info.fields if info is not None else {}).items():
+                if annotation is not None:
+                    names[name] = None
+        return list(names)
+
+    def hidden(self, cls: str, name: str) -> bool:
+        """Whether a field says ``repr=False``."""
+        found = self.field(cls, name)
+        value = found[1][1] if found is not None else None
+        if value is None or value[0] != ir.CALL:
+            return False
+        return any(k == "repr" and v[0] == ir.CONST and v[2] is False for k, v in value[4])
+
+    def printed(self, f: Frame, cls: str, obj: Any) -> dict[str, Val]:  # noqa: ARG002 - one signature for all table entries
+        """The fields of an instance that its text form shows."""
+        if not self.declares(cls):
+            return {}
+        return {p: v for p, v in obj.fields.items() if p[0] == "." and not self.hidden(cls, p[1:])}
+
+
+def _words(node: Node) -> str:
+    if node[0] == ir.ATTR:
+        return f"{_words(node[2])}.{node[3]}"
+    return str(node[2]) if len(node) > 2 else ""
+
+
+def _merge(lines: list[list[str]]) -> list[str]:
+    """C3 linearisation; where none exists, first come first served."""
+    made: list[str] = []
+    lines = [line for line in lines if line]
+    while lines:
+        head = next((line[0] for line in lines if not any(line[0] in other[1:] for other in lines)), lines[0][0])
+        made.append(head)
+        lines = [[x for x in line if x != head] for line in lines]
+        lines = [line for line in lines if line]
+    return made

@@ -1,0 +1,147 @@
+"""From a finished run to the summary callers see.
+
+Invariant: what the summary holds refers only to roots and to objects in its own heap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from maestro_taint.domain.objects import Obj
+from maestro_taint.domain.values import CLEAN, NO_CONST, Val, join, root_value
+from maestro_taint.engine import guards
+from maestro_taint.engine.frame import CELL, join_states
+from maestro_taint.engine.summary import Summary
+
+if TYPE_CHECKING:
+    from maestro_taint.engine.frame import Frame
+
+MAX_HEAP = 16
+MAX_SINKS = 48
+MAX_WRITES = 16
+
+
+def summarize(f: Frame) -> Summary:
+    """The summary of a run that has come to its end."""
+    exits = list(f.returns)
+    if f.state is not None:
+        exits.append((Val(const=None, lit=True), f.state))
+    final: Any = None
+    for _, state in exits:
+        final = join_states(final, state)
+    made = Summary(
+        sinks=dict(list(f.sinks.items())[:MAX_SINKS]),
+        raises=f.raises,
+        interest=frozenset(f.interest),
+        callees=frozenset(f.callees),
+        gives_up=f.gives_up,
+        normal=bool(exits),
+    )
+    if final is None:
+        final = {}
+    f.state = final
+    made.ret = _result(f, exits)
+    made.writes = _writes(f, final)
+    _heap(f, made)
+    _facts(f, made, exits)
+    return made
+
+
+def _result(f: Frame, exits: list[tuple[Val, dict[Any, Any]]]) -> Val:
+    if f.fn.is_generator:
+        return f.new(0, Obj("gen", {}, f.yields if f.yields is not None else CLEAN))
+    made: Val | None = None
+    for value, _ in exits:
+        made = value if made is None else join(made, value)
+    return made if made is not None else CLEAN
+
+
+def _writes(f: Frame, final: dict[Any, Any]) -> dict[Any, Any]:
+    """Symbolic objects that were written to, and root variables that were assigned."""
+    found: dict[Any, Any] = {}
+    for key, held in final.items():
+        if type(key) is not tuple or key[0] == "n":
+            continue
+        if isinstance(held, Obj):
+            if held.fields or held.rest is not None:
+                found[key] = held
+        else:
+            found[key] = held
+    if len(found) > MAX_WRITES:
+        # The shortest paths say most.
+        order = sorted(found, key=lambda k: (len(k[1]) if isinstance(found[k], Obj) else 0, repr(k)))
+        found = {k: found[k] for k in order[:MAX_WRITES]}
+    if f.fn.name == "<module>":
+        return {k: v for k, v in found.items() if not isinstance(v, Obj)}
+    return found
+
+
+def _heap(f: Frame, made: Summary) -> None:
+    """Objects reachable from the result, the writes and the exception, with captured names filled in."""
+    stack: list[Val] = [made.ret, made.raises]
+    for held in made.writes.values():
+        stack += [held] if isinstance(held, Val) else [v for v in (*held.fields.values(), held.rest) if v is not None]
+    while stack and len(made.heap) < MAX_HEAP:
+        val = stack.pop()
+        stack += [t[2] for t in val.types if t[0] == "b"]
+        for oid in val.objs:
+            if oid in made.heap or type(oid[0]) is tuple or oid not in f.state:  # type: ignore[index]
+                continue
+            obj = f.state[oid]
+            if obj.kind == "func":
+                obj = _closed(f, obj)
+            made.heap[oid] = obj
+            stack += [v for v in (*obj.fields.values(), obj.rest, obj.keys) if v is not None]
+
+
+def _closed(f: Frame, obj: Obj) -> Obj:
+    """A function value with what it captured from this run."""
+    fields = dict(obj.fields)
+    for owner, name in sorted(f.module.captures.get(obj.cls, ())):
+        place = CELL + name
+        if place in fields:
+            continue
+        if owner == f.fn.qn:
+            fields[place] = f.state.get(name, CLEAN)
+        else:
+            root = ("c", owner, name)
+            fields[place] = f.state.get(root) or root_value(root)
+    return obj.having(fields=fields)
+
+
+def _facts(f: Frame, made: Summary, exits: list[tuple[Val, dict[Any, Any]]]) -> None:  # noqa: ARG001 - one signature for all table entries
+    """What holds whenever the function returns, or returns something true, or something false."""
+    always: dict[Any, int] | None = None
+    true: dict[Any, int] | None = None
+    false: dict[Any, int] | None = None
+    for value, state in exits:
+        facts = {a: bits for a, bits in guards.facts_of(state).items() if type(a) is tuple}
+        always = facts if always is None else _common(always, facts)
+        truth = bool(value.const) if value.const is not NO_CONST else None
+        told = value.pred or ((), ())
+        if truth is not False:
+            here = _with(facts, told[0])
+            true = here if true is None else _common(true, here)
+        if truth is not True:
+            here = _with(facts, told[1])
+            false = here if false is None else _common(false, here)
+    made.ensures = _roots(always)
+    made.if_true = _roots(true)
+    made.if_false = _roots(false)
+
+
+def _with(facts: dict[Any, int], told: Any) -> dict[Any, int]:
+    made = dict(facts)
+    for target, bits in told:
+        atom = target.sym if isinstance(target, Val) else target
+        if atom is not None and type(atom) is tuple:
+            made[atom] = made.get(atom, 0) | bits
+    return made
+
+
+def _common(a: dict[Any, int], b: dict[Any, int]) -> dict[Any, int]:
+    return {k: bits & b[k] for k, bits in a.items() if k in b and bits & b[k]}
+
+
+def _roots(facts: dict[Any, int] | None) -> dict[Any, int]:
+    return {a: bits for a, bits in (facts or {}).items() if type(a[0]) is tuple and bits}

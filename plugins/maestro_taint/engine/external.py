@@ -1,0 +1,194 @@
+"""Calls that leave the project: what the models say, and what is assumed where they say nothing.
+
+Invariant: without a model all taint of arguments and receiver reaches the result; nothing is a sink.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from maestro_taint.domain.objects import Obj
+from maestro_taint.domain.values import (
+    CLEAN,
+    LITERAL,
+    NO_CONST,
+    Source,
+    Val,
+    cleared,
+    constant,
+    join_atoms,
+    restored,
+    source_value,
+)
+from maestro_taint.engine import folding, special
+from maestro_taint.engine.arguments import Arguments
+from maestro_taint.engine.frame import ITER
+from maestro_taint.engine.program import BUILTIN
+from maestro_taint.engine.summary import SinkSite
+from maestro_taint.kinds import BY_BIT
+
+if TYPE_CHECKING:
+    from maestro_taint.engine.frame import Frame
+    from maestro_taint.models.model import CallModel, SinkModel
+
+NEVER = frozenset(
+    ("sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit", "flask.abort", "werkzeug.exceptions.abort")
+)
+
+
+def call(  # noqa: PLR0913, PLR0917 - a call has these parts
+    f: Frame,
+    dotted: str,
+    callee: Val,
+    receiver: Val | None,
+    name: str,
+    args: list[Val],
+    kwargs: dict[str, Val],
+    at: int,
+    spread: Val | None,
+) -> Val:
+    """Call the external thing named ``dotted``."""
+    models = f.solver.models
+    dotted = models.canonical(dotted)
+    given = Arguments(f, args, kwargs, receiver, spread, at)
+    if dotted.startswith(BUILTIN):
+        short = dotted[len(BUILTIN) :]
+        if args and not kwargs and all(a.const is not NO_CONST for a in args):
+            folded = folding.call(short, [a.const for a in args])
+            if folded is not NO_CONST:
+                return constant(folded)
+    if dotted in NEVER:
+        f.solver.diverges(f)
+    model = models.calls.get(dotted)
+    made = special.call(f, dotted, given)
+    if made is not None and model is None:
+        return made
+    if model is None:
+        return unknown(f, callee, receiver, name, args, kwargs, at, spread, dotted=dotted)
+    return modelled(f, model, dotted, given, made)
+
+
+def modelled(f: Frame, model: CallModel, dotted: str, given: Arguments, made: Val | None) -> Val:
+    """The effect a model describes."""
+    for sink in model.sinks:
+        meet(f, sink, dotted, given)
+    for pattern in model.patterns:
+        if all(given.holds(c) for c in pattern.when):
+            f.solver.pattern(f, pattern, given.at, dotted)
+    if made is not None:
+        return made
+    if model.source is not None:
+        source = Source(model.source.kind, model.source.id, f.file, given.at, dotted, model.source.confidence)
+        entered = source_value(source, (f.file, given.at, f"{source.kind} data from {dotted}()", None))
+        return Val(entered.atoms, types=_types(f, model, dotted), sym=source)
+    atoms, lit = given.flow(model.flow)
+    if model.clears and all(given.holds(c) for c in model.clear_when):
+        atoms = cleared(atoms, model.clears)
+        atoms = {a: x for a, x in atoms.items() if x[0]} if not model.restores else atoms
+    if model.restores:
+        atoms = restored(atoms, model.restores)
+    if model.into is not None:
+        target = given.get(model.into) if model.into >= 0 else given.receiver
+        if target is not None:
+            f.absorb(target, Val(atoms))
+    return Val(atoms, types=_types(f, model, dotted), lit=lit or model.literal)
+
+
+def _types(f: Frame, model: CallModel, dotted: str) -> tuple[Any, ...]:
+    if model.returns == "text":
+        return ()
+    return (("x", f.solver.models.canonical(model.returns or dotted)),)
+
+
+def meet(f: Frame, sink: SinkModel, dotted: str, given: Arguments) -> None:
+    """Check a sink's arguments."""
+    if not all(given.holds(c) for c in sink.when):
+        return
+    for selector in sink.args:
+        value = given.selected(selector)
+        if value is None:
+            continue
+        atoms = special.argument(f, sink, given, value)
+        if not atoms and value.lit:
+            f.solver.proved(f, sink, given.at)
+            continue
+        reach(f, atoms, sink.bits, dotted, sink.id, given.at, sink.confidence)
+
+
+def reach(
+    f: Frame, atoms: dict[Any, Any], bits: int, dotted: str, model: str, at: int, confidence: str = "high"
+) -> None:
+    """Data with ``atoms`` meets every kind in ``bits``."""
+    left = bits
+    while left:
+        bit = left & -left
+        left &= ~bit
+        if any(live & bit for live, _ in atoms.values()):
+            site = SinkSite(f.file, at, bit, dotted, model, f.fn.qn, confidence)
+            f.reach(atoms, bit, site, f"reaches {dotted}() [{BY_BIT[bit].name}]")
+
+
+def unknown(  # noqa: PLR0913, PLR0917 - a call has these parts
+    f: Frame,
+    callee: Val,
+    receiver: Val | None,
+    name: str,
+    args: list[Val],
+    kwargs: dict[str, Val],
+    at: int,
+    spread: Val | None,
+    *,
+    dotted: str = "",
+) -> Val:
+    """A callee nobody knows: by its method's name if that says enough, else everything flows on."""
+    given = Arguments(f, args, kwargs, receiver, spread, at)
+    model = f.solver.models.methods.get(name) if receiver is not None else None
+    if model is not None and _fits(f, name, receiver, dotted):
+        return modelled(f, model, dotted or f"?.{name}", given, special.call(f, f"?.{name}", given))
+    atoms, lit = given.flow("all")
+    own = f.own(callee)
+    if own and receiver is None:
+        atoms = join_atoms(atoms, own)
+    if receiver is not None and receiver.objs and args:
+        inner, _ = given.flow("args")
+        if inner:
+            f.absorb(receiver, Val(inner))
+    f.gives_up = f.gives_up or bool(atoms)
+    types = (("x", dotted),) if dotted and len(dotted) < 100 and not dotted.startswith(BUILTIN) else ()
+    if not atoms:
+        return Val(types=types) if types else LITERAL if lit and dotted.startswith(BUILTIN) else CLEAN
+    objs = receiver.objs if receiver is not None and name in ("__enter__", "__iter__") else ()
+    return Val(atoms, types=types, objs=objs)
+
+
+def _fits(f: Frame, name: str, receiver: Val | None, dotted: str) -> bool:
+    """Whether a receiver of unknown type may be what a method model speaks of, by the words of its name."""
+    hints = f.solver.models.hints.get(name, ())
+    if not hints:
+        return True
+    if receiver is None or any(t[0] in ("i", "s", "c", "m") for t in receiver.types):
+        return False
+    words = [dotted.lower(), f.solver.naming.get(id(receiver), "")]
+    for atom in receiver.atoms:
+        if isinstance(atom, tuple):
+            root, path = atom
+            words.append(
+                str(
+                    path[-1]
+                    if path
+                    else f.fn.slots[root[1]]
+                    if root[0] == "p" and root[1] < len(f.fn.slots)
+                    else root[-1]
+                ).lower()
+            )
+    return any(hint in word for hint in hints for word in words)
+
+
+def iterate(f: Frame, v: Val) -> Val:
+    """What iterating a value yields, one element standing for all."""
+    return f.place(v, ITER)
+
+
+def new_list(f: Frame, at: int, rest: Val) -> Val:
+    """A list of unknown length."""
+    return f.new(at, Obj("list", {}, rest))

@@ -1,0 +1,247 @@
+"""One abstract run of one function: its state, what it returned, and access to objects.
+
+Invariant: the state maps names to values and object ids to objects; copying it is copying one dictionary, and a
+branch works on its own copy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from maestro_taint.domain.objects import ELEMENT, Obj, join_objects, missing
+from maestro_taint.domain.values import CLEAN, NO_ATOMS, NO_CONST, Source, Val, join, join_atoms, root_value
+
+if TYPE_CHECKING:
+    from maestro_taint.domain.values import Oid, Step
+    from maestro_taint.engine.solver import Solver
+    from maestro_taint.engine.summary import SinkSite
+    from maestro_taint.frontend.ir import Function, Module, Node
+
+ITER = "~"  # the place "what iterating yields": keys of a mapping, elements of anything else
+SELF = ".__self__"  # the receiver of a bound method
+CELL = "%"  # prefix of a captured name in a function value
+DEPTH = 5
+
+
+class Frame:
+    """The run; ``state`` is ``None`` where control cannot get."""
+
+    __slots__ = (
+        "breaks", "callees", "caught", "continues", "dead", "depth", "file", "fn", "gives_up", "interest", "module",
+        "raised", "raises", "returns", "sinks", "solver", "state", "table", "yields",
+    )  # fmt: skip
+
+    def __init__(self, solver: Solver, fn: Function, module: Module, table: Any, depth: int = 0) -> None:
+        self.solver = solver
+        self.fn = fn
+        self.module = module
+        self.file = module.path
+        self.table = table
+        self.depth = depth
+        self.state: dict[Any, Any] = {}
+        self.returns: list[tuple[Val, dict[Any, Any]]] = []
+        self.yields: Val | None = None
+        self.raises: Val = CLEAN
+        self.raised: list[dict[Any, Any]] | None = None
+        self.caught: list[Val] = []
+        self.breaks: list[dict[Any, Any]] = []
+        self.continues: list[dict[Any, Any]] = []
+        self.sinks: dict[Any, tuple[int, Step]] = {}
+        self.interest: set[int] = set()
+        self.callees: set[str] = set()
+        self.gives_up = False
+        self.dead = False  # a call in the statement being run never returns
+
+    def eval(self, node: Node) -> Val:
+        """The value of an expression; may change the state."""
+        made: Val = self.table[node[0]](self, node)
+        return made
+
+    def get(self, oid: Oid) -> Obj:
+        """The object; an unknown supplied by the caller comes into being when it is first looked at."""
+        found = self.state.get(oid)
+        if found is None:
+            return Obj("sym", {}, exact=False, origin=oid) if type(oid[0]) is tuple else Obj("dict", {})  # type: ignore[index,arg-type]
+        return found  # type: ignore[no-any-return]
+
+    def put(self, oid: Oid, obj: Obj) -> None:
+        """Replace an object."""
+        self.state[oid] = obj
+
+    def new(self, position: int, obj: Obj, slot: int = 0) -> Val:
+        """A fresh object made at a place in the code; a place run again (a loop) stands for all its objects."""
+        oid = ("n", position, slot)
+        old = self.state.get(oid)
+        self.state[oid] = obj if old is None else join_objects(old, obj)
+        return Val(NO_ATOMS, types=(("i", obj.cls),) if obj.kind == "inst" else (), objs=(oid,), lit=True)  # type: ignore[arg-type]
+
+    def own(self, val: Val) -> dict[Any, Any]:
+        """The atoms of the value itself, without those that merely say which unknown object it is."""
+        if not val.objs or not val.atoms:
+            return val.atoms
+        return {a: x for a, x in val.atoms.items() if a not in val.objs}
+
+    def deep(self, val: Val, depth: int = DEPTH) -> dict[Any, tuple[int, Step]]:
+        """All atoms reachable from a value: what is exposed when the whole of it is written out."""
+        if not val.objs:
+            return val.atoms
+        atoms = val.atoms
+        seen: set[Any] = set()
+        stack = [(oid, depth) for oid in val.objs]
+        while stack:
+            oid, left = stack.pop()
+            if oid in seen:
+                continue
+            seen.add(oid)
+            obj = self.state.get(oid)
+            if obj is None or obj.kind == "func":
+                continue
+            for inner in (*obj.fields.values(), obj.rest, obj.keys):
+                if inner is not None:
+                    atoms = join_atoms(atoms, inner.atoms)
+                    if left:
+                        stack += [(o, left - 1) for o in inner.objs]
+        return atoms
+
+    def place(self, val: Val, place: str) -> Val:
+        """What a value holds at a place (an attribute, a constant key)."""
+        found: Val | None = None
+        for oid in val.objs:
+            one = self._place(self.get(oid), place)
+            found = one if found is None else join(found, one)
+        own = self.own(val)
+        if found is None:
+            return Val(own) if own else CLEAN
+        return found if not own else join(found, Val(own))
+
+    def _place(self, obj: Obj, place: str) -> Val:
+        found = obj.fields.get(place)
+        if found is not None:
+            return found
+        if place == ITER:
+            return self._iterated(obj)
+        if place == ELEMENT:
+            return self.element(obj)
+        if place[0] == CELL and obj.kind == "func":
+            return self.state.get(place[1:], CLEAN)  # type: ignore[no-any-return]
+        if place[0] == "=" and place[1:2] == "-" and obj.kind in ("list", "tuple") and obj.rest is None and obj.exact:
+            place = f"={len(obj.fields) + int(place[1:])}" if place[2:].isdigit() else place
+            return obj.fields.get(place, CLEAN)
+        return missing(obj, place)
+
+    def element(self, obj: Obj) -> Val:
+        """The join of everything an object holds by key or index."""
+        found = missing(obj, ELEMENT) if obj.origin is not None else obj.rest
+        for place, value in obj.fields.items():
+            if place[0] == "=":
+                found = value if found is None else join(found, value)
+        return CLEAN if found is None else found
+
+    def _iterated(self, obj: Obj) -> Val:
+        if obj.kind == "dict":
+            return obj.keys if obj.keys is not None else CLEAN
+        if obj.origin is not None:
+            found = missing(obj, ITER)
+            return found if obj.rest is None else join(found, obj.rest)
+        return self.element(obj)
+
+    def projected(self, val: Val, path: tuple[str, ...]) -> Val:
+        """What stands below a value along a path of places."""
+        for place in path:
+            val = next((t[2] for t in val.types if t[0] == "b"), CLEAN) if place == SELF else self.place(val, place)
+        return val
+
+    def write(self, val: Val, place: str, value: Val) -> None:
+        """Store at a place: certain when the value is one known object, possible otherwise."""
+        single = len(val.objs) == 1
+        for oid in val.objs:
+            obj = self.get(oid)
+            self.put(oid, obj.put(place, value) if single and obj.kind != "gen" else obj.put_weak(place, value))
+
+    def absorb(self, val: Val, value: Val, keys: Val | None = None) -> None:
+        """Some unknown part of the object may now hold ``value``."""
+        for oid in val.objs:
+            obj = self.get(oid)
+            self.put(oid, obj.weak(value, keys))
+
+    def note_interest(self, val: Val) -> None:
+        """Remember that the run depends on what a parameter is, not only on where it comes from."""
+        sym = val.sym
+        if sym is not None and type(sym) is tuple and type(sym[0]) is tuple and sym[0][0] == "p":
+            self.interest.add(sym[0][1])
+
+    def reach(self, atoms: dict[Any, tuple[int, Step]], bits: int, site: SinkSite, words: str = "") -> None:
+        """Data with ``atoms`` is used at a sink: a source there is a flow, a root is for the caller to know."""
+        for atom, (live, step) in atoms.items():
+            hit = live & bits
+            if not hit:
+                continue
+            at: Step = (site.file, site.position, words, step) if words else step
+            if isinstance(atom, Source):
+                self.solver.flow(atom, hit, site, at)
+            else:
+                key = (atom, site)
+                old = self.sinks.get(key)
+                if old is None:
+                    self.sinks[key] = (hit, at)
+                elif hit & ~old[0]:
+                    self.sinks[key] = (old[0] | hit, old[1])
+
+
+def join_states(a: dict[Any, Any] | None, b: dict[Any, Any] | None) -> dict[Any, Any] | None:  # noqa: C901, PLR0912 - one branch per form
+    """The state after either branch; returns ``a`` itself when ``b`` adds nothing."""
+    if a is None:
+        return b
+    if b is None or a is b:
+        return a
+    out = a
+    for key, new in b.items():
+        old = a.get(key)
+        if old is new:
+            continue
+        if key == "#facts":
+            facts = None if old is None else _common_facts(old, new)
+            if facts is not None:
+                out = dict(a) if out is a else out
+                out[key] = facts
+            continue
+        if old is None:
+            old = _untouched(key)
+        both: Any = new if old is None else join_objects(old, new) if isinstance(new, Obj) else join(old, new)
+        if both is not old or key not in a:
+            if out is a:
+                out = dict(a)
+            out[key] = both
+    for key in a.keys() - b.keys():
+        if key == "#facts":
+            out = dict(a) if out is a else out
+            del out[key]
+            continue
+        was = _untouched(key)
+        if was is not None:
+            both = join_objects(a[key], was) if isinstance(was, Obj) else join(a[key], was)
+            if both is not a[key]:
+                if out is a:
+                    out = dict(a)
+                out[key] = both
+    return out
+
+
+def _common_facts(a: Val, b: Val) -> Val:
+    """What has been established on both paths."""
+    both = {atom: bits & b.const.get(atom, 0) for atom, bits in a.const.items()}
+    return Val(const={atom: bits for atom, bits in both.items() if bits})
+
+
+def _untouched(key: Any) -> Any:
+    """What an unknown holds on a branch that did not write to it; ``None`` for what is local."""
+    if type(key) is not tuple or key[0] == "n":
+        return None
+    if type(key[0]) is tuple:
+        return Obj("sym", {}, exact=False, origin=key)
+    return root_value(key)
+
+
+def is_known(val: Val) -> bool:
+    """Whether a value is a constant."""
+    return val.const is not NO_CONST

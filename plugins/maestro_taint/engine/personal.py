@@ -1,0 +1,167 @@
+"""Personal data and secrets by declaration and by name.
+
+Invariant: a declaration gives a high-confidence source; a bare name only a note. The last word of a name decides
+(head noun), after neutral tails are dropped: ``email_template`` is no e-mail address, ``token_count`` no token.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import TYPE_CHECKING
+
+from maestro_taint.domain.values import CLEAN, Source, Val, join_atoms, source_value
+from maestro_taint.frontend import ir
+from maestro_taint.kinds import active
+
+if TYPE_CHECKING:
+    from maestro_taint.engine.frame import Frame
+    from maestro_taint.engine.solver import Solver
+    from maestro_taint.models.model import Models
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+NEUTRAL = frozenset(
+    [
+        "number",
+        "value",
+        "text",
+        "raw",
+        "plain",
+        "str",
+        "string",
+        "field",
+        "data",
+        "no",
+        "num",
+        "address",
+        "clear",
+        "new",
+        "old",
+        "current",
+    ]
+)
+PII = {
+    "email": "pii.email", "mail": "pii.email", "ssn": "pii.national_id", "passport": "pii.national_id",
+    "birthdate": "pii.birth_date", "birthday": "pii.birth_date", "dob": "pii.birth_date", "phone": "pii.phone",
+    "mobile": "pii.phone", "telephone": "pii.phone", "iban": "pii.bank", "diagnosis": "pii.health",
+    "street": "pii.address", "postcode": "pii.address", "zipcode": "pii.address",
+}  # fmt: skip
+PAIRS = {
+    ("birth", "date"): "pii.birth_date", ("date", "birth"): "pii.birth_date", ("national", "id"): "pii.national_id",
+    ("credit", "card"): "pii.card", ("card", "number"): "pii.card", ("bank", "account"): "pii.bank",
+    ("account", "number"): "pii.bank", ("home", "address"): "pii.address", ("postal", "address"): "pii.address",
+    ("street", "address"): "pii.address", ("billing", "address"): "pii.address", ("tax", "id"): "pii.national_id",
+    ("social", "security"): "pii.national_id", ("medical", "record"): "pii.health", ("full", "name"): "pii.name",
+    ("first", "name"): "pii.name", ("last", "name"): "pii.name",
+}  # fmt: skip
+SECRET = frozenset(
+    ["password", "passwd", "passphrase", "secret", "token", "apikey", "credential", "credentials", "pwd"]
+)
+SECRET_PAIRS = frozenset(
+    (("api", "key"), ("secret", "key"), ("private", "key"), ("access", "key"), ("auth", "token"), ("signing", "key"))
+)
+
+
+@cache
+def kind_of_name(name: str) -> str | None:
+    """The source kind a name says, or ``None``.
+
+    >>> kind_of_name("user_email"), kind_of_name("email_template"), kind_of_name("API_KEY"), kind_of_name("token_count")
+    ('pii.email', None, 'secret', None)
+    """
+    words = [w.lower() for w in _WORDS.findall(name)]
+    while len(words) > 1 and words[-1] in NEUTRAL and tuple(words[-2:]) not in PAIRS:
+        words.pop()
+    if not words or words[0] in ("is", "has", "no", "num", "max", "min", "public"):
+        return None
+    pair = tuple(words[-2:])
+    if pair in PAIRS:
+        return PAIRS[pair]
+    if pair in SECRET_PAIRS or words[-1] in SECRET:
+        return "secret"
+    return PII.get(words[-1])
+
+
+def declared(solver: Solver, cls: str, name: str) -> str | None:
+    """The source kind of a declared field: its annotation says so, or its name does and its type can hold it."""
+    found = solver.classes.field(cls, name)
+    if found is None:
+        return None
+    info, (annotation, value, _) = found
+    marked = _marked(solver, info.module, annotation)
+    if marked is not None:
+        return marked or None
+    if annotation is None and (value is None or value[0] != ir.CALL):
+        return None
+    kind = solver.models.field_kind(name) or kind_of_name(name)
+    if kind is None or (annotation is not None and _cannot_hold(annotation)):
+        return None
+    return kind if annotation is not None or _is_column(value) else None
+
+
+def _is_column(value: ir.Node | None) -> bool:
+    """``models.EmailField()``, ``db.Column(...)``, ``mapped_column(...)``."""
+    if value is None or value[0] != ir.CALL:
+        return False
+    callee = value[2]
+    name = str(callee[3] if callee[0] == ir.ATTR else callee[2])
+    return name.endswith("Field") or name in ("Column", "mapped_column", "field")
+
+
+def _cannot_hold(annotation: ir.Node) -> bool:
+    """Types whose text form gives nothing away, and types that hold no text."""
+    names = _names(annotation)
+    return bool(names & {"bool", "SecretStr", "SecretBytes", "Callable", "Secret"}) or names in ({"int"}, {"float"})
+
+
+def _names(node: ir.Node) -> set[str]:
+    found: set[str] = set()
+    stack: list[object] = [node]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, tuple):
+            if len(one) > 2 and one[0] in (ir.GLOBAL, ir.LOCAL):
+                found.add(str(one[2]))
+            elif len(one) > 3 and one[0] == ir.ATTR:
+                found.add(str(one[3]))
+            stack += list(one)
+    return found
+
+
+def _marked(solver: Solver, module: str, annotation: ir.Node | None) -> str | None:  # noqa: ARG001 - one signature for all table entries
+    """What ``Annotated[str, PII]`` says; ``''`` for a type that masks itself."""
+    if annotation is None or annotation[0] != ir.INDEX:
+        return None
+    names = _names(annotation)
+    if "Annotated" not in names:
+        return None
+    for name in sorted(names):
+        kind = solver.models.annotations.get(name)
+        if kind is not None:
+            return kind
+    return None
+
+
+def by_name(f: Frame, val: Val, name: str, at: int, models: Models) -> Val:
+    """A value read under a telling name, when nothing better is known: a low-confidence source, shown as a note."""
+    if not models.names_are_sources:
+        return val
+    kind = kind_of_name(name)
+    if kind is None or val.types or any(isinstance(a, Source) and a.kind == kind for a in val.atoms):
+        return val
+    if val.atoms and all(not live & active(kind) for live, _ in val.atoms.values()):
+        return val
+    source = Source(kind, "name", f.file, at, name, "low")
+    entered = source_value(source, (f.file, at, f"{kind} by its name: {name}", None))
+    return Val(join_atoms(entered.atoms, val.atoms), val.const, val.types, objs=val.objs, sym=None)
+
+
+def environment(f: Frame, name: str | None, at: int, models: Models) -> Val:
+    """An environment variable: a secret if its name says so, else configuration."""
+    if name is None:
+        return CLEAN
+    if any(fnmatchcase(name, p) for p in models.env):
+        source = Source("secret", "env", f.file, at, f"os.environ[{name!r}]")
+        return source_value(source, (f.file, at, f"secret from the environment variable {name}", None))
+    return CLEAN

@@ -1,0 +1,211 @@
+"""All modules of a project by name: what a name in one of them refers to.
+
+Invariant: an answer depends on the modules' text alone, not on the order of questions, so it may be asked lazily.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from maestro_taint.domain.values import CLEAN, NO_CONST, Val, join, root_value
+from maestro_taint.frontend import ir
+
+if TYPE_CHECKING:
+    from maestro_taint.engine.frame import Frame
+    from maestro_taint.engine.solver import Solver
+    from maestro_taint.frontend.ir import ClassInfo, Function, Module, Node
+
+BUILTIN = "builtins."
+MAX_HOPS = 12
+
+
+class Program:
+    """The module index and name resolution."""
+
+    def __init__(self, modules: list[Module]) -> None:
+        self.modules: dict[str, Module] = {}
+        for module in sorted(modules, key=lambda m: m.path):
+            self.modules.setdefault(module.name, module)
+        self.functions: dict[str, Function] = {}
+        self.classes: dict[str, ClassInfo] = {}
+        self.packages: set[str] = set()
+        for module in modules:
+            self.functions.update(module.functions)
+            self.classes.update(module.classes)
+            parts = module.name.split(".")
+            self.packages.update(".".join(parts[:i]) for i in range(1, len(parts)))
+        self.solver: Solver
+        self.statics: dict[tuple[str, str], Val] = {}
+        self.running: set[tuple[str, str]] = set()
+        self.suffixes = self._suffixes()
+
+    def _suffixes(self) -> dict[str, str]:
+        """Module names by what they are imported as when a source directory is on the path (``src/pkg/mod.py``)."""
+        found: dict[str, str] = {}
+        for name in sorted(self.modules, key=lambda n: (n.count("."), n)):
+            parts = name.split(".")
+            for i in range(1, len(parts)):
+                found.setdefault(".".join(parts[i:]), name)
+        return found
+
+    def module(self, dotted: str, asking: str = "") -> str | None:
+        """The project module or package a dotted name means for the module ``asking``."""
+        if dotted in self.modules or dotted in self.packages:
+            return dotted
+        near = asking.rpartition(".")[0]
+        while near:
+            if f"{near}.{dotted}" in self.modules:
+                return f"{near}.{dotted}"
+            near = near.rpartition(".")[0]
+        return self.suffixes.get(dotted)
+
+    def imported(self, dotted: str, symbol: str, asking: str) -> Val:
+        """What ``import dotted`` or ``from dotted import symbol`` binds."""
+        home = self.module(dotted, asking)
+        if home is None:
+            return Val(types=(("x", f"{dotted}.{symbol}" if symbol else dotted),), lit=True)
+        if not symbol:
+            return Val(types=(("m", home),), lit=True)
+        return self.member(home, symbol)
+
+    def member(self, home: str, symbol: str, hops: int = 0) -> Val:  # noqa: PLR0911 - one return per form
+        """The attribute ``symbol`` of a project module, through re-exports and star imports."""
+        module = self.modules.get(home)
+        if hops > MAX_HOPS:
+            return CLEAN
+        if module is not None and symbol in module.bindings:
+            binding = module.bindings[symbol]
+            if binding[0] == "i" and module.counts.get(symbol, 1) == 1:
+                inner = self.module(binding[1], home)
+                if inner is not None and binding[2]:
+                    return self.member(inner, binding[2], hops + 1)
+                return self.imported(binding[1], binding[2], home)
+            return self.variable(home, symbol)
+        if f"{home}.{symbol}" in self.modules or f"{home}.{symbol}" in self.packages:
+            return Val(types=(("m", f"{home}.{symbol}"),), lit=True)
+        for star in module.stars if module is not None else ():
+            inner = self.module(star, home)
+            if inner is not None:
+                found = self.member(inner, symbol, hops + 1)
+                if found is not CLEAN:
+                    return found
+            elif symbol in self.solver.models.names_of(star):
+                return Val(types=(("x", f"{star}.{symbol}"),), lit=True)
+        return CLEAN
+
+    def global_value(self, f: Frame, name: str) -> Val:
+        """A module-level name read inside a function of ``f.module``, or a builtin."""
+        home = f.module.name
+        root = ("g", home, name)
+        found = f.state.get(root)
+        if found is not None:
+            return found  # type: ignore[no-any-return]
+        if f.fn.name == "<module>" and name in f.state:
+            return f.state[name]  # type: ignore[no-any-return]
+        if name in f.module.bindings:
+            return self.member(home, name)
+        for _star in f.module.stars:
+            found = self.member(home, name)
+            if found is not CLEAN:
+                return found
+        if name in f.module.changed:
+            return root_value(root)
+        return Val(types=(("x", BUILTIN + name),), lit=True)
+
+    def variable(self, home: str, name: str) -> Val:
+        """A module-level variable as functions see it: its type, its constant if it never changes, else unknown."""
+        module = self.modules[home]
+        binding = module.bindings[name]
+        static = self.static(home, name)
+        single = module.counts.get(name, 1) == 1 and name not in module.changed
+        if single and (static.const is not NO_CONST or binding[0] in ("f", "c", "i")):
+            return static
+        root = ("g", home, name)
+        unknown = root_value(root, types=static.types)
+        if single and static.lit and not static.atoms and not static.objs:
+            return Val(types=static.types, lit=True)
+        return unknown
+
+    def static(self, home: str, name: str, f: Frame | None = None) -> Val:
+        """What the first binding of a module-level name evaluates to, in a run of its own."""
+        key = (home, name)
+        known = self.statics.get(key)
+        if known is not None:
+            return known
+        module = self.modules.get(home)
+        if module is None or name not in module.bindings:
+            return Val(types=(("x", BUILTIN + name),), lit=True) if f is not None else CLEAN
+        if key in self.running:
+            return CLEAN
+        self.running.add(key)
+        found = self._evaluate(module, module.bindings[name])
+        self.running.discard(key)
+        self.statics[key] = found
+        return found
+
+    def _evaluate(self, module: Module, binding: Node) -> Val:
+        if binding[0] == "f":
+            return self.solver.decorated(module, binding[1])
+        if binding[0] == "c":
+            return Val(types=(("c", binding[1]),), lit=True)
+        if binding[0] == "i":
+            return self.imported(binding[1], binding[2], module.name)
+        if binding[1] is None:
+            return CLEAN
+        found, frame = self.solver.isolated(module, binding[1])
+        if found.objs:
+            text = _constant_items(frame, found)
+            return Val(found.atoms, text, found.types, objs=(), lit=found.lit and text is not NO_CONST)
+        return found
+
+
+def _constant_items(f: Frame, v: Val) -> Any:
+    """A container of constants as one constant: a tuple of its elements (of its keys, for a mapping)."""
+    if len(v.objs) != 1 or v.atoms:
+        return NO_CONST
+    obj = f.get(v.objs[0])
+    if obj.kind not in ("list", "tuple", "set") or not obj.exact or obj.rest is not None:
+        return NO_CONST
+    if any(x.const is NO_CONST for x in obj.fields.values()):
+        return NO_CONST
+    return tuple(x.const for x in obj.fields.values())
+
+
+def resolve_type(f: Frame, node: Node | None) -> tuple[Any, ...]:
+    """The types an annotation stands for: classes of the project as open instances, external ones by name."""
+    if node is None or node[0] in (ir.CONST, ir.UNKNOWN):
+        return ()
+    if node[0] == ir.INDEX:
+        return _subscripted(f, node)
+    if node[0] == ir.BIN and node[2] == "|":
+        return (*resolve_type(f, node[3]), *resolve_type(f, node[4]))
+    if node[0] not in (ir.LOCAL, ir.FREE, ir.GLOBAL, ir.ATTR):
+        return ()
+    found = []
+    for t in f.eval(node).types:
+        if t[0] == "c":
+            found.append(("s", t[1]))
+        elif t[0] == "x" and not t[1].startswith(BUILTIN):
+            found.append(("x", f.solver.models.canonical(t[1])))
+    return tuple(found)
+
+
+def _subscripted(f: Frame, node: Node) -> tuple[Any, ...]:
+    """``Optional[X]`` and ``Annotated[X, ...]`` mean ``X``; other generics say nothing about the value itself."""
+    head = f.eval(node[2]).types
+    names = {t[1].rpartition(".")[2] for t in head if t[0] == "x"}
+    inner = node[3]
+    if names & {"Optional", "Union", "Annotated", "ClassVar", "Final", "Mapped", "Type"}:
+        parts = inner[3] if inner[0] == ir.SEQ else (inner,)
+        if "Annotated" in names:
+            parts = parts[:1]
+        return tuple(t for p in parts for t in resolve_type(f, p))
+    return ()
+
+
+def merged(values: list[Val]) -> Val:
+    """The join of some values."""
+    made = values[0] if values else CLEAN
+    for v in values[1:]:
+        made = join(made, v)
+    return made

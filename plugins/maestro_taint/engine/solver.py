@@ -1,0 +1,316 @@
+"""Solving a program: summaries on demand to a fixpoint, and the flows met on the way.
+
+Invariant: each function is run once without known arguments; recursion is run again until its summary no longer
+changes; results do not depend on the order in which files are given.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from maestro_taint.domain.values import CLEAN, NO_CONST, Source, Val, root_value
+from maestro_taint.engine import comprehension, expressions, statements
+from maestro_taint.engine.assignment import assign
+from maestro_taint.engine.attributes import Attributes
+from maestro_taint.engine.calls import Calls, facet
+from maestro_taint.engine.classes import Classes
+from maestro_taint.engine.export import summarize
+from maestro_taint.engine.frame import ITER, Frame
+from maestro_taint.engine.program import resolve_type
+from maestro_taint.engine.summary import Summary, empty
+from maestro_taint.frontend import ir
+
+if TYPE_CHECKING:
+    from maestro_taint.engine.program import Program
+    from maestro_taint.engine.summary import SinkSite
+    from maestro_taint.frontend.ir import Function, Module, Node
+    from maestro_taint.models.model import Models, PatternModel, SinkModel
+
+ROUNDS = 4
+DEPTH = 60
+CONTEXTS = 8
+CONTEXT_DEPTH = 4
+CONTEXT_SIZE = 600
+
+
+class Solver:
+    """Runs functions and keeps their summaries; make one per program."""
+
+    def __init__(self, program: Program, models: Models) -> None:
+        self.program = program
+        self.models = models
+        program.solver = self
+        self.classes = Classes(program)
+        self.attributes = Attributes(self)
+        self.calls = Calls(self)
+        self.table: list[Any] = [None] * 64
+        for op, entry in {**expressions.TABLE, **comprehension.TABLE}.items():
+            self.table[op] = entry
+        self.table[ir.CALL] = self.calls.evaluate
+        self.done: dict[Any, Summary] = {}
+        self.active: dict[Any, Summary] = {}
+        self.stack: list[Any] = []
+        self.lowest: dict[Any, int] = {}
+        self.provisional: dict[Any, tuple[Summary, int]] = {}
+        self.previous: dict[Any, Summary] = {}
+        self.log: list[Any] = []
+        self.changed = False
+        self.contexts: dict[str, int] = {}
+        self.flows: dict[Any, Any] = {}
+        self.patterns: dict[Any, Any] = {}
+        self.literal: dict[Any, bool] = {}
+        self.naming: dict[int, str] = {}
+        self.capture: Any = None
+        self.marks: dict[str, frozenset[str]] = {}
+        self.assign = assign
+        self.deferred: list[str] = []
+        self.cells: dict[Any, tuple[Any, ...]] = {}
+
+    # -- summaries ---------------------------------------------------------------------------------------------
+
+    def summary(self, qn: str, slots: list[Val] | None = None, caller: Frame | None = None) -> Summary:
+        """The summary of a function, for these arguments if knowing them changes it."""
+        generic = self._solved((qn, ()), None, caller)
+        if slots is None or not generic.interest or caller is None:
+            return generic
+        chosen = tuple((i, facet(slots[i])) for i in sorted(generic.interest) if i < len(slots))
+        chosen = tuple((i, what) for i, what in chosen if what is not None)
+        fn = self.program.functions[qn]
+        if not chosen or fn.size > CONTEXT_SIZE or caller.depth >= CONTEXT_DEPTH:
+            return generic
+        key = (qn, chosen)
+        if key not in self.done and key not in self.active:
+            if self.contexts.get(qn, 0) >= CONTEXTS:
+                return generic
+            self.contexts[qn] = self.contexts.get(qn, 0) + 1
+        return self._solved(key, {i: slots[i] for i, _ in chosen}, caller)
+
+    def _solved(self, key: Any, known: dict[int, Val] | None, caller: Frame | None) -> Summary:
+        found = self.done.get(key)
+        if found is not None:
+            return found
+        waiting = self.provisional.get(key)
+        if waiting is not None:
+            self._depends(waiting[1])
+            return waiting[0]
+        if key in self.active:
+            self._depends(self.stack.index(key))
+            return self.active[key]
+        if len(self.stack) >= DEPTH:
+            self.deferred.append(key[0])
+            return Summary(gives_up=True)
+        return self._fixpoint(key, known, caller)
+
+    def _depends(self, low: int) -> None:
+        """Everything on the stack from ``low`` on depends on what the run at ``low`` will turn out to be."""
+        for inner in self.stack[low:]:
+            self.lowest[inner] = min(self.lowest.get(inner, low), low)
+
+    def _fixpoint(self, key: Any, known: dict[int, Val] | None, caller: Frame | None) -> Summary:
+        """Run a function; the first one of a recursion is run until nothing in the recursion changes."""
+        position, mark = len(self.stack), len(self.log)
+        self.stack.append(key)
+        before = self.changed
+        for _ in range(ROUNDS):
+            self.lowest.pop(key, None)
+            self.changed = False
+            self.active[key] = self.previous.get(key) or empty()
+            made = self._run(key[0], known, caller)
+            low = self.lowest.get(key, position + 1)
+            if low > position:
+                break
+            same = made.digest() == self.active[key].digest()
+            self.previous[key] = made
+            self.changed = self.changed or not same
+            if low < position or not self.changed:
+                break
+            for name in self.log[mark:]:
+                self.provisional.pop(name, None)
+            del self.log[mark:]
+        self.stack.pop()
+        del self.active[key]
+        self.lowest.pop(key, None)
+        if low < position:
+            self.provisional[key] = (made, low)
+            self.log.append(key)
+            self.changed = self.changed or before
+            return made
+        self.changed = before
+        self.done[key] = made
+        for name in self.log[mark:]:
+            self.done[name] = self.provisional.pop(name)[0]
+        del self.log[mark:]
+        return made
+
+    def _run(self, qn: str, known: dict[int, Val] | None, caller: Frame | None) -> Summary:
+        fn = self.program.functions[qn]
+        depth = 0 if known is None or caller is None else caller.depth + 1
+        f = Frame(self, fn, self.program.modules[fn.module], self.table, depth)
+        self._enter(f, fn, known or {})
+        statements.block(f, fn.body)
+        return summarize(f)
+
+    def _enter(self, f: Frame, fn: Function, known: dict[int, Val]) -> None:
+        """Parameters at the start: unknowns with what their annotations and the caller's facts say."""
+        scratch = self.scratch(f.module) if fn.annotations else f
+        for i, name in enumerate(fn.slots):
+            types: tuple[Any, ...] = ()
+            if name in fn.annotations:
+                types = resolve_type(scratch, fn.annotations[name])
+            if i == 0 and fn.cls and "staticmethod" not in self.plain_decorators(fn.qn):
+                types = (("c", fn.cls),) if "classmethod" in self.plain_decorators(fn.qn) else (("s", fn.cls),)
+            alias = self.models.parameters.get(name)
+            if not types and alias is not None:
+                types = (("x", alias),)
+            value = root_value(("p", i), types=types)
+            given = known.get(i)
+            if given is not None:
+                value = _specialised(value, given, i)
+            f.state[name] = value
+
+    def abandon(self) -> None:
+        """Forget a solve that was broken off: nothing half-made is kept."""
+        self.stack.clear()
+        self.active.clear()
+        self.lowest.clear()
+        self.provisional.clear()
+        self.log.clear()
+
+    # -- runs outside any caller ---------------------------------------------------------------------------------
+
+    def scratch(self, module: Module) -> Frame:
+        """A frame for evaluating declarations of a module."""
+        fn = ir.Function(f"{module.name}.<scratch>", module.name, "<module>", 0)
+        return Frame(self, fn, module, self.table)
+
+    def isolated(self, module: Module, node: Node) -> tuple[Val, Frame]:
+        """An expression evaluated in module scope, with what it made; flows in it are met elsewhere."""
+        fn = ir.Function(f"{module.name}.<static>", module.name, "<module>", 0)
+        f = Frame(self, fn, module, self.table)
+        held = self.flows, self.patterns, self.literal
+        self.flows, self.patterns, self.literal = {}, {}, {}
+        value = f.eval(node)
+        self.flows, self.patterns, self.literal = held
+        return value, f
+
+    def default(self, fn: Function, name: str) -> Val | None:
+        """The default of a parameter."""
+        node = fn.defaults.get(name)
+        if node is None:
+            return None
+        if node[0] == ir.CONST:
+            return Val(const=node[2], lit=True)
+        if node[0] in (ir.LOCAL, ir.FREE):
+            return CLEAN
+        return self.isolated(self.program.modules[fn.module], node)[0] if node[0] in (ir.GLOBAL, ir.ATTR) else CLEAN
+
+    def cell_types(self, root: Any) -> tuple[Any, ...]:
+        """What code a captured name is, when it names a nested function."""
+        qn = f"{root[1]}.{root[2]}"
+        return (("f", qn),) if qn in self.program.functions else ()
+
+    # -- functions as values -------------------------------------------------------------------------------------
+
+    def plain_decorators(self, qn: str) -> frozenset[str]:
+        """Last words of a function's decorators: ``property``, ``staticmethod``, ``cached_property`` ..."""
+        known = self.marks.get(qn)
+        if known is None:
+            words = set()
+            for d in self.program.functions[qn].decorators:
+                node = d[2] if d[0] == ir.CALL else d
+                words.add(str(node[3] if node[0] == ir.ATTR else node[2] if len(node) > 2 else ""))
+            if words & {"cached_property", "hybrid_property", "abstractproperty"}:
+                words.add("property")
+            known = self.marks[qn] = frozenset(words)
+        return known
+
+    def decorated(self, module: Module, qn: str) -> Val:
+        """A module-level function as callers see it."""
+        fn = self.program.functions[qn]
+        plain = Val(types=(("f", qn),), lit=True)
+        if not fn.decorators:
+            return plain
+        f = self.scratch(module)
+        held = self.flows, self.patterns, self.literal
+        self.flows, self.patterns, self.literal = {}, {}, {}
+        made = self.decorate(f, fn, plain)
+        self.flows, self.patterns, self.literal = held
+        if made.objs:
+            # What the wrapper captured is the function itself: keep the run that made it.
+            return _detached(f, made, plain)
+        return made
+
+    def decorate(self, f: Frame, fn: Function, value: Val) -> Val:
+        """Apply decorators that are functions of the project; others are taken to be transparent."""
+        for d in reversed(fn.decorators):
+            wrap = f.eval(d)
+            if any(t[0] in ("f", "b") for t in wrap.types):
+                made = self.calls.dispatch(f, wrap, None, "", [value], {}, d[1])
+                if made.types and any(t[0] in ("f", "b", "i") for t in made.types):
+                    value = made
+        return value
+
+    def entered(self, f: Frame, value: Val, at: int) -> Val:
+        """What ``with value as x`` binds."""
+        for t in value.types:
+            if t[0] in ("i", "s"):
+                for name in ("__enter__", "__aenter__"):
+                    method = self.classes.method(t[1], name)
+                    if method is not None:
+                        return self.calls.invoke(f, method, [value], {}, at)
+        if value.objs and any(f.get(o).kind == "gen" for o in value.objs):
+            return f.place(value, ITER)
+        return value
+
+    def diverges(self, f: Frame) -> None:
+        """A callee never returns: nothing after the call runs."""
+        if f.raised is not None:
+            f.raised.append(dict(f.state))
+        f.dead = True
+
+    # -- what is found -------------------------------------------------------------------------------------------
+
+    def flow(self, source: Source, bits: int, site: SinkSite, step: Any) -> None:  # noqa: ARG002 - one signature for all table entries
+        """A source reaches a sink; the shortest way there is kept."""
+        key = (site.file, site.position, site.bit, source)
+        known = self.flows.get(key)
+        if known is None or _length(step) < _length(known[1]):
+            self.flows[key] = (site, step)
+
+    def pattern(self, f: Frame, pattern: PatternModel, at: int, dotted: str) -> None:
+        """A call that is wrong by itself."""
+        self.patterns[(f.file, at, pattern.rule)] = (pattern, dotted, f.fn.qn)
+
+    def proved(self, f: Frame, sink: SinkModel, at: int) -> None:
+        """A sink argument is made of literals and sanitized values only, in this run."""
+        self.literal.setdefault((f.file, at, sink.bits), True)
+
+
+def _length(step: Any) -> int:
+    count = 0
+    while step is not None:
+        count += 1
+        step = step[3]
+    return count
+
+
+def _specialised(value: Val, given: Val, index: int) -> Val:
+    """A parameter whose constant or code is known in this context; its data stays the caller's."""
+    if given.const is not NO_CONST:
+        return Val(const=given.const, lit=True)
+    types = tuple(
+        ("b", t[1], root_value(("p", index), (".__self__",), t[2].types)) if t[0] == "b" else t for t in given.types
+    )
+    return Val(value.atoms, types=types, objs=value.objs, sym=value.sym)
+
+
+def _detached(f: Frame, made: Val, plain: Val) -> Val:
+    """A wrapper with the functions it captured, usable in any frame: as a bound value holding its cells."""
+    cells: dict[str, Val] = {}
+    for oid in made.objs:
+        for place, v in f.get(oid).fields.items():
+            if place[0] == "%":
+                cells[place] = plain if v.types == plain.types else v
+    return Val(
+        types=tuple(("w", t[1], tuple(cells.items())) for t in made.types if t[0] == "f") or plain.types, lit=True
+    )

@@ -1,0 +1,354 @@
+"""Outside functions whose effect on values the models' vocabulary cannot say.
+
+Invariant: each returns a value at least as dangerous as the real result for the kinds it does not provably exclude.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from maestro_taint.domain.objects import Obj
+from maestro_taint.domain.values import CLEAN, LITERAL, NO_CONST, Val, cleared, constant, join, join_atoms
+from maestro_taint.engine import containers, guards, personal
+from maestro_taint.engine.frame import ITER
+from maestro_taint.kinds import BIT, PATHS
+
+if TYPE_CHECKING:
+    from maestro_taint.engine.arguments import Arguments
+    from maestro_taint.engine.frame import Frame
+    from maestro_taint.models.model import SinkModel
+
+SHELLS = re.compile(r"(^|/)(sh|bash|dash|zsh|ksh|cmd|cmd\.exe|powershell|python3?|perl|env)$")
+
+
+def argument(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:
+    """What of an argument a sink is exposed to."""
+    if sink.special == "argv":
+        return _argv(f, value)
+    if sink.special == "shell_or_argv":
+        shell = given.kwargs.get("shell")
+        if shell is None or (shell.const is not NO_CONST and not shell.const):
+            return _argv(f, value)
+    return f.solver.attributes.printed(f, value)
+
+
+def _argv(f: Frame, value: Val) -> dict[Any, Any]:
+    """A program with arguments: its name, and what an interpreter is told to run."""
+    items = containers.exact_items(f, value)
+    if items is None:
+        return f.own(value) if value.objs else value.atoms
+    if not items:
+        return {}
+    atoms = items[0].atoms
+    first = items[0].const
+    if isinstance(first, str) and SHELLS.search(first) and any(v.const in ("-c", "/c", "-Command") for v in items):
+        for v in items[1:]:
+            atoms = join_atoms(atoms, v.atoms)
+    return atoms
+
+
+def call(f: Frame, dotted: str, given: Arguments) -> Val | None:
+    """The result of a special function, or ``None``."""
+    apply = _TABLE.get(dotted)
+    return apply(f, given) if apply is not None else None
+
+
+def _environ(f: Frame, given: Arguments) -> Val:
+    name = given.get(0)
+    found = personal.environment(
+        f, name.const if name is not None and isinstance(name.const, str) else None, given.at, f.solver.models
+    )
+    default = given.get(1)
+    return found if default is None else join(found, default)
+
+
+def _to_list(f: Frame, given: Arguments) -> Val:
+    v = given.get(0)
+    if v is None:
+        return f.new(given.at, Obj("list", {}))
+    items = containers.exact_items(f, v)
+    if items is not None:
+        from maestro_taint.engine.expressions import sequence  # noqa: PLC0415 - expressions import calls
+
+        return f.new(given.at, sequence("list", items))
+    return f.new(given.at, Obj("list", {}, f.place(v, ITER)))
+
+
+def _reordered(f: Frame, given: Arguments) -> Val:
+    v = given.get(0)
+    items = None if v is None else containers.exact_items(f, v)
+    rest: Val | None = None
+    for x in items or ():
+        rest = x if rest is None else join(rest, x)
+    if items is None and v is not None:
+        rest = f.place(v, ITER)
+    return f.new(given.at, Obj("list", {}, rest))
+
+
+def _to_dict(f: Frame, given: Arguments) -> Val:
+    made = f.new(given.at, Obj("dict", {}))
+    first = given.get(0)
+    if first is not None:
+        known = containers.exact_keys(f, first)
+        if known is not None:
+            containers.method(f, made, "update", [first], {}, given.at)
+        else:
+            pair = f.place(first, ITER)
+            inner = f.place(pair, "=1") if pair.objs else f.place(first, "=*")
+            f.absorb(made, join(inner, Val(f.own(pair))), f.place(pair, "=0"))
+    for key, value in given.kwargs.items():
+        f.write(made, f"={key!r}", value)
+    return made
+
+
+def _first(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
+    """``copy.copy(x)``, ``asyncio.run(x)``: the argument itself."""
+    v = given.get(0)
+    return CLEAN if v is None else v
+
+
+def _copied(f: Frame, given: Arguments) -> Val:
+    v = given.get(0)
+    if v is None or not v.objs:
+        return v if v is not None else CLEAN
+    made: Val | None = None
+    for i, oid in enumerate(v.objs):
+        one = f.new(given.at, f.get(oid), slot=20 + i)
+        made = one if made is None else join(made, one)
+    return Val(f.own(v), types=v.types, objs=made.objs if made is not None else (), lit=v.lit)
+
+
+def _next(f: Frame, given: Arguments) -> Val:
+    v = given.get(0)
+    found = CLEAN if v is None else f.place(v, ITER)
+    default = given.get(1)
+    return found if default is None else join(found, default)
+
+
+def _enumerate(f: Frame, given: Arguments) -> Val:
+    from maestro_taint.engine.expressions import sequence  # noqa: PLC0415 - expressions import calls
+
+    v = given.get(0)
+    pair = f.new(given.at, sequence("tuple", [LITERAL, CLEAN if v is None else f.place(v, ITER)]), slot=1)
+    return f.new(given.at, Obj("list", {}, pair))
+
+
+def _zip(f: Frame, given: Arguments) -> Val:
+    from maestro_taint.engine.expressions import sequence  # noqa: PLC0415 - expressions import calls
+
+    pair = f.new(given.at, sequence("tuple", [f.place(a, ITER) for a in given.args]), slot=1)
+    return f.new(given.at, Obj("list", {}, pair))
+
+
+def _map(f: Frame, given: Arguments) -> Val:
+    fn = given.get(0)
+    if fn is None:
+        return CLEAN
+    made = f.solver.calls.dispatch(f, fn, None, "", [f.place(a, ITER) for a in given.args[1:]], {}, given.at)
+    return f.new(given.at, Obj("list", {}, made), slot=1)
+
+
+def _filter(f: Frame, given: Arguments) -> Val:
+    fn, items = given.get(0), given.get(1)
+    if fn is None or items is None:
+        return CLEAN
+    element = f.place(items, ITER)
+    told = f.solver.calls.dispatch(f, fn, None, "", [element], {}, given.at)
+    if told.pred is not None:
+        for target, bits in told.pred[0]:
+            if target is element or (element.sym is not None and target == element.sym):
+                element = Val(cleared(element.atoms, bits), objs=element.objs, lit=element.lit)
+    return f.new(given.at, Obj("list", {}, element), slot=1)
+
+
+def _reduce(f: Frame, given: Arguments) -> Val:
+    fn, items, start = given.get(0), given.get(1), given.get(2)
+    if fn is None or items is None:
+        return CLEAN
+    element = f.place(items, ITER)
+    total = element if start is None else join(element, start)
+    return join(total, f.solver.calls.dispatch(f, fn, None, "", [total, element], {}, given.at))
+
+
+def _partial(f: Frame, given: Arguments) -> Val:
+    """``functools.partial(fn, ...)``: a function value that holds arguments."""
+    fields = {f"={i}": v for i, v in enumerate(given.args)} | {f".{k}": v for k, v in given.kwargs.items()}
+    made = f.new(given.at, Obj("partial", fields))
+    return Val(types=(("x", "functools.partial()"),), objs=made.objs, lit=True)
+
+
+def _run_partial(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
+    return CLEAN
+
+
+def _getattr(f: Frame, given: Arguments) -> Val:
+    obj, name = given.get(0), given.get(1)
+    if obj is None or name is None:
+        return CLEAN
+    if isinstance(name.const, str):
+        found = f.solver.attributes.load(f, obj, name.const, given.at)
+        default = given.get(2)
+        return found if default is None else join(found, default)
+    return Val(f.deep(obj))
+
+
+def _setattr(f: Frame, given: Arguments) -> Val:
+    obj, name, value = given.get(0), given.get(1), given.get(2)
+    if obj is not None and value is not None:
+        if name is not None and isinstance(name.const, str):
+            f.write(obj, "." + name.const, value)
+        else:
+            f.absorb(obj, value)
+    return constant(None)
+
+
+def _regex(how: str) -> Any:
+    def apply(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
+        pattern, value = given.get(0, "pattern"), given.get(1, "string")
+        if pattern is None or value is None:
+            return CLEAN
+        return Val(value.atoms, pred=guards.matched(value, pattern, how))
+
+    return apply
+
+
+def _compiled(how: str) -> Any:
+    def apply(f: Frame, given: Arguments) -> Val | None:  # noqa: ARG001 - one signature for all table entries
+        value = given.get(0, "string")
+        pattern = (
+            next((t[2] for t in given.receiver.types if t[:2] == ("tag", "pattern")), None) if given.receiver else None
+        )
+        if value is None:
+            return None
+        return Val(value.atoms, pred=guards.matched(value, pattern, how) if pattern is not None else None)
+
+    return apply
+
+
+def _compile(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - table entry
+    pattern = given.get(0, "pattern")
+    return Val(types=(("x", "re.Pattern"), ("tag", "pattern", pattern)), lit=True) if pattern is not None else CLEAN
+
+
+def _substituted(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
+    """``re.sub(pattern, replacement, text)``: deleting everything outside a safe class sanitizes."""
+    from maestro_taint.engine import charsets  # noqa: PLC0415 - rare
+
+    pattern, new, text = given.get(0), given.get(1), given.get(2, "string")
+    if pattern is None or new is None or text is None:
+        return CLEAN
+    bits = 0
+    if isinstance(pattern.const, str) and isinstance(new.const, str):
+        inverted = re.fullmatch(r"\[\^(.+)\][+*]?", pattern.const)
+        if inverted is not None:
+            bits = charsets.kinds_of_pattern(f"[{inverted[1]}{re.escape(new.const)}]*", "fullmatch")
+        elif re.fullmatch(r"\[(\\r|\\n|\r|\n)+\]\+?|\\r?\\?\\?n", pattern.const):
+            bits = BIT["log_injection"] | BIT["header"]
+    return Val(cleared(join_atoms(text.atoms, new.atoms), bits), lit=text.lit and new.lit)
+
+
+def _resolved(f: Frame, given: Arguments) -> Val:
+    """``os.path.realpath(x)``, ``Path.resolve()``: now comparable with its base."""
+    source = given.get(0) if given.get(0) is not None else given.receiver
+    if source is None:
+        return CLEAN
+    return Val(f.deep(source), types=(("x", "pathlib.Path"), ("tag", "resolved")), lit=source.lit)
+
+
+def _basename(f: Frame, given: Arguments) -> Val:
+    v = given.get(0)
+    return CLEAN if v is None else Val(cleared(f.deep(v), PATHS), lit=v.lit)
+
+
+def _joined_path(f: Frame, given: Arguments) -> Val:
+    atoms: dict[Any, Any] = {}
+    for v in given.everything():
+        atoms = join_atoms(atoms, f.deep(v))
+    if given.args and all(v.const is not NO_CONST for v in given.args):
+        return constant("/".join(str(v.const) for v in given.args))
+    return Val(atoms, lit=all(v.lit for v in given.everything()))
+
+
+def _parsed_url(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
+    v = given.get(0)
+    if v is None:
+        return CLEAN
+    tags: tuple[Any, ...] = (("tag", "url"), ("tag", "origin", v.sym)) if v.sym is not None else ()
+    return Val(v.atoms, types=tags, lit=v.lit)
+
+
+def _bool(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - table entry
+    v = given.get(0)
+    return Val(pred=v.pred) if v is not None else constant(False)  # noqa: FBT003 - a constant
+
+
+def _quantified(f: Frame, given: Arguments) -> Val:
+    """``all(c in SAFE for c in text)``: facts about each element are facts about the whole."""
+    v = given.get(0)
+    return CLEAN if v is None else Val(pred=f.place(v, ITER).pred)
+
+
+def _dropped(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - table entry
+    return CLEAN
+
+
+_TABLE: dict[str, Any] = {
+    "os.getenv": _environ,
+    "os.environ.get": _environ,
+    "os.environ.__getitem__": _environ,
+    "builtins.list": _to_list,
+    "builtins.tuple": _to_list,
+    "builtins.set": _reordered,
+    "builtins.frozenset": _reordered,
+    "builtins.sorted": _reordered,
+    "builtins.reversed": _reordered,
+    "builtins.iter": _to_list,
+    "collections.deque": _to_list,
+    "collections.OrderedDict": _to_dict,
+    "collections.defaultdict": lambda f, given: f.new(given.at, Obj("dict", {}, exact=True)),
+    "builtins.dict": _to_dict,
+    "builtins.next": _next,
+    "builtins.anext": _next,
+    "builtins.enumerate": _enumerate,
+    "builtins.zip": _zip,
+    "builtins.map": _map,
+    "builtins.filter": _filter,
+    "functools.reduce": _reduce,
+    "functools.partial": _partial,
+    "builtins.getattr": _getattr,
+    "builtins.setattr": _setattr,
+    "builtins.bool": _bool,
+    "builtins.all": _quantified,
+    "copy.copy": _copied,
+    "copy.deepcopy": _copied,
+    "asyncio.run": _first,
+    "asyncio.create_task": _first,
+    "asyncio.ensure_future": _first,
+    "asyncio.wait_for": _first,
+    "contextlib.closing": _first,
+    "typing.cast": lambda f, given: given.get(1) or CLEAN,  # noqa: ARG005 - table entry
+    "re.fullmatch": _regex("fullmatch"),
+    "re.match": _regex("match"),
+    "re.search": _regex("search"),
+    "re.compile": _compile,
+    "re.Pattern.fullmatch": _compiled("fullmatch"),
+    "re.Pattern.match": _compiled("match"),
+    "re.Pattern.search": _compiled("search"),
+    "re.sub": _substituted,
+    "os.path.realpath": _resolved,
+    "pathlib.Path.resolve": _resolved,
+    "os.path.basename": _basename,
+    "werkzeug.utils.secure_filename": _basename,
+    "os.path.join": _joined_path,
+    "urllib.parse.urlparse": _parsed_url,
+    "urllib.parse.urlsplit": _parsed_url,
+    "builtins.len": _dropped,
+    "builtins.isinstance": _dropped,
+    "builtins.hasattr": _dropped,
+    "builtins.callable": _dropped,
+    "builtins.id": _dropped,
+    "builtins.any": _dropped,
+    "builtins.type": _dropped,
+    "builtins.range": lambda f, given: f.new(given.at, Obj("list", {}, CLEAN)),
+}

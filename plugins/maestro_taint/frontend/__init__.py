@@ -1,0 +1,1 @@
+"""From bytes to a compact intermediate form; nothing of the analysed project is imported or executed."""

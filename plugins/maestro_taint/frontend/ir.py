@@ -1,0 +1,131 @@
+"""The intermediate form: nested tuples ``(op, position, ...)``, small enough to keep for a whole repository.
+
+Invariant: a position packs line and byte column (``line << 12 | column``), and no tuple refers to a syntax tree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+Node: TypeAlias = tuple[Any, ...]
+
+# Expressions
+(CONST, LOCAL, FREE, GLOBAL, ATTR, INDEX, SLICE, CALL, FMT, BIN, CMP, BOOL, NOT, UNARY, IFEXP, SEQ, DICT, COMP) = range(
+    18
+)
+(LAMBDA, YIELD, YIELDFROM, WALRUS, STAR, UNKNOWN) = range(18, 24)
+# Statements
+(
+    ASSIGN,
+    AUG,
+    EXPR,
+    RETURN,
+    IF,
+    LOOP,
+    FOR,
+    TRY,
+    WITH,
+    RAISE,
+    MATCH,
+    DEF,
+    CLASS,
+    IMPORT,
+    DEL,
+    BREAK,
+    CONTINUE,
+    ASSERT,
+) = range(24, 42)
+
+
+def pack(line: int, column: int) -> int:
+    """One integer for a place in a file."""
+    return line << 12 | (min(4095, column))
+
+
+def line_of(position: int) -> int:
+    """The 1-based line of a packed position."""
+    return position >> 12
+
+
+def column_of(position: int) -> int:
+    """The 0-based byte column of a packed position."""
+    return position & 4095
+
+
+@dataclass(slots=True)
+class Function:
+    """One function, lambda, class body or module body, lowered.
+
+    Attributes:
+        params: positional and keyword names in order; ``vararg`` and ``kwarg`` come after them if present.
+        local: names bound in this scope; ``free``: names read from an enclosing function, with its qualified name.
+        used: parameter names a body mentions.
+    """
+
+    qn: str
+    module: str
+    name: str
+    position: int
+    params: tuple[str, ...] = ()
+    keyword_only: int = 0
+    vararg: str = ""
+    kwarg: str = ""
+    defaults: dict[str, Node] = field(default_factory=dict)
+    annotations: dict[str, Node] = field(default_factory=dict)
+    returns: Node | None = None
+    decorators: tuple[Node, ...] = ()
+    body: tuple[Node, ...] = ()
+    cls: str = ""
+    parent: str = ""
+    is_generator: bool = False
+    is_async: bool = False
+    size: int = 0
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """All names a call fills, in the order of root indices."""
+        extra = tuple(name for name in (self.vararg, self.kwarg) if name)
+        return (*self.params, *extra)
+
+
+@dataclass(slots=True)
+class ClassInfo:
+    """One class: bases as expressions, methods by name, field declarations, class-level assignments."""
+
+    qn: str
+    module: str
+    name: str
+    position: int
+    bases: tuple[Node, ...] = ()
+    decorators: tuple[Node, ...] = ()
+    methods: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, tuple[Node | None, Node | None, int]] = field(default_factory=dict)
+    scope: str = ""
+
+
+@dataclass(slots=True)
+class Module:
+    """One file, lowered.
+
+    Attributes:
+        bindings: module-level name to ("f", qn), ("c", qn), ("i", dotted, symbol) or ("v", first right-hand side).
+        counts: how often a module-level name is assigned; ``changed``: names mutated or declared global somewhere.
+        stars: modules imported with ``*``.
+        captures: function to the (enclosing function, name) pairs it or a function within it reads.
+        columns: whether positions carry exact columns (not after the fallback parser).
+    """
+
+    name: str
+    path: str
+    is_package: bool = False
+    functions: dict[str, Function] = field(default_factory=dict)
+    classes: dict[str, ClassInfo] = field(default_factory=dict)
+    bindings: dict[str, Node] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+    stars: tuple[str, ...] = ()
+    imports: set[str] = field(default_factory=set)
+    captures: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    lines: int = 0
+    columns: bool = True

@@ -1,0 +1,97 @@
+"""The gate: files in, obligations out.
+
+Theorem: every Python file asked about is analysed, excluded by a configured pattern, or named in
+``taint/unanalysed``, which must be zero.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from maestro_hooks.evidence import sarif
+from maestro_hooks.evidence.obligation import Attachment, Finding, Location, Obligation
+from maestro_taint.models.load import project_models
+from maestro_taint.report import baseline, suppress
+from maestro_taint.report.findings import findings_of
+from maestro_taint.rules import catalogue
+from maestro_taint.running import run
+from maestro_taint.settings import TaintSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from maestro_hooks.requests import CheckRequest, SourceFile
+    from maestro_taint.analysis import Gap
+
+RANK = {"note": 0, "warning": 1, "error": 2}
+
+
+def matches(path: str, patterns: Iterable[str]) -> bool:
+    """Whether ``path`` matches: a pattern without a slash is compared with the file name, others with the path."""
+    name = PurePosixPath(path).name
+    return any(fnmatchcase(path if "/" in pattern else name, pattern) for pattern in patterns)
+
+
+def check(request: CheckRequest) -> Iterator[Obligation]:
+    """The obligations about the request's Python files; none if there is none.
+
+    Raises:
+        ConfigError: a model file is wrong.
+    """
+    settings = request.settings if isinstance(request.settings, TaintSettings) else TaintSettings()
+    chosen = [f for f in request.python_files if not matches(f.path, settings.exclude)]
+    if not chosen:
+        return
+    if request.fix:
+        from maestro_taint.fixes.apply import fix_tree  # noqa: PLC0415 - libcst only when a repair is asked for
+
+        yield from fix_tree(request, settings, chosen)
+        return
+    yield from obligations(request, settings, chosen)
+
+
+def obligations(request: CheckRequest, settings: TaintSettings, chosen: list[SourceFile]) -> Iterator[Obligation]:
+    """Analyse and state what was found."""
+    models = project_models(request.root, settings)
+    asked = {f.path for f in chosen}
+    outcome = run(request, settings, chosen, models)
+    found = [f for f in findings_of(outcome, settings, models) if f.at.path in asked]
+    texts = {f.path: f for f in chosen}
+    judged = suppress.judge(found, texts)
+    held = baseline.read(request.root / settings.baseline)
+    fresh, known = baseline.split(judged.open, held)
+    paths = tuple(sorted(asked))
+    blocking = tuple(f for f in fresh if RANK[f.level] >= RANK[settings.block])
+    rest = tuple(f for f in fresh if RANK[f.level] < RANK[settings.block])
+    gaps = tuple(_gap(g) for g in outcome.gaps if g.path in asked)
+    places = tuple(Location(g.at.path, g.at.line, message=g.message) for g in gaps)
+    log = sarif.sarif_log(fresh, tool="maestro-taint", version="1", rules=catalogue(), unanalysed=places)
+    yield Obligation(
+        key="taint/flows", value=len(blocking), max=0, kind="taint", files=paths, findings=blocking,
+        attachments=(Attachment("taint.sarif", sarif.encode(log)),),
+    )  # fmt: skip
+    yield Obligation(key="taint/notes", value=len(rest), kind="taint", files=paths, findings=rest)
+    unread = len({(g.at.path, g.at.line) for g in gaps})
+    yield Obligation(key="taint/unanalysed", value=unread, max=0, kind="taint", files=paths, findings=gaps)
+    for name, prefix in (("pii-leaks", "taint-pii-"), ("secret-leaks", "taint-secret-")):
+        # A leak that is only baselined or suppressed still leaks: debt counts.
+        count = sum(f.rule.startswith(prefix) and f.level == "error" for f in (*judged.open, *judged.silenced))
+        yield Obligation(key=f"taint/{name}", value=count, kind="taint", files=paths)
+    yield Obligation(
+        key="taint/suppressed",
+        value=len(judged.silenced),
+        kind="taint",
+        files=paths,
+        findings=judged.notes(blocking=False),
+    )
+    wrong = judged.notes(blocking=True)
+    yield Obligation(key="taint/suppressions-wrong", value=len(wrong), max=0, kind="taint", files=paths, findings=wrong)
+    yield Obligation(key="taint/baselined", value=len(known), kind="taint", files=paths)
+    yield Obligation(key="taint/files", value=len(chosen), min=1, kind="taint", files=paths)
+    yield Obligation(key="taint/models", value=models.digest, kind="taint", files=paths)
+
+
+def _gap(gap: Gap) -> Finding:
+    return Finding(rule="taint-unanalysed", message=f"not analysed: {gap.reason}", at=Location(gap.path, gap.line))

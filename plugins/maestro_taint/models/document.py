@@ -1,0 +1,121 @@
+"""The shape of a model file. Unknown keys and wrong types are errors with their place.
+
+Invariant: what decodes here is well-formed; whether its names exist is checked apart (``names.py``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of all entries: strict about keys."""
+
+
+class ConditionEntry(Entry, frozen=True):
+    """``{arg: shell, is: "true"}``, ``{arg: Loader, in: [yaml.SafeLoader]}``; ``at`` is the position if unnamed."""
+
+    arg: int | str
+    is_: str = msgspec.field(default="", name="is")
+    in_: tuple[str, ...] = msgspec.field(default=(), name="in")
+    not_in: tuple[str, ...] = ()
+    at: int = -1
+
+
+class SourceEntry(Entry, frozen=True):
+    """Where data enters: an attribute ``read``, a ``call``, an environment pattern, a declared field, a parameter."""
+
+    id: str
+    kind: str
+    read: tuple[str, ...] | str = ()
+    call: tuple[str, ...] | str = ()
+    method: tuple[str, ...] | str = ()
+    env: tuple[str, ...] = ()
+    field: dict[str, Any] = {}
+    annotation: tuple[str, ...] = ()
+    confidence: str = "high"
+    unchecked: bool = False
+
+
+class SinkEntry(Entry, frozen=True):
+    """Arguments that must not be dangerous: positions, names, ``self``, ``*`` or ``1+``."""
+
+    id: str
+    kind: tuple[str, ...] | str
+    args: tuple[int | str, ...] = (0,)
+    call: tuple[str, ...] | str = ()
+    method: tuple[str, ...] | str = ()
+    receiver: tuple[str, ...] = ()
+    store: str = ""
+    key: str = ""
+    cwe: int = 0
+    when: tuple[ConditionEntry, ...] = ()
+    clear_when: tuple[ConditionEntry, ...] | ConditionEntry = ()
+    special: str = ""
+    flow: tuple[int | str, ...] | str = ""
+    returns: str = ""
+    confidence: str = "high"
+    unchecked: bool = False
+
+
+class SanitizerEntry(Entry, frozen=True):
+    """A call whose result is harmless for the kinds it ``clears``."""
+
+    call: tuple[str, ...] | str
+    clears: tuple[str, ...]
+    when: tuple[ConditionEntry, ...] = ()
+    flow: tuple[int | str, ...] | str = ""
+    unchecked: bool = False
+
+
+class PropagatorEntry(Entry, frozen=True):
+    """What a call's result holds: ``all``, ``none``, some arguments; what it ``returns``; what it undoes."""
+
+    call: tuple[str, ...] | str
+    flow: tuple[int | str, ...] | str = "all"
+    returns: str = ""
+    restores: tuple[str, ...] = ()
+    into: int | None = None
+    literal: bool = False
+    unchecked: bool = False
+
+
+class EntrypointEntry(Entry, frozen=True):
+    """A decorator by which a framework calls a function; ``returns`` are the kinds its result reaches."""
+
+    id: str
+    decorator: tuple[str, ...] | str
+    params: str = "untrusted"
+    returns: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    unchecked: bool = False
+
+
+class PatternEntry(Entry, frozen=True):
+    """A call that is wrong by itself, under conditions on its arguments."""
+
+    id: str
+    call: tuple[str, ...] | str
+    rule: str
+    cwe: int
+    message: str
+    when: tuple[ConditionEntry, ...] = ()
+    returns: str = ""
+    unchecked: bool = False
+
+
+class Document(Entry, frozen=True):
+    """One model file."""
+
+    version: int
+    sources: tuple[SourceEntry | str, ...] = ()
+    sinks: tuple[SinkEntry | str, ...] = ()
+    sanitizers: tuple[SanitizerEntry | str, ...] = ()
+    propagators: tuple[PropagatorEntry, ...] = ()
+    entrypoints: tuple[EntrypointEntry, ...] = ()
+    patterns: tuple[PatternEntry, ...] = ()
+    aliases: dict[str, tuple[str, ...] | str] = {}
+    parameters: dict[str, str] = {}
+    items: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""From flows to findings: levels, words, fingerprints, suppressions, baseline."""

@@ -1,0 +1,142 @@
+"""Flows as findings: one per place and rule, with the shortest way there.
+
+Invariant: equal analyses give equal findings in equal order; a fingerprint holds no line number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, cast
+
+from maestro_hooks.evidence.obligation import Finding, Level, Location
+from maestro_taint.frontend.ir import column_of, line_of
+from maestro_taint.kinds import BY_BIT, rule_of
+
+if TYPE_CHECKING:
+    from maestro_taint.analysis import Analysis
+    from maestro_taint.domain.values import Source
+    from maestro_taint.models.model import Models
+    from maestro_taint.settings import TaintSettings
+
+MAX_STEPS = 40
+CONFIDENCE = ("low", "medium", "high")
+
+
+def findings_of(analysis: Analysis, settings: TaintSettings, models: Models) -> list[Finding]:  # noqa: ARG001
+    """All findings, sorted by place."""
+    grouped: dict[Any, list[Any]] = {}
+    for (_, _, _, source), (site, step) in analysis.solver.flows.items():
+        rule = rule_of(BY_BIT[site.bit], source.kind)
+        grouped.setdefault((site.file, site.position, rule), []).append((source, site, step))
+    made = [_flow(key, group) for key, group in grouped.items()]
+    for (file, position, rule), (pattern, dotted, function) in analysis.solver.patterns.items():
+        made.append(_pattern(file, position, rule, pattern, dotted, function))
+    leveled = [_leveled(f, settings) for f in made]
+    kept = [f for f in leveled if f is not None]
+    kept.sort(key=lambda f: (f.at.path, f.at.line, f.at.column, f.rule, f.message))
+    return _numbered(kept)
+
+
+def _flow(key: Any, group: list[Any]) -> Finding:
+    file, position, rule = key
+    source, site, step = min(
+        group, key=lambda g: (-CONFIDENCE.index(_confidence(g[0], g[1])), _length(g[2]), repr(g[0]))
+    )
+    kind = BY_BIT[site.bit]
+    confidence = _confidence(source, site)
+    level: Level = "note" if confidence == "low" else "error"
+    cause = f"{source.kind} data from {source.text} ({source.file}:{line_of(source.position)})"
+    return Finding(
+        rule=rule,
+        message=f"{kind.title}: {cause} reaches {site.callee}(); {kind.help}",
+        at=Location(file, line_of(position), column_of(position) + 1),
+        level=level,
+        cwe=kind.cwe,
+        trace=_trace(step),
+        fingerprint=_digest(rule, source.model, source.text, site.callee, site.function),
+        properties={
+            "kind": kind.name,
+            "confidence": confidence,
+            "source": f"{source.file}:{line_of(source.position)} {source.text}",
+            "sink": site.callee,
+            "sources": len({(g[0].file, g[0].position) for g in group}),
+        },
+    )
+
+
+def _confidence(source: Source, site: Any) -> str:
+    return min(source.confidence, str(site.confidence), key=CONFIDENCE.index)
+
+
+def _pattern(file: str, position: int, rule: str, pattern: Any, dotted: str, function: str) -> Finding:
+    return Finding(
+        rule=rule,
+        message=f"{dotted}(): {pattern.message}",
+        at=Location(file, line_of(position), column_of(position) + 1),
+        level="error",
+        cwe=pattern.cwe,
+        fingerprint=_digest(rule, pattern.id, dotted, function),
+        properties={
+            "kind": rule.removeprefix("taint-"), "confidence": "high", "source": "", "sink": dotted, "sources": 0,
+        },
+    )  # fmt: skip
+
+
+def _trace(step: Any) -> tuple[Location, ...]:
+    made: list[Location] = []
+    while step is not None:
+        file, position, words, step = step
+        one = Location(file, line_of(position), column_of(position) + 1, message=words)
+        if not made or (made[-1].path, made[-1].line, made[-1].message) != (one.path, one.line, one.message):
+            made.append(one)
+    made.reverse()
+    half = MAX_STEPS // 2
+    return tuple(made if len(made) <= MAX_STEPS else made[:half] + made[-half:])
+
+
+def _leveled(f: Finding, settings: TaintSettings) -> Finding | None:
+    """The level a project gives the path; ``off`` drops the finding."""
+    level: str = f.level
+    for pattern in settings.test_files:
+        if fnmatchcase(f.at.path if "/" in pattern else f.at.path.rpartition("/")[2], pattern):
+            level = _lower(level, settings.test_level)
+            break
+    for pattern, wanted in settings.levels.items():
+        if fnmatchcase(f.at.path, pattern):
+            level = wanted if f.level != "note" or wanted == "off" else f.level
+    if level == "off":
+        return None
+    from dataclasses import replace  # noqa: PLC0415 - kept near its only use
+
+    return f if level == f.level else replace(f, level=cast("Level", level))
+
+
+def _lower(a: str, b: str) -> str:
+    order = ("off", "note", "warning", "error")
+    return min(a, b, key=order.index)
+
+
+def _numbered(found: list[Finding]) -> list[Finding]:
+    """Fingerprints with an ordinal, so that two equal flows in one function stay two."""
+    from dataclasses import replace  # noqa: PLC0415 - kept near its only use
+
+    seen: Counter[str] = Counter()
+    made = []
+    for f in found:
+        seen[f.fingerprint] += 1
+        fingerprint = f"{f.fingerprint}-{seen[f.fingerprint]}"
+        made.append(replace(f, fingerprint=fingerprint, properties={**f.properties, "fingerprint": fingerprint}))
+    return made
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _length(step: Any) -> int:
+    count = 0
+    while step is not None:
+        count, step = count + 1, step[3]
+    return count

@@ -1,0 +1,30 @@
+"""The table ``[tool.maestro.taint]``.
+
+Invariant: every field has a bound or a closed set of values; an unknown key is refused by the host.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from maestro_hooks.registry import Settings
+
+
+class TaintSettings(Settings, frozen=True, kw_only=True):
+    """How the taint gate works in a project."""
+
+    models: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    test_files: tuple[str, ...] = ("test_*.py", "*_test.py", "conftest.py", "tests/*", "*/tests/*")
+    test_level: Literal["error", "warning", "note", "off"] = "note"
+    levels: dict[str, Literal["error", "warning", "note", "off"]] = {}  # noqa: RUF012 - msgspec copies defaults
+    block: Literal["error", "warning", "note"] = "error"
+    names: bool = True
+    bandit: bool = True
+    baseline: str = ".maestro-taint-baseline.json"
+    redactor: str = ""
+    hosts: tuple[str, ...] = ()
+    parse_with: tuple[str, ...] = ()
+    max_seconds: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 600

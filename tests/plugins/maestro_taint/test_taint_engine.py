@@ -1,0 +1,115 @@
+"""Flows and their safe twins, each one step away."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.plugins.maestro_taint.analysing import blocking, findings
+
+HEAD = "import os, re, subprocess, html, shlex, sqlite3, logging, yaml, pickle\nfrom flask import request\n"
+
+
+def run(body: str) -> list[str]:
+    text = (
+        HEAD + "def handler():\n    x = request.args.get('q')\n" + "".join(f"    {line}\n" for line in body.split("\n"))
+    )
+    return [rule for _, rule in blocking(text)]
+
+
+@pytest.mark.parametrize(
+    ("vulnerable", "safe"),
+    [
+        ("os.system('ls ' + x)", "os.system('ls ' + shlex.quote(x))"),
+        ("d = {'a': x, 'b': 'c'}\nos.system(d['a'])", "d = {'a': x, 'b': 'c'}\nos.system(d['b'])"),
+        ("if x not in ('a', 'b'):\n    pass\nos.system(x)", "if x not in ('a', 'b'):\n    return\nos.system(x)"),
+        ("if re.match('[a-z]+', x):\n    os.system(x)", "if re.fullmatch('[a-z]+', x):\n    os.system(x)"),
+        ("if re.fullmatch('[a-z;]+', x):\n    os.system(x)", "if re.fullmatch('[a-z]+', x):\n    os.system(x)"),
+        ("if x in request.args['ok']:\n    os.system(x)", "if x in ['a', 'b']:\n    os.system(x)"),
+        ("y = x\nif y.isdigit():\n    pass\nos.system(y)", "y = x\nif y.isdigit():\n    os.system(y)"),
+        ("os.system(html.escape(x))", "os.system(shlex.quote(html.escape(x)))"),
+        ("subprocess.run('ls ' + x, shell=True)", "subprocess.run(['ls', x])"),
+        ("subprocess.run(['sh', '-c', x])", "subprocess.run(['ls', '-c', x])"),
+        (
+            "p = os.path.realpath(x)\nif p.startswith('/base'):\n    open(p)",
+            "p = os.path.realpath(x)\nif p.startswith('/base/'):\n    open(p)",
+        ),
+        ("yaml.load(x, Loader=yaml.Loader)", "yaml.load(x, Loader=yaml.SafeLoader)"),
+        (
+            "db = sqlite3.connect('x')\ndb.execute('select ' + x)",
+            "db = sqlite3.connect('x')\ndb.execute('select ?', (x,))",
+        ),
+        ("a = [x, 'b']\nos.system(a.pop(0))", "a = [x, 'b']\nos.system(a.pop())"),
+        ("os.system(x if 3 > 2 else 'b')", "os.system(x if 3 < 2 else 'b')"),
+        ("def f():\n    os.system(x)\nf()", "def f():\n    os.system(y)\ny = 'a'\nf()"),
+        ("assert x in ('a', 'b')\nos.system(x)", "if x in ('a', 'b'):\n    os.system(x)"),
+    ],
+)
+def test_a_flow_is_found_and_its_twin_is_not(vulnerable: str, safe: str) -> None:
+    assert run(vulnerable)
+    assert run(safe) == []
+
+
+def test_flows_cross_files_and_classes() -> None:
+    store = "import os\nclass Base:\n    def go(self):\n        os.system(self.value)\nclass Store(Base):\n    def __init__(self, value):\n        self.value = value\n"  # noqa: E501 - a program in one piece
+    app = "from flask import request\nfrom store import Store\nStore(request.args['q']).go()\nStore('ls').go()\n"
+    found = findings({"app.py": app, "store.py": store})
+    assert [(f.at.path, f.at.line, f.rule) for f in found] == [("store.py", 4, "taint-command")]
+    assert found[0].trace[0].path == "app.py"
+    assert found[0].trace[-1].path == "store.py"
+
+
+def test_a_validator_that_raises_clears_its_argument() -> None:
+    text = (
+        HEAD
+        + "def ok(v):\n    if not v.isalnum():\n        raise ValueError\ndef h():\n    x = request.args['q']\n    ok(x)\n    os.system(x)\n"  # noqa: E501 - a program in one piece
+    )
+    assert blocking(text) == []
+
+
+def test_recursion_and_import_cycles_end() -> None:
+    a = "import b\nfrom flask import request\nimport os\ndef f(x, n):\n    return b.g(x, n)\nos.system(f(request.args['q'], 3))\n"  # noqa: E501 - a program in one piece
+    b = "import a\ndef g(x, n):\n    return a.f(x, n - 1) if n else x\n"
+    assert blocking(a, b=b) == [(6, "taint-command")]
+
+
+def test_a_route_parameter_is_outside_data_and_its_result_is_a_page() -> None:
+    text = "from flask import Flask\napp = Flask(__name__)\n@app.route('/<name>')\ndef page(name):\n    return '<p>' + name\n"  # noqa: E501 - a program in one piece
+    assert blocking(text) == [(5, "taint-html")]
+
+
+def test_declared_personal_data_in_a_log_blocks_and_a_bare_name_is_a_note() -> None:
+    declared = "import logging\nfrom dataclasses import dataclass\n@dataclass\nclass User:\n    email: str\n    nick: str\ndef f(u: User):\n    logging.info(u.email)\n    logging.info(u.nick)\n"  # noqa: E501 - a program in one piece
+    assert blocking(declared) == [(8, "taint-pii-log")]
+    named = findings({"app.py": "import logging\ndef f(row):\n    logging.info(row['password'])\n"})
+    assert [(f.rule, f.level) for f in named] == [("taint-secret-log", "note")]
+
+
+def test_weak_hash_cookie_and_random() -> None:
+    text = "import hashlib, random\nfrom flask import make_response\nhashlib.md5(b'x')\nhashlib.md5(b'x', usedforsecurity=False)\nr = make_response('x')\nr.set_cookie('a', str(random.random()))\ntoken = random.random()\nhashlib.sha256(b'x')\n"  # noqa: E501 - a program in one piece
+    rules = blocking(text)
+    assert (3, "taint-weak-hash") in rules
+    assert (6, "taint-cookie-flags") in rules
+    assert (6, "taint-random") in rules
+    assert (7, "taint-random") in rules
+    assert all(line not in (4, 8) for line, _ in rules)
+
+
+def test_findings_do_not_depend_on_the_order_of_files() -> None:
+    from maestro_taint.analysis import analyse
+    from maestro_taint.report.findings import findings_of
+    from maestro_taint.settings import TaintSettings
+    from tests.plugins.maestro_taint.analysing import models
+
+    files = [
+        ("a.py", b"from b import f\nfrom flask import request\nf(request.args['q'])\n"),
+        ("b.py", b"import os\ndef f(x):\n    os.system(x)\n"),
+    ]
+    one = findings_of(analyse(files, models()), TaintSettings(), models())
+    two = findings_of(analyse(files[::-1], models()), TaintSettings(), models())
+    assert one == two
+    assert one
+
+
+def test_a_blank_line_above_keeps_the_fingerprint() -> None:
+    text = "import os\nfrom flask import request\nos.system(request.args['q'])\n"
+    assert findings({"a.py": text})[0].fingerprint == findings({"a.py": "\n\n" + text})[0].fingerprint
