@@ -63,10 +63,12 @@ def test_there_are_sixty_functions_in_every_style() -> None:
     assert len({c.name for c in CASES}) == len(CASES)
 
 
+@pytest.mark.slow
 def test_the_material_it_was_built_with(tmp_path: Path) -> None:
     judged(SEEN, tmp_path, ONE_EACH)
 
 
+@pytest.mark.slow
 def test_the_material_kept_unseen(tmp_path: Path) -> None:
     judged(UNSEEN, tmp_path, ONE_EACH)
 
