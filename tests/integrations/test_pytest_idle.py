@@ -25,7 +25,10 @@ def test_an_idle_pytest_loads_the_thin_module_only(project: Project) -> None:
     result.stdout.fnmatch_lines(
         [
             "HEAVY []",
-            "OURS ['maestro_hooks', 'maestro_hooks.integrations', 'maestro_hooks.integrations.pytest_plugin']",
+            (
+                "OURS ['maestro_bloom', 'maestro_bloom.pytest_options', 'maestro_hooks', 'maestro_hooks.hookspecs', "
+                "'maestro_hooks.integrations', 'maestro_hooks.integrations.pytest_plugin']"
+            ),
         ]
     )
 

@@ -126,31 +126,31 @@ def test_the_mark_keeps_a_test(project: Project) -> None:
 
 
 def test_a_failing_accelerator_skips_nothing_and_says_so(project: Project) -> None:
-    project.plugin("bloom", CRASHES)
+    project.plugin("skipper", CRASHES)
     project.plugin("pick", SKIPS_ONE)
     project.write(test_a=THREE)
     project.commit()
     result = project.run("--maestro-json=out.json")
     assert result.ret == 0
     result.assert_outcomes(passed=3)
-    result.stdout.fnmatch_lines(["maestro: bloom: disabled (ValueError: index is damaged)", "*= maestro =*"])
+    result.stdout.fnmatch_lines(["maestro: skipper: disabled (ValueError: index is damaged)", "*= maestro =*"])
     assert project.counts()["plugin_failures"] == 1
     content = json.loads((project.root / "out.json").read_bytes())
     assert content["failures"] == [
-        {"plugin": "bloom", "hook": "maestro_select", "error_class": "ValueError", "message": "index is damaged"}
+        {"plugin": "skipper", "hook": "maestro_select", "error_class": "ValueError", "message": "index is damaged"}
     ]
 
 
 def test_an_accelerator_says_why_a_run_is_full(project: Project) -> None:
-    project.plugin("bloom", "@hookimpl\ndef maestro_select(plan):\n    yield RunAll('no index for this commit')\n")
+    project.plugin("skipper", "@hookimpl\ndef maestro_select(plan):\n    yield RunAll('no index for this commit')\n")
     project.write(test_a=THREE)
     project.commit()
     result = project.run()
     result.assert_outcomes(passed=3)
     result.stdout.fnmatch_lines(
         [
-            "maestro: select on, 0/3 skippable, reason: bloom: no index for this commit",
-            "bloom: all tests run: no index for this commit",
+            "maestro: select on, 0/3 skippable, reason: skipper: no index for this commit",
+            "skipper: all tests run: no index for this commit",
         ]
     )
 

@@ -126,14 +126,14 @@ def test_each_worker_running_each_test_counts_a_test_once(project: Project) -> N
 
 
 def test_a_broken_module_and_a_failing_accelerator_are_told_once_for_all_workers(project: Project) -> None:
-    project.plugin("bloom", "@hookimpl\ndef maestro_select(plan):\n    raise ValueError('damaged')\n")
+    project.plugin("skipper", "@hookimpl\ndef maestro_select(plan):\n    raise ValueError('damaged')\n")
     project.write(test_a="def test_a(): pass\n", test_b="import no_such_module\n")
     project.commit()
     result = project.run_apart("-n2")
     assert result.ret != 0
     assert (project.counts()["errors"], project.counts()["plugin_failures"]) == (1, 1)
     assert {"completed", "errors"} <= project.unmet()
-    result.stdout.fnmatch_lines(["bloom: disabled (ValueError: damaged)"])
+    result.stdout.fnmatch_lines(["skipper: disabled (ValueError: damaged)"])
 
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]])

@@ -257,7 +257,8 @@ def test_two_runs_at_once_both_leave_a_valid_index(project: Project) -> None:
     command = [sys.executable, "-m", "pytest", "--maestro", "-q", "-p", "no:cacheprovider"]
     children = [subprocess.Popen(command, cwd=project.root, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [child.wait() for child in children] == [0, 0]
-    assert len(project.indexes) == 2
+    # One that starts after the other has ended finds its index, skips everything and has nothing to write.
+    assert len(project.indexes) in (1, 2)
     for path in project.indexes:
         assert len(index_file.read(path).index.tests) == 2
     assert ran(project.run()) == set()
