@@ -5,7 +5,10 @@ Invariant: as with every gate, a plugin's claims are kept all or none, and one t
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from maestro_hooks.pipeline.gates import claims_of, gate_inputs
 from maestro_hooks.requests import AppliedSkip, TestRun
@@ -39,7 +42,15 @@ def contributions(host: Host, run: TestRun, blobs: Blobs) -> tuple[Claim, ...]:
     """The claims of every plugin that has something to say about the run, sorted by (plugin, key)."""
     found: list[Claim] = []
     for plugin in host.implementing(HOOK):
-        inputs = gate_inputs(host, plugin, HOOK, files=None, tree=run.tree)
+        made_from = gate_inputs(host, plugin, HOOK, files=None, tree=run.tree)
+        inputs = msgspec.structs.replace(made_from, arguments=(HOOK, session_digest(run)))
         claims, _ = claims_of(host, plugin, HOOK, request=run, inputs=inputs, blobs=blobs)
         found.extend(claims)
     return tuple(found)
+
+
+def session_digest(run: TestRun) -> str:
+    """What tells one session from another of the same tree: a claim about a session is made from that session."""
+    facts = [(test.nodeid, test.outcome, test.duration_us) for test in run.tests]
+    skips = [(skip.nodeid, skip.reason) for skip in run.skips]
+    return f"session {hashlib.sha256(repr((facts, skips)).encode('utf-8', 'surrogatepass')).hexdigest()}"

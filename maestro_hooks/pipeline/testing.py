@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 NO_TESTS = 5
 ENDED = (0, 1, NO_TESTS)
+SELECTING = ("bloom",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,19 @@ def run_tests(workspace: Workspace, *, tree: str, run_id: str, sink: Sink, show:
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "--maestro", f"--maestro-json={report}", *settings.pytest_arguments]
-    done = run(command, cwd=workspace.root, env={"MAESTRO_RUN": run_id}, timeout_s=settings.test_timeout_s, show=show)
+    done = run(command, cwd=workspace.root, env=_environment(run_id), timeout_s=settings.test_timeout_s, show=show)
     summary = _read(report)
     if done.timed_out or done.code not in ENDED or not summary:
         words = f"the test process did not end properly ({done.words})"
         _record_error(sink, tree, words)
         return TestStep(ok=False, words=words, summary=summary, tail=done.tail)
     return TestStep(ok=done.code == 0, words=_words(summary), summary=summary, tail=done.tail if done.code else "")
+
+
+def _environment(run_id: str) -> dict[str, str]:
+    """What is sealed is a run of all tests: plugins that select tests stay out of the main job's test process."""
+    disabled = [name for name in os.environ.get("MAESTRO_DISABLE", "").split(",") if name]
+    return {"MAESTRO_RUN": run_id, "MAESTRO_DISABLE": ",".join([*disabled, *SELECTING])}
 
 
 def _words(summary: dict[str, object]) -> str:

@@ -56,7 +56,7 @@ def test_strange_names_a_submodule_a_shallow_clone_and_nothing_to_build(
         (lambda r: (r.commit({"a.py": "1"}), (r.root / ".git" / "HEAD").write_text("garbage")), "git"),
         (
             lambda r: (r.commit({"a.py": "1"}), (r.root / "maestro-policy.yaml").write_text("rules: [")),
-            "not a valid policy",
+            "not valid YAML",
         ),
         (
             lambda r: (r.commit({"a.py": "1"}), (r.root / ".maestro").write_text("a file")),
