@@ -102,7 +102,7 @@ class ProbeTracer:
 
         def bound_exec(code: CodeType, namespace: dict[str, Any]) -> None:
             path = tracer._recorder.territory.path(code.co_filename)
-            exec(code if path is None else tracer.arm(code, path), namespace)  # noqa: S102 - pytest's own call
+            exec(code if path is None else tracer.arm(code, path), namespace)  # noqa: S102 - pytest's own call  # nosec B102
 
         loader: Any = SourceFileLoader
         loader.get_code = probed_code
@@ -139,7 +139,7 @@ class ProbeTracer:
         digest.update(filename.encode("utf-8", "surrogateescape"))
         place = self._cache / f"{digest.hexdigest()}.{sys.implementation.cache_tag}.probed"
         with suppress(OSError, ValueError, EOFError, TypeError):
-            code = marshal.loads(place.read_bytes())  # noqa: S302 - own cache, private directory
+            code = marshal.loads(place.read_bytes())  # noqa: S302 - own cache, private directory  # nosec B302
             if isinstance(code, CodeType):
                 return code
         tree = ast.parse(data, filename)

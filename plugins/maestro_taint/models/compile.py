@@ -43,7 +43,7 @@ def decode(name: str, data: bytes) -> Document:
     """One model file, checked. Raises ``ConfigError`` with the place of the first fault."""
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        raw = yaml.load(data, Loader=loader)  # noqa: S506 - a safe loader either way
+        raw = yaml.load(data, Loader=loader)  # noqa: S506 - a safe loader either way  # nosec B506
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"no valid YAML: {error}", where=name, fix="mend the file") from error
     except RecursionError as error:

@@ -153,7 +153,7 @@ def loaded(source: str) -> dict[str, Any]:
     """The names of a source, executed as a module that dataclasses can find."""
     module = ModuleType("pinned_source")
     sys.modules["pinned_source"] = module
-    exec(compile(source, "m.py", "exec"), vars(module))  # noqa: S102 - the test's own material
+    exec(compile(source, "m.py", "exec"), vars(module))  # noqa: S102 - the test's own material  # nosec B102
     return vars(module)
 
 
