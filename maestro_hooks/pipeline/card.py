@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from maestro_hooks.evidence import canonical
 from maestro_hooks.evidence.policy_document import matches
 from maestro_hooks.pipeline.next_step import Action, Plan
-from maestro_hooks.policy.evaluate import Outcome, RuleResult
 from maestro_hooks.policy.facts import Facts
+from maestro_hooks.policy.results import Outcome, RuleResult
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -11,14 +11,14 @@ import shlex
 from typing import TYPE_CHECKING
 
 from maestro_hooks.pipeline.card_text import HEADLINES, outcome, place, proof, what, why
-from maestro_hooks.policy.evaluate import Outcome
+from maestro_hooks.policy.results import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from maestro_hooks.pipeline.card import Card, Remark
     from maestro_hooks.pipeline.next_step import Action
-    from maestro_hooks.policy.evaluate import RuleResult
+    from maestro_hooks.policy.results import RuleResult
 
 MARKER = "<!-- maestro-decision-card -->"
 MAX_COMMENT = 60_000  # a pull request comment holds 65,536 characters

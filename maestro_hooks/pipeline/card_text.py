@@ -9,13 +9,13 @@ import shlex
 from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.listing import plain
-from maestro_hooks.policy.evaluate import Outcome
+from maestro_hooks.policy.results import Outcome
 from maestro_hooks.render import table
 
 if TYPE_CHECKING:
     from maestro_hooks.pipeline.card import Card, Remark
     from maestro_hooks.pipeline.next_step import Action
-    from maestro_hooks.policy.evaluate import RuleResult
+    from maestro_hooks.policy.results import RuleResult
 
 MAX_ROWS = 20
 MAX_REMARKS = 10

@@ -11,8 +11,9 @@ from maestro_hooks.pipeline.card import Proof, Subject, basis_of, make_card, rem
 from maestro_hooks.pipeline.gates import findings_of
 from maestro_hooks.pipeline.gathering import gather
 from maestro_hooks.pipeline.next_step import plan
-from maestro_hooks.policy.evaluate import Outcome, decide
+from maestro_hooks.policy.evaluate import decide
 from maestro_hooks.policy.load import facts_of, load_policy
+from maestro_hooks.policy.results import Outcome
 from maestro_hooks.requests import Advice, AdviceRequest
 from maestro_hooks.sealing.subjects import built_files, release_of
 

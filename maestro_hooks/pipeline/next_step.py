@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from maestro_hooks.evidence.policy_document import matches
-from maestro_hooks.policy.evaluate import Outcome
+from maestro_hooks.policy.results import Outcome
 from maestro_hooks.requests import Advice
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from maestro_hooks.policy.document import Waiver
-    from maestro_hooks.policy.evaluate import RuleResult
+    from maestro_hooks.policy.results import RuleResult
 
 RISKS = ("none", "low", "medium", "high")
 MAX_EXACT = 16  # classes of obligations searched exactly: 2**16 states at most

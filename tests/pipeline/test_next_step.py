@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from maestro_hooks.pipeline.next_step import RISKS, Plan, lowers, plan
 from maestro_hooks.policy.document import Waiver
-from maestro_hooks.policy.evaluate import Outcome, RuleResult
+from maestro_hooks.policy.results import Outcome, RuleResult
 from maestro_hooks.requests import Advice
 
 TODAY = dt.date(2026, 11, 22)
