@@ -89,7 +89,7 @@ def decision_card() -> Card:
         Subject(name="bench", version="1", tree="0" * 40),
         decision,
         basis=basis_of(given, decision, facts=Facts(), today=day, gates=()),
-        plan=plan(decision.blocking, (), today=day, policy_file="p"),
+        plan=plan(decision.blocking, (), today=day, policy_files=("p",)),
         remarks=(),
         not_checked=(),
         cost=(),

@@ -235,7 +235,8 @@ def from_json(body: Any) -> Card:
     basis = body["basis"]
     facts = Facts(**{**basis["facts"], "files": tuple(basis["facts"]["files"])})
     actions = [
-        Action(**{**a, **{n: tuple(a[n]) for n in ("command", "keys", "rules")}}) for a in body["plan"]["actions"]
+        Action(**{**a, **{n: tuple(a[n]) for n in ("command", "keys", "rules", "reasons")}})
+        for a in body["plan"]["actions"]
     ]
     return Card(
         verdict=verdict,

@@ -39,17 +39,18 @@ class RuleResult:
 def worded(check: Check, record: Record | None, outcome: Outcome) -> RuleResult:
     """The result of one check in words."""
     applies_here = outcome is not Outcome.NOT_APPLICABLE
+    demanded = [f"{b.relation} {_exact(b.limit)}" for b in check.bounds]
     if record is None:
-        words = "no such obligation was recorded for this tree" if outcome is Outcome.MISSING else ""
         return RuleResult(
             rule=check.id,
             key=check.require,
             outcome=outcome,
             blocking=check.blocking and applies_here,
-            value=words,
+            value="not recorded" if outcome is Outcome.MISSING else "",
+            bound=" and ".join(demanded) if outcome is Outcome.MISSING else "",
             why=check.why,
         )
-    bounds = [bound_words(record.quantity), *(f"{b.relation} {_exact(b.limit)}" for b in check.bounds)]
+    bounds = [bound_words(record.quantity), *demanded]
     return RuleResult(
         rule=check.id,
         key=record.key,
