@@ -62,7 +62,7 @@ class Document:
             return msgspec.convert(self.value, into)
         except msgspec.ValidationError as error:
             words, _, path = str(error).partition(" - at `")
-            path = path.rstrip("`") or "$"
+            path = getattr(error.__cause__, "path", "") or path.rstrip("`") or "$"
             unknown = _UNKNOWN.search(words)
             if unknown:
                 path = f"{path}.{unknown['name']}"
