@@ -33,6 +33,9 @@ BAD = {
         "line 6, column 5",
         "rules a and b contradict each other",
     ),
+    "a bound that was begun and not written": (HEAD + "    max:\n", "line 5, column", "no value is written here"),
+    "an expiry of nothing": (WAIVER.format("~"), "line 9, column 14", "no value is written here"),
+    "a limit of null": ("max_waiver_days: null\n" + HEAD, "line 1, column 18", "no value is written here"),
     "anchor": ("version: 1\nrules: &a\n  - {id: a, require: x/y}\n", "line 2, column 8", "anchors and aliases"),
     "alias bomb": ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "line 1, column 4", "anchors and aliases"),
     "merge key": ("version: 1\n<<: {rules: []}\n", "line 2", "unknown field"),
@@ -184,7 +187,7 @@ def test_a_condition_on_files_that_are_not_there_is_a_problem() -> None:
     assert told(text, today=day) == []
     assert told(text, today=day, files=("scr/a.py",)) == []
     (never,) = told(text, today=day, files=("src/a.py",))
-    assert never.startswith("p: line 3, column 9 (rules[0].id): rule a never applies here")
+    assert never.startswith("p: line 3, column 5 (rules[0].id): rule a never applies here")
 
 
 def test_a_pattern_that_matches_nothing_is_a_problem_unless_allowed() -> None:
