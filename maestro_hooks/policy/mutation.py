@@ -89,7 +89,8 @@ def _bound_mutants(bound: Bound) -> Iterator[tuple[str, str, Bound]]:
     for operator, limit in _limits(bound.limit):
         if limit not in seen:
             seen.add(limit)
-            yield operator, f"{bound.relation} {exact(bound.limit)} becomes {exact(limit)}", Bound(bound.relation, limit)
+            words = f"{bound.relation} {exact(bound.limit)} becomes {exact(limit)}"
+            yield operator, words, Bound(bound.relation, limit)
 
 
 def _limits(limit: Fraction) -> Iterator[tuple[str, Fraction]]:
