@@ -11,7 +11,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from maestro_hooks.pipeline.card_text import HEADLINES, asked, outcome, place, price, proof, what
+from maestro_hooks.pipeline.card_text import HEADLINES, asked, decides_again, outcome, place, price, proof, what
 from maestro_hooks.policy.results import Outcome
 
 if TYPE_CHECKING:
@@ -90,6 +90,9 @@ def _steps(card: Card) -> Iterator[str]:
         yield ""
         yield from _command(action)
         yield f"{escaped(price(action))}, {escaped(asked(action))}"
+        yield ""
+    if decides_again(card):
+        yield f"**Afterwards**: {escaped(decides_again(card))}"
         yield ""
 
 
