@@ -84,10 +84,10 @@ def run(
         timed_out = True
         _stop(child)
         output, _ = child.communicate()
-    except BaseException:
-        _stop(child)
-        child.wait()
-        raise
+    finally:
+        if child.poll() is None:
+            _stop(child)
+            child.wait()
     return Finished(child.returncode, output or b"", time.monotonic() - began, timed_out)
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -112,6 +112,23 @@ def test_errors_say_what_where_and_what_to_do(tmp_path: Path) -> None:
     assert "to do: run 'git init'" in done.stderr
     as_json = maestro("check", "--json", cwd=tmp_path)
     assert json.loads(as_json.stdout)["error"]["class"] == "UsageError"
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_fault_of_its_own_is_exit_3_and_ready_for_an_issue(
+    options: tuple[str, ...], repository: GitRepository, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def broken(arguments: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr("maestro_hooks.commands.config.run", broken)
+    assert main(["config", "-C", str(repository.root), *options]) == 3
+    shown = capsys.readouterr()
+    assert "Traceback" in shown.err
+    assert f"maestro {__version__}, Python" in shown.err
+    assert shown.err.splitlines()[-2] == "maestro: internal error: RuntimeError: unforeseen"
+    if options:
+        assert json.loads(shown.out)["error"]["class"] == "RuntimeError"
 
 
 def test_wrong_configuration_is_exit_2_for_every_verb_that_reads_it(repository: GitRepository) -> None:
