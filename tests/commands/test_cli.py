@@ -200,6 +200,19 @@ def test_a_check_is_not_run_again_while_it_holds(repository: GitRepository) -> N
     assert not third["ok"]
 
 
+def test_check_counts_what_is_met_and_shows_what_is_not(repository: GitRepository) -> None:
+    repository.commit({"a.py": "eval(input())\n"})
+    shown = maestro("check", "--only", "reports", cwd=repository.root).stdout.splitlines()
+    assert any(line.startswith("unmet  ") and "bandit/issues" in line for line in shown)
+    assert not any("bandit/unparsed" in line for line in shown)
+    assert shown[-1].startswith("met  ")
+    assert "reports" in shown[-1]
+    everything = maestro("check", "--only", "reports", "--all", cwd=repository.root).stdout.splitlines()
+    rows = [line for line in everything if line.startswith("met ")]
+    assert any("bandit/unparsed" in line for line in rows)
+    assert shown[-1].split()[1] == str(len(rows))
+
+
 @pytest.mark.parametrize("path", ["missing.py", "../outside.py", "ignored.log"])
 def test_check_of_a_path_that_is_not_there(repository: GitRepository, path: str) -> None:
     repository.commit({"a.py": "x = 1\n", ".gitignore": "*.log\n"})
