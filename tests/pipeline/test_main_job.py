@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,6 +68,15 @@ def test_a_failing_test_blocks_and_nothing_is_sealed(told: Told, repository: Git
     assert record(done, "pytest/failed")["verdict"] == "unmet"
     assert done["card"]["next_step"]["command"] == ["pytest", "--lf"]
     assert not list((repository.root / "dist").glob("*.json"))
+
+
+def test_two_jobs_at_once_each_read_their_own_test_report(told: Told, repository: GitRepository) -> None:
+    repository.commit(message="policy")
+    command = [sys.executable, "-m", "maestro_hooks", "run", "--fresh", "--json", "-C", str(repository.root)]
+    jobs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for job in jobs:
+        done = json.loads(job.communicate()[0].splitlines()[0])
+        assert steps(done)["test"]
 
 
 @pytest.mark.parametrize(
