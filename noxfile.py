@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -51,6 +52,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def sync(session: nox.Session) -> None:
-    """Rewrite the files that are copies of others."""
+    """Rewrite the files that are copies of others, or made from the code."""
     shutil.copyfile("pre-commit-hooks.yaml", ".pre-commit-hooks.yaml")
-    session.log("wrote .pre-commit-hooks.yaml")
+    session.run(sys.executable, "docs/reference.py", external=True)
+    session.log("wrote .pre-commit-hooks.yaml and docs/reference.md")
