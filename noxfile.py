@@ -15,8 +15,8 @@ nox.options.sessions = ["lint", "types", "check", "tests"]
 
 GROUPS = ["-e", ".", "--group", "dev"]
 SOURCES = [
-    "maestro_hooks/**/*.py", "plugins/**/*.py", "tests/**/*.py", "benchmarks/**/*.py", "*.py", "pyproject.toml",
-    "**/py.typed", ".gitignore",
+    "maestro_hooks/**/*.py", "plugins/**/*.py", "tests/**/*.py", "benchmarks/**/*.py", "docs/*.py", "*.py",
+    "pyproject.toml", "**/py.typed", ".gitignore",
 ]  # fmt: skip
 
 maestro.sessions(install=("-e", "."), test_install=("--group", "test"))

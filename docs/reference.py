@@ -108,7 +108,7 @@ def _default(value: dict[str, Any]) -> str:
 
 
 def _hooks() -> Iterator[str]:
-    yield "\n## Hooks\n\nA plugin implements any of them; each takes one frozen object (`maestro_hooks/hookspecs.py`).\n"
+    yield "\n## Hooks\n\nA plugin implements any of them; each takes one frozen object.\n"
     yield "| hook | kind | when, and what it means |\n|---|---|---|"
     for name, kind in hookspecs.KINDS.items():
         yield f"| `{name}` | {kind} | {_cell(getdoc(getattr(hookspecs, name)) or '')} |"
