@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from maestro_hooks.page import element, page, table, text
 from maestro_hooks.pipeline.card_text import HEADLINES, outcome, place, proof, what, why
-from maestro_hooks.policy.evaluate import Outcome
+from maestro_hooks.policy.results import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from maestro_hooks.pipeline.card import Card
-    from maestro_hooks.policy.evaluate import RuleResult
+    from maestro_hooks.policy.results import RuleResult
 
 MAX_ROWS = 2000
 _COLOURS = {"sealed": "good", "blocked": "bad", "unproven": "warn"}

@@ -11,8 +11,10 @@ from maestro_hooks.pipeline.card import Proof, Subject, basis_of, make_card, rem
 from maestro_hooks.pipeline.gates import findings_of
 from maestro_hooks.pipeline.gathering import gather
 from maestro_hooks.pipeline.next_step import plan
-from maestro_hooks.policy.evaluate import Outcome, decide
+from maestro_hooks.pipeline.remedies import Producers
+from maestro_hooks.policy.evaluate import decide
 from maestro_hooks.policy.load import facts_of, load_policy
+from maestro_hooks.policy.results import Outcome
 from maestro_hooks.requests import Advice, AdviceRequest
 from maestro_hooks.sealing.subjects import built_files, release_of
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from maestro_hooks.evidence.ledger import Merged
     from maestro_hooks.pipeline.card import Card, Remark
     from maestro_hooks.pipeline.gathering import Tree
-    from maestro_hooks.policy.document import Policy
+    from maestro_hooks.policy.document import Policy, Waiver
     from maestro_hooks.policy.evaluate import Decision
     from maestro_hooks.policy.facts import Facts
     from maestro_hooks.workspace import Workspace
@@ -86,15 +88,48 @@ def card_of(
         plan=plan(
             decision.blocking,
             decided.advice,
-            waivers=decided.policy.waivers,
+            waivers=_answering(decided),
             today=decided.today,
-            policy_file=settings.policy,
+            policy_files=(settings.policy, *(layer.file for layer in decided.policy.extends)),
+            producers=_producers(workspace, decision),
         ),
         remarks=remarks,
         not_checked=(*decided.not_checked, *lost),
         cost=cost,
         proof=proof or Proof(),
     )
+
+
+def _answering(decided: Decided) -> tuple[Waiver, ...]:
+    """The waivers that would answer for their key if they were in force: not for errors, nor what accepts none."""
+    refused: set[str] = set()
+    for check, record, outcome in decided.decision.judged:
+        if not check.blocking or outcome not in (Outcome.UNMET, Outcome.MISSING):
+            continue
+        if record is None or record.verdict is not Verdict.UNMET or Verdict.WAIVED not in check.accept:
+            refused.add(check.require if record is None else record.key)
+    return tuple(waiver for waiver in decided.policy.waivers if waiver.key not in refused)
+
+
+# Hooks whose claims the main job records.
+_CLAIMING = frozenset({"check", "before_seal", "tests_finished"})
+
+
+def _producers(workspace: Workspace, decision: Decision) -> Producers:
+    """Who makes claims here, and who has already run on this tree."""
+    recorded = {record.key for record in decision.records}
+    present = {"pytest": "pytest", "build": "the build"}
+    ran = {name for name in ("pytest", "build") if f"{name}/completed" in recorded}
+    absent = {}
+    for plugin in workspace.host.plugins:
+        names = {plugin.name} if plugin.registry is None else plugin.registry.namespaces
+        claims = _CLAIMING & {hook.removeprefix("maestro_") for hook in plugin.hooks}
+        if plugin.state != "loaded":
+            absent.update(dict.fromkeys(names, (plugin.name, plugin.fix or plugin.reason)))
+        elif claims:
+            present |= dict.fromkeys(names, plugin.name)
+            ran |= names if f"{plugin.name}/gate" in recorded else set()
+    return Producers(present=present, ran=frozenset(ran), absent=absent)
 
 
 def _remarks(workspace: Workspace, decision: Decision) -> tuple[list[Remark], list[str]]:

@@ -10,7 +10,7 @@ import msgspec
 from maestro_hooks import __version__
 from maestro_hooks.evidence import sarif
 from maestro_hooks.evidence.obligation import Location, Verdict
-from maestro_hooks.policy.evaluate import bound_words, value_words
+from maestro_hooks.policy.results import bound_words, value_words
 from maestro_hooks.project.files import write_atomic
 from maestro_hooks.render import table
 

@@ -7,7 +7,7 @@ a case can show is seen.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,11 +18,12 @@ from msgspec import Meta
 from maestro_hooks.errors import ConfigError
 from maestro_hooks.evidence.obligation import Obligation, Verdict, check_key
 from maestro_hooks.evidence.policy_document import matches
-from maestro_hooks.evidence.record import Producer, Record, error_record, record_of
+from maestro_hooks.evidence.record import Record, error_record, record_of
 from maestro_hooks.policy.document import Text
-from maestro_hooks.policy.evaluate import Observation, observe, settle
+from maestro_hooks.policy.evaluate import Observation, Settled, observe, settle
 from maestro_hooks.policy.facts import Facts
 from maestro_hooks.policy.program import Program, Window
+from maestro_hooks.policy.situation import NO_INPUTS, PRODUCER
 from maestro_hooks.policy.strict_yaml import read_yaml
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
     from maestro_hooks.policy.strict_yaml import Document
 
-NO_INPUTS = "0" * 64
-PRODUCER = Producer("policy-case", "1", "maestro_check")
 DEFAULT_DAY = "2026-01-01"
 
 
@@ -91,12 +90,14 @@ class Prepared:
     waived: tuple[str, ...]
     expected: Observation
 
+    def settled(self, program: Program) -> Settled:
+        """The records under the waivers of ``program`` and those of the case."""
+        extra = tuple(Window(key, self.today, self.today) for key in self.waived)
+        return settle(replace(program, waivers=(*program.waivers, *extra)), self.records, self.today)
+
     def observed(self, program: Program) -> Observation:
         """What ``program`` makes of the case."""
-        if self.waived:
-            extra = tuple(Window(key, self.today, self.today) for key in self.waived)
-            program = Program(program.checks, (*program.waivers, *extra), program.authors)
-        return observe(program, settle(program, self.records, self.today), self.facts)
+        return observe(program, self.settled(program), self.facts)
 
 
 @dataclass(frozen=True, slots=True)

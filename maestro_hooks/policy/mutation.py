@@ -49,6 +49,7 @@ def mutants(program: Program) -> Iterator[Mutant]:
     if len(program.checks) > 1:
         turned = replace(program, checks=program.checks[::-1])
         yield Mutant(operator="order", rule="", words="the rules in reverse order", program=turned)
+    yield from _author_mutants(program)
     yield from _waiver_mutants(program)
 
 
@@ -129,6 +130,18 @@ def _set_mutants(check: Check) -> Iterator[tuple[str, str, Check]]:
     for pattern in check.exempt:
         rest = tuple(p for p in check.exempt if p != pattern)
         yield "set-member", f"{pattern} is no longer exempt", replace(check, exempt=rest)
+
+
+def _author_mutants(program: Program) -> Iterator[Mutant]:
+    for kind, patterns in sorted(program.authors.items()):
+        for pattern in patterns:
+            rest = tuple(p for p in patterns if p != pattern)
+            yield Mutant(
+                operator="set-member",
+                rule=f"authors {kind}",
+                words=f"{pattern} is no longer of this kind",
+                program=replace(program, authors={**program.authors, kind: rest}),
+            )
 
 
 def _waiver_mutants(program: Program) -> Iterator[Mutant]:
