@@ -109,6 +109,21 @@ def resigned(user: User, bundle: Path, change: Callable[[dict[str, Any]], None])
     return report
 
 
+def assert_no_digit_is_told(user: User, bundle: Path) -> None:
+    """No file of the release, no form of the card, no export."""
+    told = {place.name: place.read_bytes().decode("utf-8", "replace") for place in bundle.parent.glob("*.json")}
+    told |= {form: user.run("maestro", "card", form) for form in ("--markdown", "--html", "--json")}
+    told |= {
+        "card": user.run("maestro", "card"),
+        "payload": parse_bundle(bundle.read_bytes()).envelope.payload.decode(),
+    }
+    told |= {"export": user.run("maestro", "ledger", "export")}
+    leaves = parse_disclosures(bundle.with_name("toy-1.0.ce-leaf.json").read_bytes())
+    told |= {f"leaf {n}": d.leaf.decode() for n, d in enumerate(leaves)}
+    assert len(told) > 12
+    assert {name for name, text in told.items() if re.search(r"8147|81[.,]47|1953617|1\.953", text)} == set()
+
+
 @pytest.mark.slow
 def test_private_numbers_from_run_to_audit(user: User, tmp_path: Path) -> None:
     bundle, report = sealed(user)
@@ -125,17 +140,7 @@ def test_private_numbers_from_run_to_audit(user: User, tmp_path: Path) -> None:
         "coverage/total/coverage.json"
     ] == "8147"
 
-    # Nothing that is handed on tells a digit of the numbers: no file of the release, no form of the card, no export.
-    told = {place.name: place.read_bytes().decode("utf-8", "replace") for place in bundle.parent.glob("*.json")}
-    told |= {form: user.run("maestro", "card", form) for form in ("--markdown", "--html", "--json")}
-    told |= {
-        "card": user.run("maestro", "card"),
-        "payload": parse_bundle(bundle.read_bytes()).envelope.payload.decode(),
-    }
-    told |= {"export": user.run("maestro", "ledger", "export")}
-    told |= {f"leaf {n}": d.leaf.decode() for n, d in enumerate(parse_disclosures(disclosed.read_bytes()))}
-    assert len(told) > 12
-    assert {name for name, text in told.items() if re.search(r"8147|81[.,]47|1953617|1\.953", text)} == set()
+    assert_no_digit_is_told(user, bundle)
 
     # A signer who edits the threshold, or swaps two commitments, fails at zk although the signature is good.
     def lower(predicate: dict[str, Any]) -> None:
