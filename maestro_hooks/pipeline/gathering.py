@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from maestro_hooks.errors import EvidenceError
 from maestro_hooks.evidence import inputs as inputs_module
 from maestro_hooks.evidence.ledger import merge, read_all
+from maestro_hooks.pipeline import building
 from maestro_hooks.pipeline.checking import CheckJob, record_claims, run_checks
 from maestro_hooks.pipeline.gates import claims_of, gate_inputs, source_files
 from maestro_hooks.pipeline.privacy import conceal
@@ -120,6 +121,8 @@ def _merge(workspace: Workspace, tree: Tree, *, test_run: str, allow_unfinished:
 def _current(host: Host, test_runs: frozenset[str]) -> Callable[[Inputs], bool]:
     """Whether inputs name the plugin code, configuration and tools of now, or an accepted test run."""
     known = {plugin.name: gate_inputs(host, plugin, CHECK, files={}) for plugin in host.implementing(CHECK)}
+    # An upgrade between two builds of one tree must not leave two claims of which neither counts.
+    known[building.PLUGIN] = building.inputs_of_build("")
 
     def current(inputs: Inputs) -> bool:
         if inputs.plugin == PLUGIN:
