@@ -15,6 +15,7 @@ from maestro_hooks.evidence.ledger import merge, read_all
 from maestro_hooks.pipeline import building
 from maestro_hooks.pipeline.checking import CheckJob, record_claims, run_checks
 from maestro_hooks.pipeline.gates import claims_of, gate_inputs, source_files
+from maestro_hooks.pipeline.privacy import conceal
 from maestro_hooks.pipeline.recorded_runs import PLUGIN, accepted_runs
 from maestro_hooks.requests import LedgerView
 from maestro_hooks.workspace import progress, progress_done
@@ -71,7 +72,7 @@ def gather(workspace: Workspace, tree: Tree, *, test_run: str, allow_unfinished:
     """Merge every run's records that hold for ``tree``, then ask the gates that speak before a seal.
 
     What those gates read (reports, other tools' files) lies outside the tree, so only what they say now counts, never
-    what the ledger kept of an earlier seal.
+    what the ledger kept of an earlier seal. Records whose numbers are hidden come back marked private.
 
     Args:
         workspace: the repository and its host.
@@ -101,7 +102,7 @@ def gather(workspace: Workspace, tree: Tree, *, test_run: str, allow_unfinished:
             f"obligation {clash[0]!r} was recorded twice, by a check and before the seal", fix="mend the plugin"
         )
     records = sorted([*first.records, *fresh.values()], key=lambda r: r.key)
-    return replace(first, records=tuple(records))
+    return replace(first, records=conceal(workspace.host, records))
 
 
 def _merge(workspace: Workspace, tree: Tree, *, test_run: str, allow_unfinished: bool) -> Merged:
