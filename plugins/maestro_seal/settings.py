@@ -21,7 +21,7 @@ class SealSettings(Settings, frozen=True, kw_only=True):
         str,
         Meta(
             min_length=1,
-            description="The log's directory below the root; none; or auto: .maestro/log where the trust file names a log.",
+            description="The log's directory; none; or auto: .maestro/log if the trust file names a log.",
         ),
     ] = "auto"
     witnesses: tuple[Address, ...] = ()
