@@ -88,4 +88,4 @@ def sync(session: nox.Session) -> None:
     pin = hashlib.sha256(Path("maestro-policy.yaml").read_bytes()).hexdigest()
     policy = Path("maestro-release.yaml")
     policy.write_text(re.sub(r"sha256: [0-9a-f]{64}", f"sha256: {pin}", policy.read_text(), count=1))
-    session.log("wrote .pre-commit-hooks.yaml and docs/reference.md, pinned maestro-policy.yaml in maestro-release.yaml")
+    session.log("wrote .pre-commit-hooks.yaml and docs/reference.md, pinned maestro-policy.yaml")
