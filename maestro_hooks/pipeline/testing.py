@@ -57,7 +57,14 @@ def run_tests(workspace: Workspace, *, tree: str, run_id: str, sink: Sink, show:
     report = workspace.root / ".maestro" / "tmp" / f"pytest-{token_hex(8)}.json"
     report.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pytest", "--maestro", f"--maestro-json={report}", *settings.pytest_arguments]
-    done = run(command, cwd=workspace.root, env=_environment(run_id), timeout_s=settings.test_timeout_s, show=show)
+    done = run(
+        command,
+        cwd=workspace.root,
+        env=_environment(run_id),
+        timeout_s=settings.test_timeout_s,
+        show=show,
+        label="testing",
+    )
     summary = _read(report)
     if done.timed_out or done.code not in ENDED or not summary:
         words = f"the test process did not end properly ({done.words})"
