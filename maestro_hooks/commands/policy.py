@@ -82,9 +82,12 @@ def _check(subject: Subject, arguments: Namespace) -> ExitCode:
     policy, repository = subject.policy, subject.repository
     ledger = read_all(repository.root / ".maestro" / "ledger", run=repository.run_id())
     keys = {entry.record.key for segment in ledger.segments for entry in segment.entries}
-    found = list(problems(policy, subject.document, today=dt.datetime.now(dt.UTC).date(), keys=keys))
+    files = [path for path, _ in repository.files()]
+    found = list(problems(policy, subject.document, today=dt.datetime.now(dt.UTC).date(), keys=keys, files=files))
+    if len(found) == 1:
+        raise ConfigError(found[0].what, where=found[0].where, fix=found[0].fix)
     if found:
-        raise ConfigError("\n".join(map(str, found)), where=subject.name, fix="mend each place above")
+        raise ConfigError("\n".join(map(str, found)), fix="mend each place above")
     digest = hashlib.sha256(policy.exported()).hexdigest()
     rows = [(r.id, demand(r), r.severity, r.why) for r in policy.rules]
     lines = [f"{subject.name}: {len(policy.rules)} rules, {len(policy.waivers)} waivers, sha256 {digest}", ""]

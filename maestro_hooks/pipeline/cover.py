@@ -8,13 +8,15 @@ bound, where needs without a common option bound the price from below.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-MAX_NODES = 200_000
+MAX_NODES = 300_000
+MAX_NEEDS = 400  # of one component, after all reductions; beyond, the search would be cut short anyway
 
 
 def cheapest_cover(needs: Sequence[frozenset[int]], prices: Sequence[int]) -> tuple[tuple[int, ...], bool]:
@@ -88,54 +90,65 @@ def _without_dominated(needs: list[frozenset[int]], prices: Sequence[int]) -> li
     return [need & kept for need in needs]
 
 
-@dataclass
 class _Search:
-    """Branch and bound over the needs of one component."""
+    """Branch and bound over the needs of one component; sets of needs are bits, the least answerable need lowest."""
 
-    needs: list[frozenset[int]]
-    prices: Sequence[int]
-    best: set[int] = field(default_factory=set)
-    nodes: int = 0
+    def __init__(self, needs: Sequence[frozenset[int]], prices: Sequence[int]) -> None:
+        ordered = sorted(needs, key=lambda need: (len(need), sorted(need)))
+        self._prices = prices
+        self._options = [sorted(need, key=lambda i: (prices[i], i)) for need in ordered]
+        self._covers: dict[int, int] = {}
+        for place, need in enumerate(ordered):
+            for option in need:
+                self._covers[option] = self._covers.get(option, 0) | 1 << place
+        self._near = [_union(self._covers[i] for i in options) for options in self._options]
+        everything = (1 << len(ordered)) - 1
+        self.best = self._greedy(everything)
+        self._least = sum(prices[i] for i in self.best)
+        self._seen: dict[int, int] = {}
+        self.nodes = 0
+        if len(ordered) <= MAX_NEEDS:
+            self._descend(everything, (), 0)
+        else:
+            self.nodes = MAX_NODES + 1
 
-    def __post_init__(self) -> None:
-        self.best = self._greedy()
-        self._least = sum(self.prices[i] for i in self.best)
-        self._seen: dict[frozenset[int], int] = {}
-        self._descend(frozenset(range(len(self.needs))), (), 0)
-
-    def _greedy(self) -> set[int]:
+    def _greedy(self, left: int) -> set[int]:
         """An answer to begin with: always the option that answers most for its price."""
         taken: set[int] = set()
-        left = list(self.needs)
         while left:
-            options = sorted({i for need in left for i in need})
-            pick = min(options, key=lambda i: self.prices[i] / sum(i in need for need in left))
+            useful = (i for i in sorted(self._covers) if self._covers[i] & left)
+            pick = min(useful, key=lambda i: self._prices[i] / (self._covers[i] & left).bit_count())
             taken.add(pick)
-            left = [need for need in left if pick not in need]
+            left &= ~self._covers[pick]
         return taken
 
-    def _descend(self, open_needs: frozenset[int], taken: tuple[int, ...], price: int) -> None:
+    def _descend(self, left: int, taken: tuple[int, ...], price: int) -> None:
         self.nodes += 1
         if self.nodes > MAX_NODES:
             return
-        if not open_needs:
-            if (price, sorted(taken)) < (self._least, sorted(self.best)):
+        if not left:
+            if price < self._least:
                 self.best, self._least = set(taken), price
             return
-        if self._seen.get(open_needs, price + 1) <= price or price + self._bound(open_needs) > self._least:
+        if self._seen.get(left, price + 1) <= price or price + self._bound(left) >= self._least:
             return
-        self._seen[open_needs] = price
-        need = min(open_needs, key=lambda place: (len(self.needs[place]), place))
-        for option in sorted(self.needs[need], key=lambda i: (self.prices[i], i)):
-            rest = frozenset(place for place in open_needs if option not in self.needs[place])
-            self._descend(rest, (*taken, option), price + self.prices[option])
+        self._seen[left] = price
+        for option in self._options[_lowest(left)]:
+            self._descend(left & ~self._covers[option], (*taken, option), price + self._prices[option])
 
-    def _bound(self, open_needs: frozenset[int]) -> int:
+    def _bound(self, left: int) -> int:
         """At least this is paid: needs without a common option are each answered by an option of their own."""
-        used: set[int] = set()
         least = 0
-        for place in sorted(open_needs, key=lambda p: (len(self.needs[p]), p)):
-            if used.isdisjoint(self.needs[place]):
-                used |= self.needs[place]
-                least += min(self.prices[i] for i in self.needs[place])
+        while left:
+            place = _lowest(left)
+            least += self._prices[self._options[place][0]]
+            left &= ~self._near[place]
         return least
+
+
+def _lowest(bits: int) -> int:
+    return (bits & -bits).bit_length() - 1
+
+
+def _union(sets: Iterable[int]) -> int:
+    return reduce(or_, sets, 0)

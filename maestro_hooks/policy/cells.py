@@ -56,11 +56,6 @@ def cells(patterns: tuple[str, ...], *, keys: bool = False) -> tuple[str, ...]:
     return tuple(found[cell] for cell in sorted(found, reverse=True))
 
 
-def intersect(one: str, other: str) -> bool:
-    """Whether some text is described by both patterns."""
-    return any(_Automaton.of(one).describes(t) and _Automaton.of(other).describes(t) for t in cells((one, other)))
-
-
 @dataclass(frozen=True, slots=True)
 class _Automaton:
     """A pattern as bit sets over its positions: bit i stands for "the first i characters are matched"."""
