@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         CheckRequest,
         Commitment,
         CommitRequest,
-        ContentKey,
+        FetchRequest,
         LedgerView,
         LogProof,
         LogRequest,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         SealedBundle,
         Section,
         Skip,
+        StoreRequest,
         TestOutcome,
         TestPlan,
         TestRun,
@@ -99,12 +100,15 @@ def maestro_tests_finished(run: TestRun) -> Iterable[Obligation]:  # type: ignor
 
 
 @hookspec
-def maestro_fetch(key: ContentKey) -> CacheEntry | None:
-    """Accelerator, first result wins. Look a content key up; ``None`` is a miss, failure counts as one."""
+def maestro_fetch(request: FetchRequest) -> CacheEntry | None:
+    """Accelerator, first result wins. Look a content key up; ``None`` is a miss, failure counts as one.
+
+    Called when a plugin asks the ``cache`` of the request it was handed, in that plugin's process.
+    """
 
 
 @hookspec
-def maestro_store(key: ContentKey, entry: CacheEntry) -> None:
+def maestro_store(request: StoreRequest) -> None:
     """Accelerator. Offer a result to every cache tier; failure loses the offer, never the result."""
 
 

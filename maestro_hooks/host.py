@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pluggy
 
 from maestro_hooks import discovery, hookspecs
+from maestro_hooks.caching import HostCache
 from maestro_hooks.config import HostSettings, Layers, host_settings, plugin_settings
 from maestro_hooks.discovery import Found, Plugin
 from maestro_hooks.errors import ConfigError, MaestroError, UnavailableError
@@ -136,15 +137,24 @@ class Host:
 
     def _answer(self, plugin: Plugin, hook: str, request: object) -> list[object]:
         """Run one implementation and exhaust what it returns, so that a generator dies inside the guard."""
-        if dataclasses.is_dataclass(request) and not isinstance(request, type) and hasattr(request, "settings"):
-            request = dataclasses.replace(request, settings=self.tables.get(plugin.name))
         module: ModuleType | None = self.manager.get_plugin(plugin.name)
-        answer = getattr(module, hook)(request)
+        answer = getattr(module, hook)(self._addressed(plugin.name, request))
         if answer is None:
             return []
         if KINDS[hook] == "setup" or hook in ONE_ANSWER or isinstance(answer, str | bytes):
             return [answer]
         return list(answer)
+
+    def _addressed(self, plugin: str, request: object) -> object:
+        """The request with what belongs to its receiver alone: its settings table and its cache."""
+        if not dataclasses.is_dataclass(request) or isinstance(request, type):
+            return request
+        own: dict[str, object] = {}
+        if hasattr(request, "settings"):
+            own["settings"] = self.tables.get(plugin)
+        if hasattr(request, "cache") and hasattr(request, "root"):
+            own["cache"] = HostCache(self, plugin, request.root)
+        return dataclasses.replace(request, **own)
 
 
 def guarded(plugin: str, hook: str, call: Callable[[], T]) -> T | Failure:

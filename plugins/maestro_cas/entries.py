@@ -8,17 +8,16 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maestro_cas import engine, key, locks, record
 from maestro_cas.access import access_mode
 from maestro_cas.globs import compile_globs
-from maestro_cas.opening import open_for, read_settings, remotes_of
+from maestro_cas.opening import open_for, remotes_of
 from maestro_cas.record import Blob, Output, Reads, Record
 from maestro_cas.scan import Tree, Walked
+from maestro_cas.settings import CasSettings
 from maestro_hooks.evidence import canonical
-from maestro_hooks.project.repository import Repository
 from maestro_hooks.requests import CacheEntry
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from maestro_cas.remote.access import Remotes
     from maestro_cas.store import Store
-    from maestro_hooks.requests import ContentKey
+    from maestro_hooks.requests import ContentKey, FetchRequest, StoreRequest
 
 _METADATA = "metadata.json"
 _FOLDER = "blobs/"
@@ -91,26 +90,25 @@ def keep(store: Store, content_key: ContentKey, entry: CacheEntry, *, root: str,
         remotes.publish(ready, made, envelope)
 
 
-def fetch_here(content_key: ContentKey) -> CacheEntry | None:
-    """``fetch`` for the project of the current directory, unless ``MAESTRO_CACHE`` forbids reading."""
+def fetch_for(request: FetchRequest) -> CacheEntry | None:
+    """``fetch`` for the project the request names, unless ``MAESTRO_CACHE`` forbids reading."""
     if access_mode() in ("off", "refresh"):
         return None
-    with _project() as (store, root, remotes):
-        return fetch(store, content_key, root, remotes)
+    with _project(str(request.root), request.settings) as (store, root, remotes):
+        return fetch(store, request.key, root, remotes)
 
 
-def keep_here(content_key: ContentKey, entry: CacheEntry) -> None:
-    """``keep`` for the project of the current directory, unless ``MAESTRO_CACHE`` forbids writing."""
+def keep_for(request: StoreRequest) -> None:
+    """``keep`` for the project the request names, unless ``MAESTRO_CACHE`` forbids writing."""
     if access_mode() in ("off", "ro"):
         return
-    with _project() as (store, root, remotes):
-        keep(store, content_key, entry, root=root, remotes=remotes)
+    with _project(str(request.root), request.settings) as (store, root, remotes):
+        keep(store, request.key, request.entry, root=root, remotes=remotes)
 
 
 @contextmanager
-def _project() -> Iterator[tuple[Store, str, Remotes]]:
-    root = str(Repository.find(Path.cwd()).root)
-    settings = read_settings(root)
+def _project(root: str, table: object) -> Iterator[tuple[Store, str, Remotes]]:
+    settings = table if isinstance(table, CasSettings) else CasSettings()
     store = open_for(root, settings)
     remotes = remotes_of(store, settings, root=root, announce=logging.getLogger("maestro.cas").warning)
     try:

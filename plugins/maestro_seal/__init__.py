@@ -56,10 +56,11 @@ def maestro_before_seal(view: LedgerView) -> Iterator[Obligation]:
 
 @hookimpl
 def maestro_log(request: LogRequest) -> LogProof | None:
-    """Append the entry to the configured log; ``None`` where none is configured."""
+    """Append the entry to the log; ``None`` where there is none."""
     settings = request.settings if isinstance(request.settings, SealSettings) else SealSettings()
     if settings.log == "none":
         return None
-    from maestro_seal.sealing import append_entry  # noqa: PLC0415 - loaded at a seal
+    from maestro_seal.sealing import append_entry, log_directory  # noqa: PLC0415 - loaded at a seal
 
-    return append_entry(request.root, request.entry, settings)
+    place = log_directory(request.root, settings)
+    return None if place is None else append_entry(request.root, place, request.entry, settings)

@@ -17,7 +17,13 @@ Address: TypeAlias = Annotated[
 class SealSettings(Settings, frozen=True, kw_only=True):
     """Settings of the seal plugin."""
 
-    log: Annotated[str, Meta(min_length=1, description="The log's directory below the root, or none.")] = "none"
+    log: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="The log's directory; none; or auto: .maestro/log if the trust file names a log.",
+        ),
+    ] = "auto"
     witnesses: tuple[Address, ...] = ()
     dist: Annotated[str, Meta(min_length=1, description="Where the build put its files; as in [tool.maestro].")] = (
         "dist"

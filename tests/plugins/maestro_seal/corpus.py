@@ -14,7 +14,7 @@ from maestro_hooks.evidence.checkpoint import Head, parse_checkpoint
 from maestro_hooks.evidence.disclosure import encode_disclosures, parse_disclosures
 from maestro_hooks.evidence.trust import PAYLOAD_TYPE
 from tests.evidence.shipment import NOW, OTHER_KEY, RELEASE_KEY, ROOT_KEY, YEAR, ship
-from tests.plugins.maestro_seal import logged
+from tests.plugins.maestro_seal import hidden, logged
 from tests.plugins.maestro_seal.logged import ORIGIN, logged_trust, ship_logged, trust_keys, with_entry
 
 if TYPE_CHECKING:
@@ -256,4 +256,6 @@ def forged_leaves() -> Iterator[Case]:
 def every_case() -> list[Case]:
     """The whole corpus."""
     steps = [(name, submission) for name, _, submission in per_step()]
-    return [*honest(), *steps, *edited_documents(), *resigned_documents(), *forged_leaves()]
+    edited = [*edited_documents(), *resigned_documents(), *forged_leaves()]
+    secret = [*hidden.honest(), *hidden.attacks(), *hidden.undecided(), *hidden.edited(mutations)]
+    return [*honest(), *steps, *edited, *secret]

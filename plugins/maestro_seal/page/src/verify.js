@@ -5,6 +5,7 @@ import { leafHash, sha256, verifyInclusion } from "./merkle.js";
 import { engine, verify as verifySignature } from "./signature.js";
 import * as documents from "./documents.js";
 import { checkLog, step } from "./log.js";
+import { checkSection, hiddenBounds } from "./zk.js";
 
 const ORDER = [
   "parse", "signature", "subject", "log-entry", "log-inclusion", "checkpoint", "witness", "freshness", "required",
@@ -36,7 +37,7 @@ export async function verify({ bundles, trust = null, policy = null, leaves = []
     ...log.steps,
     checkRequired(manifest, found, parsed.policy, parsed.trust ? parsed.trust.policy : null, now),
     tree.step,
-    ...sections(artifacts, manifest),
+    ...sections(artifacts, manifest, tree.good),
   ];
   return report(steps, {
     manifest,
@@ -150,13 +151,9 @@ function checkLeaves(disclosures, manifest) {
   return { step: step("leaf", "pass", words), good: sorted };
 }
 
-function sections(artifacts, manifest) {
-  const found = [];
-  if (manifest.sections.zk) {
-    found.push(step("zk", "not-checked", "there is a zero-knowledge section and nothing here to check it"));
-  } else {
-    found.push(step("zk", "not-required", "the manifest has no zero-knowledge section"));
-  }
+function sections(artifacts, manifest, good) {
+  const leaves = new Map([...good.values()].map((one) => [one.index, one.leaf]));
+  const found = [step("zk", ...hiddenNumbers(manifest, leaves))];
   if (manifest.sections.sbom) {
     const digest = manifest.sections.sbom.digest.sha256;
     const given = artifacts.find(([, sha]) => sha === digest);
@@ -164,6 +161,13 @@ function sections(artifacts, manifest) {
     found.push(step("sbom", given ? "pass" : "not-checked", words));
   }
   return found;
+}
+
+function hiddenNumbers(manifest, leaves) {
+  if (manifest.sections.zk) return checkSection(manifest, leaves);
+  const unproved = [...leaves.values()].find((leaf) => hiddenBounds(leaf).length);
+  if (!unproved) return ["not-required", "the manifest has no zero-knowledge section"];
+  return ["fail", `${unproved.id}: a hidden number with a bound, and the manifest has no zero-knowledge section`];
 }
 
 function matches(pattern, id) {
@@ -269,7 +273,7 @@ function report(steps, found = {}) {
       version: manifest.release.version,
     },
     disclosed: [...good.values()].map((one) => leafObject(one.index, one.leaf)),
-    statements: manifest?.sections.zk?.statements ?? [],
+    statements: manifest?.sections.zk ? manifest.sections.zk.statements : [],
     witnesses: found.witnesses ?? 0,
     engine: { ed25519: found.engine ?? "none" },
   };
