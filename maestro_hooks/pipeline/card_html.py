@@ -63,8 +63,8 @@ def _row(result: RuleResult) -> tuple[str, ...]:
         element("span", outcome(result), of=colour),
         element("code", result.key),
         text(result.value),
-        text(result.bound),
-        text(result.rule),
+        element("span", result.bound, of="whole"),
+        element("span", result.rule, of="whole"),
         element("span", result.why, of="soft"),
     )
 
