@@ -28,7 +28,8 @@ MAX_SUMMARY = 1_000_000  # a job summary holds 1 MiB
 _TABLE = ("| outcome | obligation | value | bound | rule | because |", "|---|---|---|---|---|---|")
 _MARKS = {Outcome.MET: "✅", Outcome.NOT_APPLICABLE: "\N{EN DASH}"}
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~])")
-_ENTITIES = str.maketrans({"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;"})
+# GitHub looks for mentions and references in what is rendered, so an entity for the sign alone would not keep it quiet.
+_ENTITIES = str.maketrans({"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@&#8203;"})
 _RESERVE = 200  # for the line that says what was left out
 
 
@@ -120,7 +121,8 @@ def _remark(remark: Remark) -> str:
 def escaped(text: str) -> str:
     """``text`` so that GitHub shows it as it is."""
     flat = "".join(c if c.isprintable() else " " for c in text)
-    return _SPECIAL.sub(r"\\\1", flat.translate(_ENTITIES)).replace("://", ":&#8203;//").replace("&\\#", "&#")
+    shown = _SPECIAL.sub(r"\\\1", flat).translate(_ENTITIES)
+    return shown.replace("\\#", "#&#8203;").replace("://", ":&#8203;//")
 
 
 def code(text: str) -> str:
