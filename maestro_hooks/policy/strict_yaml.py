@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+import msgspec.inspect
 import yaml
 
 from maestro_hooks.errors import ConfigError
@@ -65,10 +67,21 @@ class Document:
         except msgspec.ValidationError as error:
             words, _, path = str(error).partition(" - at `")
             path = getattr(error.__cause__, "path", "") or path.rstrip("`") or "$"
+            fix = "correct the file"
             unknown = _UNKNOWN.search(words)
             if unknown:
                 path = f"{path}.{unknown['name']}"
-            raise ConfigError(words, where=self.at(path), fix="correct the file") from error
+                near = get_close_matches(unknown["name"], sorted(_fields(msgspec.inspect.type_info(into))), n=1)
+                fix = f"did you mean '{near[0]}'?" if near else fix
+            raise ConfigError(words, where=self.at(path), fix=fix) from error
+
+
+def _fields(info: object) -> set[str]:
+    """The names of all fields of a type and of what it holds."""
+    if isinstance(info, msgspec.inspect.StructType):
+        return {field.encode_name for field in info.fields}.union(*(_fields(field.type) for field in info.fields))
+    inner = [getattr(info, name, None) for name in ("item_type", "value_type")]
+    return set[str]().union(*(_fields(part) for part in (*inner, *getattr(info, "types", ())) if part is not None))
 
 
 def read_yaml(data: bytes, *, where: str) -> Document:

@@ -154,6 +154,15 @@ def test_a_bad_policy_is_refused_with_its_place(text: str, place: str, words: st
     assert words in caught.value.what
 
 
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("requires: x/y", "require"), ("exempts: []", "exempt"), ("wen: {}", "when"), ("zzz: 1", "")]
+)
+def test_an_unknown_field_is_told_with_its_nearest_neighbour(wrong: str, right: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_policy(f"{HEAD}    {wrong}\n".encode(), where="p")
+    assert caught.value.fix == (f"did you mean '{right}'?" if right else "correct the file")
+
+
 def test_sizes_and_encodings_are_bounded() -> None:
     for data in (b"#" * (1024 * 1024 + 1), b"\xff\xfe", HEAD.encode("utf-16")):
         with pytest.raises(ConfigError):
