@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from maestro_cas import engine, key, locks, running
@@ -16,6 +17,8 @@ from maestro_cas.access import access_mode
 from maestro_cas.globs import compile_globs
 from maestro_cas.opening import open_for, read_settings, remotes_of
 from maestro_cas.outputs import Aside, check_disjoint
+from maestro_cas.reads import watching
+from maestro_cas.reads.findings import findings
 from maestro_hooks.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -23,13 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from maestro_cas.engine import Action, Hit, Miss, Prepared
-    from maestro_cas.record import Reads
+    from maestro_cas.reads.watching import Seen
     from maestro_cas.remote.access import Remotes
     from maestro_cas.running import Ended, Program
     from maestro_cas.settings import CasSettings
     from maestro_cas.store import Store
-
-SHOWN = 10
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -37,6 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--inputs", nargs="+", default=[], metavar="GLOB", help="files the command reads")
     parser.add_argument("--outputs", nargs="+", default=[], metavar="PATH", help="files and directories it makes")
     parser.add_argument("--env", nargs="+", default=[], metavar="NAME", help="variables it may see")
+    parser.add_argument("--caches", nargs="+", default=[], metavar="GLOB", help="notes of tools that change no result")
     parser.add_argument("--tool", nargs="+", default=[], metavar="PROGRAM", help="further programs it starts")
     parser.add_argument("--name", default="", help="how 'why' and 'report' call it (default: the program's name)")
     parser.add_argument("--mode", choices=("trust", "observe", "enforce"), default="observe", help="how to treat reads")
@@ -80,6 +82,8 @@ def _action(arguments: Namespace, command: list[str], root: str, programs: list[
         root=root,
         inputs=compile_globs(arguments.inputs, where="--inputs"),
         outputs=compile_globs(arguments.outputs, where="--outputs"),
+        caches=compile_globs(arguments.caches, where="--caches"),
+        env=tuple(arguments.env),
         mode=arguments.mode,
         allow_empty=arguments.allow_empty,
         read_only=arguments.read_only,
@@ -87,6 +91,7 @@ def _action(arguments: Namespace, command: list[str], root: str, programs: list[
             "tool": key.TOOL,
             "command": key.portable(command, root),
             "env": key.environment(arguments.env, os.environ),
+            "caches": list(arguments.caches),
             "programs": {p.name: p.digest for p in programs},
             "distributions": running.distributions(programs[0].path),
             "platform": key.platform_tag(),
@@ -95,8 +100,8 @@ def _action(arguments: Namespace, command: list[str], root: str, programs: list[
 
 
 def _plain(action: Action, command: list[str], program: Program) -> int:
-    with running.watching(mode="trust") as watch:
-        env = running.clean_environment(_declared(action), program=program, home=watch.scratch)
+    with watching.watching(mode="trust") as watch:
+        env = running.clean_environment(action.env, programs=[program], home=watch.scratch)
         return running.run([program.path, *command[1:]], cwd=action.root, env=env).code
 
 
@@ -125,7 +130,7 @@ def _miss(
     aside = Aside(prepared.action.root, prepared.action.outputs)
     code = 1
     try:
-        ended, reads = _watched(prepared.action, command, programs)
+        ended, seen = _watched(store, prepared.action, command, programs)
         code = ended.code
     finally:
         if code != 0:
@@ -134,10 +139,10 @@ def _miss(
         _say(f"{prepared.key[:12]} not stored: exit code {code}")
         return code
     aside.discard()
-    result = engine.Run(duration_ms=ended.duration_ms, log=ended.log, reads=reads)
-    for path in reads.undeclared[:SHOWN]:
-        _say(f"undeclared read: {path}")
-    refused = (
+    result = engine.Run(duration_ms=ended.duration_ms, log=ended.log, reads=seen.reads, witnesses=seen.witnesses)
+    for words in findings(seen.reads):
+        _say(words)
+    refused = seen.refused or (
         "MAESTRO_CACHE=ro"
         if remotes is None
         else engine.store_run(store, prepared, result, remotes=remotes, now=time.time())
@@ -147,32 +152,25 @@ def _miss(
     return 0
 
 
-def _watched(action: Action, command: list[str], programs: list[Program]) -> tuple[Ended, Reads]:
+def _watched(store: Store, action: Action, command: list[str], programs: list[Program]) -> tuple[Ended, Seen]:
     """Run the command and tell what it read; the programs and where they stand are part of the key."""
     own = os.path.dirname(os.path.dirname(programs[0].path))
     homes = [os.path.dirname(os.path.dirname(os.path.realpath(p.path))) for p in programs]
-    with running.watching(mode=action.mode) as watch:
-        env = {**running.clean_environment(_declared(action), program=programs[0], home=watch.scratch), **watch.env}
+    scope = replace(
+        action.scope,
+        covered=_prefixes((own, *homes), action.root),
+        programs=[os.path.realpath(p.path) for p in programs],
+    )
+    with watching.watching(mode=action.mode) as watch:
+        env = running.clean_environment(action.env, programs=programs, home=watch.scratch, extra=watch.env)
         ended = running.run([*watch.prefix, programs[0].path, *command[1:]], cwd=action.root, env=env)
-        reads = running.reads_of(
-            watch,
-            root=action.root,
-            inputs=action.inputs,
-            outputs=action.outputs,
-            covered=_prefixes((own, *homes), action.root),
-            programs=[os.path.realpath(p.path) for p in programs],
-        )
-    return ended, reads
+        seen = watching.seen_by(watch, scope, cache=engine.seen_cache(store, action))
+    return ended, seen
 
 
 def _prefixes(places: tuple[str, ...], root: str) -> list[str]:
     """Prefixes a program's digest may speak for: never the root of the file system, and never the project."""
     return [p for p in dict.fromkeys(places) if p not in ("/", "") and not f"{root}/".startswith(f"{p}/")]
-
-
-def _declared(action: Action) -> list[str]:
-    env = action.components["env"]
-    return list(env) if isinstance(env, dict) else []
 
 
 def _trim(store: Store, settings: CasSettings) -> None:

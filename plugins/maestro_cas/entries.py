@@ -83,6 +83,7 @@ def keep(store: Store, content_key: ContentKey, entry: CacheEntry, *, root: str,
             outputs=outputs,
             log=empty,
             reads=Reads("none"),
+            seen=empty,
         )
         envelope = record.sign(record.encode(made), remotes.writer())
         store.sync()

@@ -13,6 +13,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from maestro_cas.engine import Prepared
     from maestro_cas.journal import Event
     from maestro_cas.store import Store
@@ -45,13 +47,14 @@ def keys_of(store: Store, name: str) -> list[str]:
     return list(dict.fromkeys(key for key in reversed(lines) if len(key) == 64))[:KEPT]
 
 
-def note_last(store: Store, prepared: Prepared, event: Event) -> None:
+def note_last(store: Store, prepared: Prepared, event: Event, *, details: Sequence[str] = ()) -> None:
     """Keep the components and the outcome of the latest look-up of a name."""
     body = {
         "event": asdict(event),
         "components": prepared.components,
         "listing": hashlib.sha256(prepared.tree.listing).hexdigest(),
         "shared": prepared.action.shared,
+        "details": list(details),
     }
     draft = f"{store.home}/drafts/{os.getpid()}-last"
     with suppress(OSError):

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from nox import virtualenv
@@ -19,6 +19,7 @@ from nox import virtualenv
 from maestro_cas import engine, key, locks, nox_venv
 from maestro_cas.access import access_mode
 from maestro_cas.globs import compile_globs
+from maestro_cas.nox_code import code_digest
 from maestro_cas.nox_python import python_identity
 from maestro_cas.quick import quick_settings
 from maestro_hooks.errors import ConfigError
@@ -111,6 +112,8 @@ def _run(session: Session, function: Callable[..., None], spec: Spec, *, args: A
     quick = quick_settings(root)
     store = quick.open(root)
     action = _action(session, function, spec, root=root, unlocked_s=quick.unlocked_hours * 3600, store=store)
+    code = code_digest(function, root, {**kwargs, **{str(i): value for i, value in enumerate(args)}})
+    action = replace(action, components={**action.components, **code})
     prepared = engine.prepare(store, action)
     source = _Lazy(store, root, session)
     look = source.remotes if quick.remotes else None
@@ -194,6 +197,8 @@ def _action(
         root=root,
         inputs=compile_globs(spec.inputs, where=f"inputs of {session.name}"),
         outputs=compile_globs(spec.outputs, where=f"outputs of {session.name}"),
+        caches=compile_globs(spec.caches, where=f"caches of {session.name}"),
+        env=spec.env,
         mode=spec.mode,
         allow_empty=spec.allow_empty,
         read_only=spec.read_only,

@@ -20,11 +20,24 @@ if TYPE_CHECKING:
     from maestro_hooks.evidence.signature import PrivateKey, PublicKey
 
 PAYLOAD_TYPE = "application/vnd.maestro.action+json"
-SCHEMA = "maestro.action/1"
+SCHEMA = "maestro.action/2"
 MAX_OUTPUTS = 1_000_000
 MAX_BYTES = 256 * 1024 * 1024
 _WHERE = "action record"
-_TOP = ("schema", "key", "components", "created", "durationMs", "inputs", "outputs", "log", "reads", "notify", "shared")
+_TOP = (
+    "schema",
+    "key",
+    "components",
+    "created",
+    "durationMs",
+    "inputs",
+    "outputs",
+    "log",
+    "reads",
+    "seen",
+    "notify",
+    "shared",
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,7 +70,11 @@ class Reads:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A successful action. ``shared`` is whether it may leave this machine (it may not without a lock)."""
+    """A successful action.
+
+    ``seen`` holds its witnesses (see ``reads.witness``); ``shared`` is whether it may leave this machine (it may not
+    without a lock).
+    """
 
     key: str
     components: Mapping[str, object]
@@ -67,12 +84,13 @@ class Record:
     outputs: tuple[Output, ...]
     log: Blob
     reads: Reads
+    seen: Blob
     notify: tuple[str, ...] = ()
     shared: bool = True
 
     def blobs(self) -> list[Blob]:
         """Every blob the record needs, once each."""
-        wanted = {self.inputs.digest: self.inputs, self.log.digest: self.log}
+        wanted = {b.digest: b for b in (self.inputs, self.log, self.seen)}
         wanted.update({o.digest: Blob(o.digest, o.size) for o in self.outputs if o.kind == "f"})
         return list(wanted.values())
 
@@ -95,6 +113,7 @@ def encode(record: Record) -> bytes:
             "outputs": [_output_object(o) for o in sorted(record.outputs)],
             "log": _blob_object(record.log),
             "reads": {"method": record.reads.method, "undeclared": list(record.reads.undeclared)},
+            "seen": _blob_object(record.seen),
             "notify": list(record.notify),
             "shared": record.shared,
         }
@@ -148,6 +167,7 @@ def parse(payload: bytes, *, key: str) -> Record:
             shape.one_of(reads["method"], ("none", "audit", "strace"), where=f"{_WHERE} method"),
             _texts(reads["undeclared"]),
         ),
+        seen=_parse_blob(body["seen"]),
         notify=_texts(body["notify"]),
         shared=body["shared"],
     )

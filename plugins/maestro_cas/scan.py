@@ -124,6 +124,19 @@ def present(root: str, globs: Globs, cache: StatCache) -> Tree:
     return tree
 
 
+def digest_all(root: str, walked: Walked, cache: StatCache) -> dict[str, tuple[str, int, str]]:
+    """Kind, size and digest of each file named, read only where the cache does not know it.
+
+    Raises:
+        ToolError: a file cannot be read, or changed meanwhile.
+    """
+    known = cache.whole(walked)
+    if known is None:
+        known = _tree(root, walked, cache, [])
+        cache.remember(walked, known)
+    return parse_listing(known.listing)
+
+
 def _tree(root: str, walked: Walked, cache: StatCache, links: list[tuple[str, str]]) -> Tree:
     lines = []
     for i, path in enumerate(walked.paths):

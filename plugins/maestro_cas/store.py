@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 VERSION = b"maestro.cas/1\n"
 CHUNK = 1 << 20
+_FETCHED = b" fetched"
 _FOLDERS = ("cas/sha256", "ac", "drafts", "locks", "quarantine", "journal", "stat", "names", "last", "aside")
 
 
@@ -101,10 +102,14 @@ class Store:
         finally:
             os.close(descriptor)
 
-    def put_record(self, key: str, envelope: bytes) -> None:
-        """Make a record visible; its blobs must have been synced. Raises ``ToolError``."""
+    def put_record(self, key: str, envelope: bytes, *, fetched: bool = False) -> None:
+        """Make a record visible; its blobs must have been synced. ``fetched`` says that another machine made it.
+
+        Raises:
+            ToolError: the disk is full.
+        """
         path = self.record_path(key)
-        data = hashlib.sha256(envelope).hexdigest().encode() + b"\n" + envelope
+        data = hashlib.sha256(envelope).hexdigest().encode() + (_FETCHED if fetched else b"") + b"\n" + envelope
         draft = f"{self.home}/drafts/{os.getpid()}-{os.urandom(6).hex()}"
         try:
             with open(draft, "wb") as stream:
@@ -126,10 +131,19 @@ class Store:
                 raw = stream.read()
         except OSError:
             return None
-        if hashlib.sha256(raw[65:]).hexdigest().encode() + b"\n" != raw[:65]:
+        head, _, envelope = raw.partition(b"\n")
+        if hashlib.sha256(envelope).hexdigest().encode() != head.removesuffix(_FETCHED):
             self.quarantine(path)
             return None
-        return raw[65:]
+        return envelope
+
+    def is_fetched(self, key: str) -> bool:
+        """Whether the record under ``key`` came from another machine."""
+        try:
+            with open(self.record_path(key), "rb") as stream:
+                return stream.readline(100).removesuffix(b"\n").endswith(_FETCHED)
+        except OSError:
+            return False
 
     def record(self, key: str) -> Record | None:
         """The record stored under ``key``; ``None`` if absent, damaged or not sound."""

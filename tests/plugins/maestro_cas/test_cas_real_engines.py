@@ -174,6 +174,7 @@ def test_our_messages_are_those_of_the_published_protocol(make_machine: Callable
     record = Record(
         key=prepared.key, components=prepared.components, created="2026-01-01T00:00:00Z", duration_ms=1,
         inputs=Blob("1" * 64, 5), log=Blob("2" * 64, 6), reads=Reads("none"),
+        seen=Blob("4" * 64, 9),
         outputs=(Output("out/x", "f", 0o755, 7, "3" * 64), Output("out/y", "l", target="x")),
     )  # fmt: skip
     result = reapi_messages.action_result(record, b"envelope")
@@ -209,7 +210,8 @@ def test_two_machines_by_the_command_line(tmp_path: Path, engine: str, request: 
     public = maestro(writing, "cas", "key").strip()
     configure(writing, f'remotes = ["{remote}"]\npublish = true\n')
     configure(reading, f'remotes = ["{remote}"]\nwriters = ["{public}"]\n')
-    run = ("cas", "run", "--inputs", "in.txt", "make.sh", "--outputs", "out.txt", "--", "./make.sh")
+    declared = ("--inputs", "in.txt", "make.sh", "--outputs", "out.txt", "--caches", "ran")
+    run = ("cas", "run", *declared, "--", "./make.sh")
     assert "ran here" in maestro(writing, *run)
     (writing / "out.txt").unlink()
     log = maestro(reading, *run)
