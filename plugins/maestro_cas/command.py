@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 import time
@@ -47,11 +48,26 @@ def add_arguments(parser: ArgumentParser) -> None:
         verb.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
 
 
+def project_root(start: str) -> str:
+    """The nearest directory above that git or Maestro keeps its state in, else ``start`` itself; no git is needed.
+
+    Raises:
+        UsageError: ``start`` is no directory.
+    """
+    place = os.path.realpath(start)
+    if not os.path.isdir(place):
+        raise UsageError("is no directory", where=start, fix="correct --root")
+    above = place
+    while not any(os.path.exists(f"{above}/{name}") for name in (".git", ".maestro")):
+        if above == "/":
+            return place
+        above = os.path.dirname(above)
+    return above
+
+
 def run(arguments: Namespace) -> ExitCode | int:
     """Do what the sub-verb says."""
-    from maestro_hooks.project.repository import Repository  # noqa: PLC0415 - loaded when used
-
-    root = str(Repository.find(arguments.root).root)
+    root = project_root(str(arguments.root))
     if arguments.action == "run":
         from maestro_cas import command_run  # noqa: PLC0415
 

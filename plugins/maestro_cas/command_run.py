@@ -9,16 +9,20 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from maestro_cas import engine, key, locks, running
 from maestro_cas.access import access_mode
+from maestro_cas.aside import Aside
 from maestro_cas.globs import compile_globs
 from maestro_cas.opening import open_for, read_settings, remotes_of
-from maestro_cas.outputs import Aside, check_disjoint
+from maestro_cas.outputs import check_disjoint
 from maestro_cas.reads import watching
 from maestro_cas.reads.findings import findings
+from maestro_cas.store import StoreError
 from maestro_hooks.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -51,29 +55,36 @@ def run(arguments: Namespace, command: list[str], root: str) -> ExitCode | int:
     if not command:
         raise UsageError("there is no command", where="maestro cas run", fix="write it after '--'")
     settings = read_settings(root)
-    store = open_for(root, settings)
     access = access_mode()
     programs = [running.find_program(name, root) for name in (command[0], *arguments.tool)]
     action = _action(arguments, command, root, programs)
     check_disjoint(action.inputs, action.outputs)
     if access == "off":
-        return _plain(action, command, programs[0])
-    began = time.monotonic()
-    prepared = engine.prepare(store, action)
-    remotes = remotes_of(store, settings, root=root, announce=_say)
-    try:
-        with locks.single_flight(store, prepared.key):
-            refresh = access == "refresh"
-            outcome = engine.Miss("asked to refresh") if refresh else engine.look_up(store, prepared, lambda: remotes)
-            engine.observe(store, prepared, outcome, began=began, ended=time.monotonic())
-            if isinstance(outcome, engine.Hit):
-                return _hit(store, outcome)
-            keep = None if access == "ro" else lambda: remotes
-            code = _miss(store, prepared, outcome, command=command, programs=programs, remotes=keep)
-    finally:
-        remotes.close()
-    _trim(store, settings)
-    return code
+        return _plain(action, command, programs)
+    with ExitStack() as stack:
+        began = time.monotonic()
+        try:
+            store = open_for(root, settings)
+            prepared = engine.prepare(store, action)
+            waiting = partial(_say, "another process does this now; waiting for it")
+            stack.enter_context(locks.single_flight(store, prepared.key, waiting=waiting))
+            remotes = remotes_of(store, settings, root=root, announce=_say)
+            stack.callback(remotes.close)
+            outcome = (
+                engine.Miss("asked to refresh")
+                if access == "refresh"
+                else engine.look_up(store, prepared, lambda: remotes)
+            )
+        except StoreError as error:
+            _say(f"not cached: {error}")
+            return _plain(action, command, programs)
+        engine.observe(store, prepared, outcome, began=began, ended=time.monotonic())
+        if isinstance(outcome, engine.Hit):
+            return _hit(store, outcome)
+        keep = None if access == "ro" else lambda: remotes
+        code = _miss(store, prepared, outcome, command=command, programs=programs, remotes=keep)
+        _trim(store, settings)
+        return code
 
 
 def _action(arguments: Namespace, command: list[str], root: str, programs: list[Program]) -> Action:
@@ -99,10 +110,10 @@ def _action(arguments: Namespace, command: list[str], root: str, programs: list[
     )
 
 
-def _plain(action: Action, command: list[str], program: Program) -> int:
+def _plain(action: Action, command: list[str], programs: list[Program]) -> int:
     with watching.watching(mode="trust") as watch:
-        env = running.clean_environment(action.env, programs=[program], home=watch.scratch)
-        return running.run([program.path, *command[1:]], cwd=action.root, env=env).code
+        env = running.clean_environment(action.env, programs=programs, home=watch.scratch)
+        return running.run([programs[0].path, *command[1:]], cwd=action.root, env=env).code
 
 
 def _hit(store: Store, hit: Hit) -> int:
@@ -136,7 +147,7 @@ def _miss(
         if code != 0:
             aside.put_back()
     if code != 0:
-        _say(f"{prepared.key[:12]} not stored: exit code {code}")
+        _say(f"{prepared.key[:12]} not stored: exit code {code}" + _hint(code))
         return code
     aside.discard()
     result = engine.Run(duration_ms=ended.duration_ms, log=ended.log, reads=seen.reads, witnesses=seen.witnesses)
@@ -150,6 +161,15 @@ def _miss(
     engine.observe_run(store, prepared, result, miss=miss, not_stored=refused)
     _say(f"{prepared.key[:12]} {'not stored: ' + refused if refused else 'stored'} (was a miss: {miss.reason})")
     return 0
+
+
+def _hint(code: int) -> str:
+    """What a clean environment may have to do with a failure."""
+    if code not in (126, 127):
+        return ""
+    return (
+        f"; the command finds programs in {running.DEFAULT_PATH} and beside those named by --tool (or say --env PATH)"
+    )
 
 
 def _watched(store: Store, action: Action, command: list[str], programs: list[Program]) -> tuple[Ended, Seen]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -236,7 +237,8 @@ def observe(store: Store, prepared: Prepared, outcome: Hit | Miss, *, began: flo
         undeclared=len(hit.record.reads.undeclared) if hit else 0,
     )
     if hit is None:
-        store.put(prepared.tree.listing)
+        with suppress(MaestroError):  # a full disk: 'why' will say less
+            store.put(prepared.tree.listing)
     note_last(store, prepared, event, details=outcome.details if isinstance(outcome, Miss) else ())
     if hit is not None:
         journal.note(store, event)

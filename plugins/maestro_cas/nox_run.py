@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from maestro_cas import engine, nox_watch
+from maestro_cas.aside import Aside
 from maestro_cas.nox_session import INSTALL_LOG, CachedSession, Notes, clean_environment
-from maestro_cas.outputs import Aside
 from maestro_cas.reads import audit, watching
 from maestro_cas.reads.findings import findings
 from maestro_cas.tee import Tee

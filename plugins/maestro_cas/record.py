@@ -42,7 +42,7 @@ _TOP = (
 
 @dataclass(frozen=True, slots=True, order=True)
 class Output:
-    """One thing made: ``kind`` ``f`` file or ``l`` link; ``digest`` or the link's target."""
+    """One thing made: ``kind`` ``f`` file, ``l`` link or ``d`` empty directory; ``digest`` or the link's target."""
 
     path: str
     kind: str
@@ -207,6 +207,8 @@ def check_path(path: str) -> None:
 def _output_object(output: Output) -> dict[str, object]:
     if output.kind == "l":
         return {"path": output.path, "kind": "l", "target": output.target}
+    if output.kind == "d":
+        return {"path": output.path, "kind": "d", "mode": f"{output.mode:04o}"}
     return {
         "path": output.path, "kind": "f", "mode": f"{output.mode:04o}", "size": output.size, "sha256": output.digest
     }  # fmt: skip
@@ -215,7 +217,7 @@ def _output_object(output: Output) -> dict[str, object]:
 def _parse_output(value: object) -> Output:
     where = f"{_WHERE} output"
     kind = value.get("kind") if isinstance(value, dict) else None
-    fields = {"f": ("mode", "size", "sha256"), "l": ("target",)}
+    fields = {"f": ("mode", "size", "sha256"), "l": ("target",), "d": ("mode",)}
     shape.one_of(kind, fields, where=where)
     body = shape.members(value, required=("path", "kind", *fields[str(kind)]), where=where)
     path = shape.text(body["path"], where=where)
@@ -224,6 +226,8 @@ def _parse_output(value: object) -> Output:
     mode = shape.text(body["mode"], where=where)
     if len(mode) != 4 or mode[0] != "0" or not set(mode) <= set("01234567"):
         raise EvidenceError(f"mode {mode!r:.20} is none of 0000 to 0777", where=where)
+    if kind == "d":
+        return Output(path, "d", mode=int(mode, 8))
     return Output(
         path, "f", mode=int(mode, 8), size=_natural(body["size"]), digest=shape.sha256_hex(body["sha256"], where=where)
     )

@@ -18,8 +18,8 @@ import pytest
 from maestro_cas import record as records
 from maestro_cas.collecting import check, collect_garbage
 from maestro_cas.engine import Hit, Miss
-from maestro_cas.store import open_store
-from maestro_hooks.errors import ToolError, UsageError
+from maestro_cas.store import StoreError, open_store
+from maestro_hooks.errors import ToolError
 
 if TYPE_CHECKING:
     from tests.plugins.maestro_cas.machines import Machine
@@ -203,7 +203,7 @@ from maestro_cas import locks
 from maestro_cas.engine import Miss
 machine = Machine(Path({root!r}))
 prepared = machine.prepare()
-with locks.single_flight(machine.store, prepared.key):
+with locks.single_flight(machine.store, prepared.key, waiting=lambda: None):
     if isinstance(machine.look_up(prepared), Miss):
         machine.run(prepared)
         print("built")
@@ -263,7 +263,7 @@ def test_clock_jumps_do_not_make_a_stale_digest_valid(machine: Machine) -> None:
 def test_a_store_of_another_version_is_refused_and_left_alone(machine: Machine) -> None:
     machine.run()
     (machine.root / ".maestro/cas/VERSION").write_text("maestro.cas/99\n")
-    with pytest.raises(UsageError, match="another version"):
+    with pytest.raises(StoreError, match="another version"):
         machine.look_up()
     assert record_of(machine).exists()
 
@@ -272,7 +272,7 @@ def test_a_store_of_another_version_is_refused_and_left_alone(machine: Machine) 
 def test_a_store_of_another_user_is_refused(machine: Machine) -> None:
     machine.run()
     os.chown(machine.root / ".maestro/cas", 12345, 12345)
-    with pytest.raises(UsageError, match="belongs to user 12345"):
+    with pytest.raises(StoreError, match="belongs to user 12345"):
         open_store(str(machine.root / ".maestro/cas"))
 
 
