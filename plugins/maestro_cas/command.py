@@ -34,7 +34,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     run_parser.add_argument("command", nargs="*", metavar="-- COMMAND", help="the command and its arguments")
     verbs.add_parser("ls", help="list results, most recently used first")
     verbs.add_parser("stat", help="size and counts of the store").add_argument("key", nargs="?", help="one result")
-    verbs.add_parser("why", help="why the last look-up missed").add_argument("name", help="session or --name")
+    why = verbs.add_parser("why", help="why the last look-up missed")
+    why.add_argument("name", nargs="?", default="", help="session or --name (default: what was looked up last)")
     report = verbs.add_parser("report", help="reuse over a period")
     report.add_argument("--since", default="30d", metavar="SPAN", help="as 12h or 30d")
     collect = verbs.add_parser("gc", help="delete what was not used lately")
@@ -84,7 +85,9 @@ def run(arguments: Namespace) -> ExitCode | int:
     store = open_for(root, settings)
     if arguments.action == "gc":
         return _gc(arguments, store, settings.max_bytes if arguments.max_bytes is None else arguments.max_bytes)
-    actions = {"ls": _ls, "stat": _stat, "why": _why, "report": _report, "fsck": _fsck, "export": _export}
+    from maestro_cas.command_why import why  # noqa: PLC0415
+
+    actions = {"ls": _ls, "stat": _stat, "why": why, "report": _report, "fsck": _fsck, "export": _export}
     return actions[arguments.action](arguments, store)
 
 
@@ -149,26 +152,6 @@ def _stat(arguments: Namespace, store: Store) -> ExitCode:
     }
     emit(payload, [f"{store.home}: {keys} results, {count} blobs, {total} bytes"], as_json=arguments.json)
     return ExitCode.OK
-
-
-def _why(arguments: Namespace, store: Store) -> ExitCode | int:
-    from maestro_cas.why import explain  # noqa: PLC0415
-
-    answer = explain(store, arguments.name)
-    if answer is None:
-        raise UsageError(
-            "nothing of this name was looked up",
-            where=arguments.name,
-            fix="run it once; 'maestro cas report' lists names",
-        )
-    payload = {
-        "schema": "maestro.cas.why/1", "ok": True, "name": arguments.name, "result": answer.result, "key": answer.key,
-        "reason": answer.reason, "nearest": answer.nearest, "differences": list(answer.lines),
-    }  # fmt: skip
-    head = f"{arguments.name}: {answer.result} ({answer.reason})"
-    compared = [f"compared with {answer.nearest[:12]}:"] if answer.nearest and answer.result == "miss" else []
-    emit(payload, [head, *compared, *(f"  {line}" for line in answer.lines)], as_json=arguments.json)
-    return {"hit": 0, "remote-hit": 0, "miss": 1}.get(answer.result, 2)
 
 
 def _report(arguments: Namespace, store: Store) -> ExitCode:

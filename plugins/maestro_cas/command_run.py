@@ -22,6 +22,7 @@ from maestro_cas.opening import open_for, read_settings, remotes_of
 from maestro_cas.outputs import check_disjoint
 from maestro_cas.reads import watching
 from maestro_cas.reads.findings import findings
+from maestro_cas.record import Reads
 from maestro_cas.store import StoreError
 from maestro_hooks.errors import ExitCode, UsageError
 
@@ -140,6 +141,7 @@ def _miss(
 ) -> int:
     aside = Aside(prepared.action.root, prepared.action.outputs)
     code = 1
+    began = time.monotonic()
     try:
         ended, seen = _watched(store, prepared.action, command, programs)
         code = ended.code
@@ -147,6 +149,8 @@ def _miss(
         if code != 0:
             aside.put_back()
     if code != 0:
+        failed = engine.Run(duration_ms=int((time.monotonic() - began) * 1000), log=b"", reads=Reads("none"))
+        engine.observe_run(store, prepared, failed, miss=miss, not_stored=f"the command failed with exit code {code}")
         _say(f"{prepared.key[:12]} not stored: exit code {code}" + _hint(code))
         return code
     aside.discard()

@@ -239,13 +239,13 @@ def observe(store: Store, prepared: Prepared, outcome: Hit | Miss, *, began: flo
     if hit is None:
         with suppress(MaestroError):  # a full disk: 'why' will say less
             store.put(prepared.tree.listing)
-    note_last(store, prepared, event, details=outcome.details if isinstance(outcome, Miss) else ())
+    note_last(store, prepared, event, miss=outcome if isinstance(outcome, Miss) else None)
     if hit is not None:
         journal.note(store, event)
 
 
 def observe_run(store: Store, prepared: Prepared, run: Run, *, miss: Miss, not_stored: str) -> None:
-    """Write a finished run into the journal."""
+    """Write a finished run into the journal; ``not_stored`` says why it left no record, a failure included."""
     record_made = store.record(prepared.key) if not not_stored else None
     event = journal.Event(
         at=int(time.time()),
@@ -260,7 +260,7 @@ def observe_run(store: Store, prepared: Prepared, run: Run, *, miss: Miss, not_s
         undeclared=len(run.reads.undeclared),
     )
     journal.note(store, event)
-    note_last(store, prepared, event, details=miss.details)
+    note_last(store, prepared, event, miss=miss, not_stored=not_stored)
 
 
 def _restore(store: Store, prepared: Prepared, found: Record) -> Restored | str:

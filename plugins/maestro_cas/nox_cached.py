@@ -20,7 +20,7 @@ from nox import virtualenv
 from maestro_cas import engine, key, locks, nox_venv
 from maestro_cas.access import access_mode
 from maestro_cas.globs import compile_globs
-from maestro_cas.nox_code import code_digest
+from maestro_cas.nox_code import code_components
 from maestro_cas.nox_python import python_identity
 from maestro_cas.quick import quick_settings
 from maestro_cas.store import StoreError
@@ -144,7 +144,7 @@ def _look_up(
     quick = quick_settings(root)
     store = quick.open(root)
     action = _action(session, function, spec, root=root, unlocked_s=quick.unlocked_hours * 3600, store=store)
-    code = code_digest(function, root, {**kwargs, **{str(i): value for i, value in enumerate(args)}})
+    code = code_components(function, root, {**kwargs, **{str(i): value for i, value in enumerate(args)}})
     prepared = engine.prepare(store, replace(action, components={**action.components, **code}))
     waiting = functools.partial(session.log, "another process does this now; waiting for it")
     stack.enter_context(locks.single_flight(store, prepared.key, waiting=waiting))

@@ -19,21 +19,24 @@ from maestro_cas.key import file_digest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from maestro_cas.key import Components
+
 _DEPTH = 20
 _NOT_CODE = frozenset({".nox", ".tox", ".venv", ".maestro", "site-packages", "node_modules"})
 
 
-def code_digest(function: Callable[..., None], root: str, parameters: Mapping[str, object]) -> dict[str, str]:
+def code_components(function: Callable[..., None], root: str, parameters: Mapping[str, object]) -> Components:
     """``modules``: files of the project's loaded modules; ``data``: what the function's code and arguments name."""
     files = sorted({path for module in list(sys.modules.values()) if (path := _own_file(module, root))})
-    lines = [f"{os.path.relpath(path, root)} {file_digest(path)}" for path in files]
-    data = [f"{name}={value}" for name, value in sorted(_data(function, root).items())]
-    data += [f"argument {name}={described(value, root)}" for name, value in sorted(parameters.items())]
-    return {"modules": _digest(lines), "data": _digest(data)}
+    data = {**_data(function, root), **{f"argument {n}": described(v, root) for n, v in parameters.items()}}
+    return {
+        "modules": {os.path.relpath(path, root): file_digest(path) for path in files},
+        "data": {name: _digest(value) for name, value in data.items()},
+    }
 
 
-def _digest(lines: list[str]) -> str:
-    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _own_file(module: object, root: str) -> str:
@@ -61,7 +64,7 @@ def _data(function: Callable[..., Any], root: str) -> dict[str, str]:
                 if inside.startswith(f"{root}/") and not _NOT_CODE.intersection(inside.split("/")):
                     pending.append(value)
             elif not isinstance(value, ModuleType):
-                found[f"{one.__module__}.{one.__qualname__}:{name}"] = described(value, root)
+                found[f"{name} (in {one.__qualname__})"] = described(value, root)
     return found
 
 

@@ -13,6 +13,7 @@ from maestro_cas.aside import Aside
 from maestro_cas.nox_session import INSTALL_LOG, CachedSession, Notes, clean_environment
 from maestro_cas.reads import audit, watching
 from maestro_cas.reads.findings import findings
+from maestro_cas.record import Reads
 from maestro_cas.tee import Tee
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def run_session(
     finally:
         if not done:
             aside.put_back()
+            failed = engine.Run(duration_ms=int((time.monotonic() - began) * 1000), log=b"", reads=Reads("none"))
+            engine.observe_run(store, prepared, failed, miss=miss, not_stored="the session did not end with success")
     aside.discard()
     result = engine.Run(
         duration_ms=duration_ms, log=tee.log, reads=seen.reads, witnesses=seen.witnesses, notify=tuple(notes.notify)

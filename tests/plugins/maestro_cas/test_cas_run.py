@@ -183,3 +183,47 @@ def test_a_second_builder_is_told_that_it_waits(root: Path) -> None:
     first.communicate(timeout=30)
     second.communicate(timeout=30)
     assert (first.returncode, second.returncode) == (0, 0)
+
+
+def test_why_explains_each_kind_of_look_up(root: Path) -> None:
+    def why(*words: str, code: int) -> str:
+        return cas(root, "why", *words, code=code)
+
+    (root / "config.h").write_text("one\n")
+    script = "mkdir -p out; cat src/* config.h > out/x"
+    named = ("--name", "make", "--env", "CC")
+    assert "nothing was looked up yet" in why(code=2)
+    build(root, script, *named)
+    assert "no earlier result of this name" in why(code=1)
+    build(root, script, *named)
+    assert "make: hit" in why("make", code=0)
+    (root / "config.h").write_text("two\n")
+    build(root, script, *named)
+    said = why("make", code=1)
+    assert "has this key, but what its run read besides its inputs differs" in said
+    assert "  the undeclared file config.h changed" in said
+    assert "to do: declare these files as inputs" in said
+    (root / "src/b.txt").write_text("beta\n")
+    build(root, script, *named, CC="clang")
+    said = why("make", code=1)
+    assert "  env CC: is set now" in said
+    assert "  input added: src/b.txt" in said
+    assert "clang" not in said
+    build(root, "exit 4", *named, code=4)
+    said = why("make", code=2)
+    assert "the run that followed was not stored: the command failed with exit code 4" in said
+    assert "command: " in said
+    assert "known are: make" in why("mkae", code=2)
+    build(root, script, "--name", "other")
+    assert "other names: make" in why(code=1)
+
+
+def test_a_long_difference_is_cut_around_its_first_letter() -> None:
+    from maestro_cas.why import _change_of
+
+    before, after = ["sh", "-c", "x" * 100 + "old" + "y" * 100], ["sh", "-c", "x" * 100 + "new" + "y" * 100]
+    said = _change_of(before, after)
+    assert "old" in said
+    assert "new" in said
+    assert len(said) < 150
+    assert _change_of(None, "-x") == "nothing -> -x"
