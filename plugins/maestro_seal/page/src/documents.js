@@ -197,7 +197,7 @@ export function parseLeaf(bytes) {
   const producer = s.members(body.producer, ["plugin", "version"], [], where);
   s.text(producer.plugin, where);
   s.text(producer.version, where);
-  checkEvidence(body.evidence, where);
+  const evidence = parseEvidence(body.evidence, where);
   for (const name of ["predicateType", "value"]) if (name in body) s.text(body[name], where);
   const metrics = "metrics" in body ? parseMetrics(body.metrics, where) : {};
   const outcomes = Object.values(metrics).map(holds);
@@ -207,16 +207,18 @@ export function parseLeaf(bytes) {
   if (body.verdict === "fail" && outcomes.length && outcomes.every((outcome) => outcome === true)) {
     throw new EvidenceError("verdict fail, but every open number is inside its bound", where);
   }
-  return { id: body.id, kind: body.kind, verdict: body.verdict, value: body.value, metrics };
+  return { id: body.id, kind: body.kind, verdict: body.verdict, value: body.value, metrics, evidence };
 }
 
-function checkEvidence(value, where) {
+/** The digests of what a leaf rests on. */
+function parseEvidence(value, where) {
   const entries = s.array(value, where).map((item) => {
     const entry = s.members(item, ["name", "digest"], [], where);
     return `${s.digest(entry.digest, where)} ${s.text(entry.name, where)}`;
   });
   const inputs = entries.filter((entry) => entry.slice(65) === "inputs").length;
   if (new Set(entries).size !== entries.length || inputs > 1) throw new EvidenceError("an entry is listed twice", where);
+  return entries.map((entry) => entry.slice(0, 64));
 }
 
 function parseMetrics(value, where) {
