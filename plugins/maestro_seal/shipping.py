@@ -24,7 +24,7 @@ def attached(draft: SealDraft) -> Iterator[Section | Documents]:
     """The documents behind the leaves ``seal/*``, if any. Raises ``EvidenceError`` for a lost one."""
     blobs = Blobs(draft.root)
     leaves = [parse_leaf(data) for leaf_id, data, _ in draft.leaves if leaf_id.startswith(PREFIX)]
-    digests = {name: (sha256, leaf.id) for leaf in leaves for name, sha256 in leaf.evidence if name.endswith(".json")}
+    digests = {n: (sha256, leaf.id) for leaf in leaves for n, sha256 in leaf.evidence if n.endswith((".json", ".html"))}
     if not digests:
         return
     files = {name: blobs.get(sha256) for name, (sha256, _) in digests.items()}
