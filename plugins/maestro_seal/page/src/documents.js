@@ -1,7 +1,7 @@
 // The files of a release: bundle, manifest, leaves, policy, trust file. Parsing only; nothing is verified here.
 import * as s from "./strict.js";
 import { EvidenceError } from "./strict.js";
-import { loadPublic } from "./signature.js";
+import { ML_DSA_44, loadPublic } from "./signature.js";
 import { sha256 } from "./merkle.js";
 
 const IN_TOTO = "application/vnd.in-toto+json";
@@ -336,10 +336,14 @@ function parseKey(value, where) {
   const body = s.members(value, names, ["maxIndex"], where);
   const key = loadPublic(s.text(body.alg, where), s.base64(body.public, where), where);
   if (body.id !== key.id) throw new EvidenceError("the id is not the SHA-256 of the public key", where);
+  const role = s.oneOf(body.role, ["root", "release", "log", "witness"], where);
+  if (key.alg === ML_DSA_44 && role !== "witness") {
+    throw new EvidenceError("an ML-DSA-44 key cosigns, it has no other role", where);
+  }
   return {
     name: s.text(body.name, where),
     public: key,
-    role: s.oneOf(body.role, ["root", "release", "log", "witness"], where),
+    role,
     validFrom: s.time(body.validFrom, where),
     validTo: s.time(body.validTo, where),
     maxIndex: "maxIndex" in body ? s.natural(body.maxIndex, where) : null,
