@@ -11,7 +11,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from maestro_hooks.pipeline.card_text import HEADLINES, asked, outcome, place, price, proof, what
+from maestro_hooks.pipeline.card_text import HEADLINES, asked, decides_again, outcome, place, price, proof, what
 from maestro_hooks.policy.results import Outcome
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ MAX_SUMMARY = 1_000_000  # a job summary holds 1 MiB
 _TABLE = ("| outcome | obligation | value | bound | rule | because |", "|---|---|---|---|---|---|")
 _MARKS = {Outcome.MET: "✅", Outcome.NOT_APPLICABLE: "\N{EN DASH}"}
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~])")
-_ENTITIES = str.maketrans({"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;"})
+# GitHub looks for mentions and references in what is rendered, so an entity for the sign alone would not keep it quiet.
+_ENTITIES = str.maketrans({"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@&#8203;"})
 _RESERVE = 200  # for the line that says what was left out
 
 
@@ -91,6 +92,9 @@ def _steps(card: Card) -> Iterator[str]:
         yield from _command(action)
         yield f"{escaped(price(action))}, {escaped(asked(action))}"
         yield ""
+    if decides_again(card):
+        yield f"**Afterwards**: {escaped(decides_again(card))}"
+        yield ""
 
 
 def _command(action: Action) -> Iterator[str]:
@@ -117,7 +121,8 @@ def _remark(remark: Remark) -> str:
 def escaped(text: str) -> str:
     """``text`` so that GitHub shows it as it is."""
     flat = "".join(c if c.isprintable() else " " for c in text)
-    return _SPECIAL.sub(r"\\\1", flat.translate(_ENTITIES)).replace("://", ":&#8203;//").replace("&\\#", "&#")
+    shown = _SPECIAL.sub(r"\\\1", flat).translate(_ENTITIES)
+    return shown.replace("\\#", "#&#8203;").replace("://", ":&#8203;//")
 
 
 def code(text: str) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from maestro_hooks.pipeline.next_step import Action
     from maestro_hooks.policy.results import RuleResult
 
+MAIN_JOB = ("maestro", "run")
 MAX_ROWS = 20
 MAX_REMARKS = 10
 
@@ -49,6 +50,8 @@ def lines(card: Card) -> list[str]:
         if action.command:
             out.append(f"  $ {visible(shlex.join(action.command))}")
         out += [f"  {visible(words)}" for words in (price(action), asked(action))]
+    if decides_again(card):
+        out += ["", f"afterwards: {decides_again(card)}"]
     if not card.plan.exact:
         out.append("  (the cheapest found; there were too many ways to prove that none is cheaper)")
     return out
@@ -74,6 +77,14 @@ def outcome(result: RuleResult) -> str:
     """The outcome, and whether it only advises."""
     advises = not result.blocking and result.outcome is not Outcome.NOT_APPLICABLE
     return result.outcome.value + (" (advisory)" if advises else "")
+
+
+def decides_again(card: Card) -> str:
+    """What to do after the steps of a plan; empty if they end in it."""
+    steps = card.plan.actions
+    if not steps or steps[-1].command == MAIN_JOB:
+        return ""
+    return f"{shlex.join(MAIN_JOB)}, which checks the changed tree and decides again"
 
 
 def price(action: Action) -> str:

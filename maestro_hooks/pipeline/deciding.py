@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from maestro_hooks.errors import EvidenceError
 from maestro_hooks.evidence.obligation import Verdict
 from maestro_hooks.pipeline.card import Proof, Subject, basis_of, make_card, remarks_of
 from maestro_hooks.pipeline.gates import findings_of
 from maestro_hooks.pipeline.gathering import gather
-from maestro_hooks.pipeline.next_step import plan
+from maestro_hooks.pipeline.next_step import RISKS, plan
 from maestro_hooks.pipeline.remedies import Producers
 from maestro_hooks.policy.evaluate import decide
 from maestro_hooks.policy.load import facts_of, load_policy
@@ -58,6 +58,7 @@ def decide_tree(
     merged = gather(workspace, tree, test_run=test_run, allow_unfinished=allow_unfinished)
     facts = facts_of(workspace.repository, tree.files, committed=bool(tree.commit), records=merged.records)
     decision = decide(policy, merged.records, facts=facts, today=today, gates=workspace.host.settings.require)
+    advice, lost = _advice(workspace, decision)
     return Decided(
         tree=tree,
         policy=policy,
@@ -65,8 +66,8 @@ def decide_tree(
         decision=decision,
         facts=facts,
         today=today,
-        advice=_advice(workspace, decision),
-        not_checked=_not_checked(workspace, merged, decision, policy=policy, today=today),
+        advice=advice,
+        not_checked=(*_not_checked(workspace, merged, decision, policy=policy, today=today), *lost),
     )
 
 
@@ -146,14 +147,32 @@ def _remarks(workspace: Workspace, decision: Decision) -> tuple[list[Remark], li
     return remarks, lost
 
 
-def _advice(workspace: Workspace, decision: Decision) -> tuple[Advice, ...]:
+def _advice(workspace: Workspace, decision: Decision) -> tuple[tuple[Advice, ...], tuple[str, ...]]:
+    """What plugins propose, and words about advice that could not be had."""
     bad = {r.key for r in decision.blocking}
     unmet = tuple(record for record in decision.records if record.key in bad)
     missing = tuple(r.key for r in decision.blocking if r.outcome is Outcome.MISSING)
     if not bad:
-        return ()
+        return (), ()
     results = workspace.host.call("maestro_advise", AdviceRequest(root=workspace.root, unmet=unmet, missing=missing))
-    return tuple(value for _, value in results.values if isinstance(value, Advice))
+    good = tuple(value for _, value in results.values if is_advice(value))
+    lost = [f"advice of {failure}" for failure in results.failures]
+    lost += [f"advice of {plugin}: it is malformed" for plugin, value in results.values if not is_advice(value)]
+    return good, tuple(lost)
+
+
+def is_advice(value: object) -> TypeGuard[Advice]:
+    """Whether a plugin's answer is what the contract says, field by field."""
+    return (
+        isinstance(value, Advice)
+        and isinstance(value.key, str)
+        and isinstance(value.action, str)
+        and isinstance(value.command, tuple | list)
+        and all(isinstance(word, str) for word in value.command)
+        and type(value.cost_s) is int
+        and value.cost_s >= 0
+        and value.risk in RISKS
+    )
 
 
 def _not_checked(

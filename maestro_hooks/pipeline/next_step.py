@@ -71,7 +71,7 @@ def plan(
     keys = tuple(dict.fromkeys(r.key for r in blocking))
     offered = [a for a in advice if any(matches(a.key, key) for key in keys)]
     refused = tuple(sorted({a.action for a in offered if lowers(a, policy_files)}))
-    known = [a for a in offered if not lowers(a, policy_files) and a.risk in RISKS and a.cost_s >= 0]
+    known = [a for a in offered if not lowers(a, policy_files)]
     renewed = list(renewals(waivers, keys, today))
     guessed = [r for r in blocking if not _is_advised(r, known) and all(a.key != r.key for a in renewed)]
     own = [*(remedy(result, producers) for result in guessed), *renewed]

@@ -228,16 +228,22 @@ def value_of(number: Fraction) -> object:
 
 def case_yaml(case: Mapping[str, object]) -> str:
     """One case as YAML text, one field a line."""
-    lines = [f"{'  - ' if not i else '    '}{name}: {_flow(value)}" for i, (name, value) in enumerate(case.items())]
+    lines = [f"{'  - ' if not i else '    '}{name}: {flow(value)}" for i, (name, value) in enumerate(case.items())]
     return "\n".join(lines)
 
 
-def _flow(value: object) -> str:
+def case_of(name: str, seen: Observation) -> str:
+    """A case that changes nothing and expects what was seen, as YAML text."""
+    fields: dict[str, object] = {"name": name, "expect": "block" if seen.blocks else "pass"}
+    return case_yaml(fields | {k: sorted(v) for k, v in (("by", seen.blocks), ("warns", seen.warns)) if v})
+
+
+def flow(value: object) -> str:
     """A value in YAML's flow style, which JSON is part of."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_flow(k)}: {_flow(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{flow(k)}: {flow(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_flow(v) for v in value) + "]"
+        return "[" + ", ".join(flow(v) for v in value) + "]"
     if isinstance(value, Decimal):
         return f"{value:f}"
     return msgspec.json.encode(value).decode()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from maestro_hooks.evidence.obligation import Verdict
 from maestro_hooks.policy.facts import HAZARD_ORDER
 from maestro_hooks.policy.program import Bound, Check, Guard, Program
+from maestro_hooks.policy.results import exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,7 @@ def _check_mutants(check: Check) -> Iterator[tuple[str, str, Check]]:
     for i, bound in enumerate(check.bounds):
         for operator, words, changed in _bound_mutants(bound):
             yield operator, words, replace(check, bounds=(*check.bounds[:i], changed, *check.bounds[i + 1 :]))
-        words = f"without {bound.relation} {bound.limit}"
+        words = f"without {bound.relation} {exact(bound.limit)}"
         yield "clause-deletion", words, replace(check, bounds=(*check.bounds[:i], *check.bounds[i + 1 :]))
     for i, guard in enumerate(check.guards):
         for operator, words, altered in _guard_mutants(guard):
@@ -88,7 +89,8 @@ def _bound_mutants(bound: Bound) -> Iterator[tuple[str, str, Bound]]:
     for operator, limit in _limits(bound.limit):
         if limit not in seen:
             seen.add(limit)
-            yield operator, f"{bound.relation} {bound.limit} becomes {limit}", Bound(bound.relation, limit)
+            words = f"{bound.relation} {exact(bound.limit)} becomes {exact(limit)}"
+            yield operator, words, Bound(bound.relation, limit)
 
 
 def _limits(limit: Fraction) -> Iterator[tuple[str, Fraction]]:

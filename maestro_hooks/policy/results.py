@@ -39,7 +39,7 @@ class RuleResult:
 def worded(check: Check, record: Record | None, outcome: Outcome) -> RuleResult:
     """The result of one check in words."""
     applies_here = outcome is not Outcome.NOT_APPLICABLE
-    demanded = [f"{b.relation} {_exact(b.limit)}" for b in check.bounds]
+    demanded = [f"{b.relation} {exact(b.limit)}" for b in check.bounds]
     if record is None:
         return RuleResult(
             rule=check.id,
@@ -68,9 +68,9 @@ def bound_words(quantity: Quantity | None) -> str:
         return ""
     parts = []
     if quantity.min is not None:
-        parts.append(f">= {_exact(Fraction(int(quantity.min), quantity.scale))}")
+        parts.append(f">= {exact(Fraction(int(quantity.min), quantity.scale))}")
     if quantity.max is not None:
-        parts.append(f"<= {_exact(Fraction(int(quantity.max), quantity.scale))}")
+        parts.append(f"<= {exact(Fraction(int(quantity.max), quantity.scale))}")
     return " and ".join(parts)
 
 
@@ -81,11 +81,11 @@ def value_words(record: Record) -> str:
     if record.private:
         return "(private)"
     if record.quantity is not None:
-        return _exact(Fraction(int(record.quantity.q), record.quantity.scale))
+        return exact(Fraction(int(record.quantity.q), record.quantity.scale))
     return record.text or ""
 
 
-def _exact(value: Fraction) -> str:
+def exact(value: Fraction) -> str:
     """A number as a decimal where it is one, else as a fraction."""
     if value.denominator == 1:
         return str(value.numerator)

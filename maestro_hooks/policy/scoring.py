@@ -1,4 +1,4 @@
-"""How many mutants of a policy its cases notice, which of the others are equivalent, and cases for the rest.
+"""How many mutants of a policy its cases notice, and which of the others are equivalent.
 
 Invariant: a mutant counts as killed only by a case that the policy itself passes, and as equivalent only if no point
 of the finite boundary grid tells it from the policy.
@@ -11,24 +11,19 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from maestro_hooks.evidence.obligation import Verdict
-from maestro_hooks.policy.cases import Case, Prepared, case_yaml, failures, prepare, value_of
+from maestro_hooks.policy.cases import Prepared, failures
 from maestro_hooks.policy.cells import TooManyCellsError
 from maestro_hooks.policy.evaluate import Observation, Settled, fails, observe
 from maestro_hooks.policy.grid import points
 from maestro_hooks.policy.mutation import mutants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from maestro_hooks.policy.cases import Failed, Suite
+    from maestro_hooks.policy.cases import Failed
     from maestro_hooks.policy.mutation import Mutant
     from maestro_hooks.policy.program import Program
     from maestro_hooks.policy.situation import Point
-
-_NAMES = {Verdict.MET: "met", Verdict.UNMET: "unmet", Verdict.WAIVED: "unmet", Verdict.ERROR: "error"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,66 +140,6 @@ def report(result: Score) -> dict[str, Any]:
         "survived": [{"operator": m.operator, "rule": m.rule, "words": m.words} for m in result.survived],
         "equivalent": [{"operator": m.operator, "rule": m.rule, "words": m.words} for m in result.equivalent],
     }
-
-
-def suggestions(score_of: Score, program: Program, suite: Suite) -> Iterator[str]:
-    """Cases, as YAML text, that kill what survived; as few as one pass over the survivors needs."""
-    added: list[Prepared] = []
-    for number, mutant in enumerate(score_of.survived, 1):
-        if any(case.observed(mutant.program) != case.expected for case in added):
-            continue
-        name = f"suggested {number}: {mutant.rule or 'all rules'}, {mutant.words}"
-        try:
-            found = _killing_case(mutant, program, suite, name)
-        except TooManyCellsError:
-            found = None
-        if found is None:
-            yield f"# no single boundary case tells apart: {mutant.rule}: {mutant.words}"
-            continue
-        fields, prepared = found
-        added.append(prepared)
-        yield case_yaml(fields)
-
-
-def _killing_case(
-    mutant: Mutant, program: Program, suite: Suite, name: str
-) -> tuple[dict[str, object], Prepared] | None:
-    """A case over the file's common obligations on which mutant and policy differ."""
-    for point in points(mutant, program):
-        try:
-            fields = _fields(point, program, name)
-        except ValueError:  # a number no case can write
-            continue
-        prepared = prepare(suite.file, msgspec.convert({**fields, "expect": "pass"}, Case))
-        seen = prepared.observed(program)
-        if seen != prepared.observed(mutant.program):
-            fields["expect"] = "block" if seen.blocks else "pass"
-            fields |= {k: sorted(v) for k, v in (("by", seen.blocks), ("warns", seen.warns)) if v}
-            return fields, replace(prepared, expected=seen)
-    return None
-
-
-def _fields(point: Point, program: Program, name: str) -> dict[str, object]:
-    fields: dict[str, object] = {"name": name[:200]}
-    given = {c.key: _spec(c.verdict, c.number) for c in point.claims}
-    gone = sorted({c.require for c in point.checks} - given.keys())
-    if gone:
-        fields["without"] = gone
-    if given:
-        fields["given"] = given
-    if point.waived:
-        fields["waived"] = sorted(point.waived)
-    asked = {guard.fact for check in point.checks for guard in check.guards}
-    if asked:
-        fields["facts"] = {fact: getattr(point.facts, fact) for fact in sorted(asked)}
-    if any(check.matches(w.key) for w in program.waivers for check in point.checks):
-        fields["today"] = point.today.isoformat()
-    return fields
-
-
-def _spec(verdict: Verdict, number: Fraction | None) -> object:
-    value = "some text" if number is None else value_of(number)
-    return value if verdict is Verdict.MET else {"value": value, "verdict": _NAMES[verdict]}
 
 
 def _case_at(point: Point) -> Prepared:
