@@ -14,15 +14,23 @@ if TYPE_CHECKING:
     from maestro_symbolic.verdicts import Counterexample
 
 
+LIVE = {"lock": "__import__('threading').RLock()", "logger": "__import__('logging').getLogger('replayed')"}
+
+
+LOCKS = (
+    "import copyreg",
+    "import threading",
+    "",
+    "copyreg.pickle(type(threading.RLock()), lambda _lock: (threading.RLock, ()))  # for deep copies",
+    "",
+)
+
+
 def python_of(value: Any) -> str:
     """A typed JSON value as a Python expression; instances through ``made``, which runs no ``__init__``."""
     kind, content = next(iter(value.items()))
-    if kind == "int":
-        number = int(content, 16)
-        return str(number) if number.bit_length() < 256 else _enormous(number)
-    if kind == "float":
-        real = float.fromhex(content)
-        return repr(real) if real - real == 0 else f"float({str(real)!r})"
+    if kind in ("int", "float"):
+        return _number_text(kind, content)
     if kind == "str":
         return ascii(bytes.fromhex(content).decode("utf-16-le", "surrogatepass"))
     if kind in ("bool", "none"):
@@ -35,8 +43,20 @@ def python_of(value: Any) -> str:
         return f"{{{', '.join(f'{python_of(k)}: {python_of(v)}' for k, v in content)}}}"
     if kind in ("member", "class"):
         return str(content)
+    if kind in ("lock", "logger"):
+        return LIVE[kind]
+    if kind == "set":
+        return f"{{{', '.join(map(python_of, content))}}}" if content else "set()"
     fields = ", ".join(f"{name}={python_of(v)}" for name, v in value["fields"].items())
     return f"{content}({fields})"
+
+
+def _number_text(kind: str, content: str) -> str:
+    if kind == "int":
+        number = int(content, 16)
+        return str(number) if number.bit_length() < 256 else _enormous(number)
+    real = float.fromhex(content)
+    return repr(real) if real - real == 0 else f"float({str(real)!r})"
 
 
 def _enormous(number: int) -> str:
@@ -72,11 +92,14 @@ def regression_test(target: Target, module: str, counterexample: Counterexample)
         "from __future__ import annotations",
         "",
         "import copy",
+        *(LOCKS if _has_live(counterexample.arguments) else ()),
         "import importlib",
         "from types import SimpleNamespace",
         "",
         "",
         "def made(cls, **fields):",
+        "    if issubclass(cls, tuple):",
+        "        return cls(**fields)",
         "    instance = cls.__new__(cls)",
         "    for name, value in fields.items():",
         "        object.__setattr__(instance, name, value)",
@@ -96,6 +119,13 @@ def regression_test(target: Target, module: str, counterexample: Counterexample)
     return "\n".join(lines) + "\n"
 
 
+def _has_live(value: Any) -> bool:
+    """Whether something in an argument cannot be copied."""
+    if isinstance(value, dict):
+        return bool(LIVE.keys() & value.keys()) or any(map(_has_live, value.values()))
+    return isinstance(value, list) and any(map(_has_live, value))
+
+
 def _instance_free(name: str, value: Any) -> str:
     return f"{name!r}: {_expression(value)}"
 
@@ -106,6 +136,8 @@ def _expression(value: Any) -> str:
     if kind in ("list", "tuple"):
         inner = ", ".join(map(_expression, content))
         return f"[{inner}]" if kind == "list" else f"({inner}{',' if len(content) == 1 else ''})"
+    if kind == "set":
+        return f"{{{', '.join(map(_expression, content))}}}" if content else "set()"
     if kind == "dict":
         return f"{{{', '.join(f'{_expression(k)}: {_expression(v)}' for k, v in content)}}}"
     if kind in ("member", "class"):

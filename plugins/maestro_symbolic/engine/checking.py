@@ -59,6 +59,7 @@ class Examined:
     cuts: list[tuple[str, int]] = field(default_factory=list)
     outside: list[tuple[str, int]] = field(default_factory=list)
     undecided: list[tuple[str, int]] = field(default_factory=list)
+    approximate: list[tuple[str, int]] = field(default_factory=list)
     paths: int = 0
     returned: int = 0
     inputs_possible: bool = False
@@ -170,6 +171,8 @@ class _Examination:
                 self.found.cuts.append((cut.bound, cut.line))
             except UnsupportedError as error:
                 self.found.outside.append((error.construct, error.line or self.target.node.lineno))
+            if path.approximated:
+                self.found.approximate.append((path.approximated, path.line or self.target.node.lineno))
             self.found.float_cone = self.found.float_cone or path.has_floats
             work += reversed(path.pending)
 

@@ -23,10 +23,14 @@ from maestro_symbolic.engine.values import (
     Member,
     NeedTextError,
     ObjectCell,
+    Opaque,
+    Range,
     Ref,
+    SetCell,
     Sym,
     Text,
     Unbound,
+    View,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +51,30 @@ class Comparing(Core):
     def find_method(self, target: Value, name: str) -> Bound | None:
         """A method a class of the module defines; supplied by the calling layer."""
         raise NotImplementedError
+
+    def set_of(self, value: Value) -> SetCell | None:
+        """The set that a value is; supplied by the layer of sets."""
+        raise NotImplementedError
+
+    def subset(self, a: SetCell, b: SetCell) -> Term:
+        """``a <= b``; supplied by the layer of sets."""
+        raise NotImplementedError
+
+    def ordered_sets(self, operator: str, a: SetCell, b: SetCell) -> Term:
+        """Inclusion; supplied by the layer of sets."""
+        raise NotImplementedError
+
+    def length(self, value: Value) -> Value:
+        """``len(value)``; supplied by the layer of containers."""
+        raise NotImplementedError
+
+    def as_tuple(self, value: Value) -> tuple[Value, ...] | None:
+        """A tuple's items, those of a named tuple included; ``None`` for anything else."""
+        if isinstance(value, tuple):
+            return value
+        cell = self.heap[value.id] if isinstance(value, Ref) else None
+        named = isinstance(cell, ObjectCell) and cell.info.is_named_tuple
+        return tuple(cell.fields.values()) if named and isinstance(cell, ObjectCell) else None
 
     # -- logic ------------------------------------------------------------------------------------------------
 
@@ -86,16 +114,23 @@ class Comparing(Core):
             return bool(value.chars)
         if isinstance(value, bool | int | float | str | tuple | type(None)):
             return bool(value)
-        if isinstance(value, Unbound):
-            return self.resolve(value)
+        if isinstance(value, Unbound | Opaque):
+            return self.truth(self.resolve(value))
+        if isinstance(value, View | Range):
+            size = self.length(value)
+            return self.integer(size) > 0 if isinstance(size, Sym) else size > 0
         return True
 
     def _truth_of_object(self, value: Ref) -> Term:
         cell = self.heap[value.id]
         if isinstance(cell, ListCell):
             return bool(cell.items)
+        if isinstance(cell, SetCell):
+            return bool(cell.items)
         if isinstance(cell, DictCell):
             return bool(cell.entries)
+        if (items := self.as_tuple(value)) is not None:
+            return bool(items)
         if isinstance(cell, LengthCell):
             return cell.length > 0
         for name in ("__bool__", "__len__"):
@@ -112,10 +147,22 @@ class Comparing(Core):
         kind, other = arithmetic.kind_of(a), arithmetic.kind_of(b)
         if kind is not None and other is not None:
             return self.compare_numbers("==", a, b)
+        if isinstance(a, Opaque) or isinstance(b, Opaque):
+            return self.equal(self.resolve(a), self.resolve(b))
+        answer = self._equal_plain(a, b)
+        return self._equal_others(a, b) if answer is None else answer
+
+    def _equal_plain(self, a: Value, b: Value) -> Term | None:
+        """Two texts, tuples or sets; ``None`` for anything else."""
         if is_text(a) and is_text(b):
             return self._equal_texts(a, b)
-        if isinstance(a, tuple) and isinstance(b, tuple):
-            return self._equal_items(a, b)
+        if (x := self.as_tuple(a)) is not None and (y := self.as_tuple(b)) is not None:
+            return self._equal_items(x, y)
+        if (left := self.set_of(a)) is not None and (right := self.set_of(b)) is not None:
+            return len(left.items) == len(right.items) and self.subset(left, right)
+        return None
+
+    def _equal_others(self, a: Value, b: Value) -> Term:
         if isinstance(a, Ref) and isinstance(b, Ref):
             return self._equal_objects(a, b)
         if isinstance(a, Ref) and self.find_method(a, "__eq__") is not None:
@@ -244,8 +291,10 @@ class Comparing(Core):
             if isinstance(a, Sym) or isinstance(b, Sym):
                 raise NeedTextError
             return self._lexicographic(operator, code_points(a), code_points(b))
-        if isinstance(a, tuple) and isinstance(b, tuple):
-            return self._lexicographic(operator, a, b)
+        if (x := self.as_tuple(a)) is not None and (y := self.as_tuple(b)) is not None:
+            return self._lexicographic(operator, x, y)
+        if (left := self.set_of(a)) is not None and (right := self.set_of(b)) is not None:
+            return self.ordered_sets(operator, left, right)
         if isinstance(a, Ref) and isinstance(b, Ref):
             return self._ordered_objects(operator, a, b)
         if any(isinstance(v, Ref) or not is_plain(v) for v in (a, b)):

@@ -23,8 +23,10 @@ from maestro_symbolic.engine.values import (
     InfeasibleError,
     ListCell,
     ObjectCell,
+    Opaque,
     RaisedError,
     Ref,
+    SetCell,
     Sym,
     Text,
     Unbound,
@@ -98,7 +100,11 @@ class Core(Search):
             value = value.options[index][1]
         if isinstance(value, Unbound):
             raise self.raised(UnboundLocalError, "a name is read before it is bound")
-        return value
+        return self.spelled(value) if isinstance(value, Opaque) else value
+
+    def spelled(self, value: Opaque) -> Value:
+        """The text that was formatted from unknowns; supplied by the layer of texts."""
+        raise NotImplementedError
 
     # -- exceptions -------------------------------------------------------------------------------------------
 
@@ -205,6 +211,8 @@ class Core(Search):
             names = sorted(a.fields.keys() | b.fields.keys())
             joined = {n: self.join(condition, a.fields.get(n, UNBOUND), b.fields.get(n, UNBOUND)) for n in names}
             return ObjectCell(a.info, joined, joined=a.joined or b.joined)
+        if isinstance(a, SetCell) and isinstance(b, SetCell) and same(a.items, b.items):
+            return SetCell(a.items, a.frozen)
         if isinstance(a, DictCell) and isinstance(b, DictCell) and len(a.entries) == len(b.entries):
             pairs = list(zip(a.entries, b.entries, strict=True))
             if all(same(x[0], y[0]) for x, y in pairs):

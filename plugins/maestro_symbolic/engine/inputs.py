@@ -14,8 +14,9 @@ import z3
 
 from maestro_symbolic.contracts.bounds import resolve_annotation
 from maestro_symbolic.engine import doubles
-from maestro_symbolic.engine.executing import Executing
+from maestro_symbolic.engine.managing import Managing
 from maestro_symbolic.engine.values import (
+    Builtin,
     Choice,
     ClassValue,
     DictCell,
@@ -23,10 +24,12 @@ from maestro_symbolic.engine.values import (
     InfeasibleError,
     LengthCell,
     ListCell,
+    Manager,
     Member,
     ObjectCell,
     RaisedError,
     Ref,
+    SetCell,
     Sym,
     Text,
 )
@@ -40,10 +43,11 @@ if TYPE_CHECKING:
 
 LISTS = frozenset({"list", "List", "Sequence", "Iterable", "Collection", "MutableSequence"})
 DICTS = frozenset({"dict", "Dict", "Mapping", "MutableMapping"})
+STATELESS = ("threading.", "logging.")  # a lock or a logger has no state of its own here
 MAX_CODE_POINT = 0x10FFFF
 
 
-class Inputs(Executing):
+class Inputs(Managing):
     """Makes unknown arguments on one path."""
 
     caps: Mapping[str, int] = {}
@@ -188,7 +192,7 @@ class Inputs(Executing):
         list(self.ancestry(info))
         if self.find_in_ancestry(info, "__init__") is not None:
             target = self._made(info, name)
-        elif any(one.dataclass is not None for one in self.ancestry(info)):
+        elif self.has_fields(info):
             target = self._from_fields(info, name)
         else:
             raise self.unsupported(f"parameter {name} of class {info.name}")
@@ -222,7 +226,7 @@ class Inputs(Executing):
         if self.class_contract(info).of("inv"):
             cell = self.heap[target.id]
             assert isinstance(cell, ObjectCell)  # noqa: S101 - just made
-            kinds = self._attribute_types(node)
+            kinds = self._attribute_types(info, node)
             fields = {
                 field: self.unknown(kinds[field], f"{name}.{field}") if field in kinds else value
                 for field, value in cell.fields.items()
@@ -230,10 +234,11 @@ class Inputs(Executing):
             self.heap[target.id] = ObjectCell(info, fields)
         return target
 
-    def _attribute_types(self, node: ast.FunctionDef) -> dict[str, ast.expr]:
+    def _attribute_types(self, info: ClassInfo, node: ast.FunctionDef) -> dict[str, ast.expr]:
         """The types of ``self.x`` as ``__init__`` writes them: annotated, copied from a parameter, or of a constant."""
         parameters = {a.arg: a.annotation for a in (*node.args.args, *node.args.kwonlyargs) if a.annotation}
         kinds: dict[str, ast.expr] = {}
+        declared = {f.target.id: f.annotation for f in info.fields if isinstance(f.target, ast.Name)}
         for inner in ast.walk(node):
             target: ast.expr | None = inner.target if isinstance(inner, ast.AnnAssign) else None
             if isinstance(inner, ast.Assign) and len(inner.targets) == 1:
@@ -244,6 +249,9 @@ class Inputs(Executing):
             kind = self._type_of_value(value, parameters)
             if isinstance(inner, ast.AnnAssign):
                 kind = inner.annotation
+            kind = kind or declared.get(target.attr)
+            if kind is None and isinstance(value, ast.Call) and self.program.dotted(value.func).startswith(STATELESS):
+                continue
             if kind is None:
                 raise self.unsupported(f"attribute {target.attr} without a type", inner)
             kinds.setdefault(target.attr, kind)
@@ -285,6 +293,10 @@ class Inputs(Executing):
             return {"raised": value.kind.__name__ if isinstance(value.kind, type) else value.kind.name}
         if isinstance(value, ClassValue):
             return {"class": value.info.name}
+        if isinstance(value, Manager):
+            return {"lock": ""}
+        if isinstance(value, Builtin) and value.name == "logging.getLogger()":
+            return {"logger": ""}
         return encoded(value)
 
     def _decoded_term(self, value: Sym, model: z3.ModelRef) -> object:
@@ -305,6 +317,8 @@ class Inputs(Executing):
     def _decoded_cell(self, cell: Cell, model: z3.ModelRef, heap: Mapping[int, Cell]) -> object:
         if isinstance(cell, ListCell):
             return {"list": [self.decoded(v, model, heap) for v in cell.items]}
+        if isinstance(cell, SetCell):
+            return {"set": sorted((self.decoded(v, model, heap) for v in cell.items), key=str)}
         if isinstance(cell, DictCell):
             return {"dict": [[self.decoded(k, model, heap), self.decoded(v, model, heap)] for k, v in cell.entries]}
         if isinstance(cell, ObjectCell):

@@ -74,6 +74,7 @@ class Search:
         self.pending: list[tuple[int, ...]] = []
         self.condition: list[Term] = []
         self.speculating = 0
+        self.approximated = ""
         self._solver = z3.Solver(ctx=context)
         self._solver.set("rlimit", limits.feasibility)
         self._model: z3.ModelRef | None = None
@@ -125,6 +126,10 @@ class Search:
             self.used.units = max(self.used.units, int(statistics.get_key_value("rlimit count")))
         if self.used.units > self.limits.total:
             raise ExhaustedError(f"more than {self.limits.total} solver units")
+
+    def approximate(self, what: str) -> None:
+        """Note that a value on this path is near CPython's, not certainly it: enough to search, never to prove."""
+        self.approximated = self.approximated or what
 
     def recall(self) -> int | None:
         """The next entry of the trail being replayed, if any."""

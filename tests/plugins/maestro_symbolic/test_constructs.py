@@ -25,7 +25,9 @@ INTS = st.one_of(st.integers(-8, 8), st.integers(-130, 130), st.sampled_from([2*
 FLOATS = st.one_of(
     st.floats(-10, 10), st.floats(), st.sampled_from([0.0, -0.0, 0.5, 1.5, 2.5, -1e-20, 5e-324, 1e308, 2.0**53])
 )
-TEXTS = st.sampled_from(["", "a", "b", "cc", "ab", "bca", "\U0001f600", "\ud800"])
+TEXTS = st.sampled_from(
+    ["", "a", "b", "cc", "ab", "bca", "\U0001f600", "\ud800", "12", "-7", " 4", "1_0", "+", "\u0663", "A b", "Z"]
+)
 
 
 def strategy(node: ast.expr) -> st.SearchStrategy[Any]:  # noqa: C901, PLR0911 - one line per type
