@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import hashlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from maestro_symbolic.contracts.clauses import Clause
     from maestro_symbolic.targets import Target
     from maestro_symbolic.verdicts import Counterexample
 
 
-LIVE = {"lock": "__import__('threading').RLock()", "logger": "__import__('logging').getLogger('replayed')"}
-
-
-LOCKS = (
-    "import copyreg",
-    "import threading",
-    "",
-    "copyreg.pickle(type(threading.RLock()), lambda _lock: (threading.RLock, ()))  # for deep copies",
-    "",
-)
+START = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive, as the values are
+MADE: dict[str, Callable[[str], str]] = {
+    "lock": lambda _text: "threading.RLock()",
+    "logger": lambda _text: "logging.getLogger('replayed')",
+    "decimal": lambda text: f"decimal.Decimal({text!r})",
+    "fraction": lambda text: f"fractions.Fraction({text!r})",
+    "date": lambda text: repr(dt.date.fromordinal(int(text))),
+    "datetime": lambda text: repr(START + dt.timedelta(microseconds=int(text))),
+    "timedelta": lambda text: repr(dt.timedelta(microseconds=int(text))),
+}
+MODULES = ("copyreg", "datetime", "decimal", "fractions", "logging", "threading")
 
 
 def python_of(value: Any) -> str:
@@ -43,8 +45,8 @@ def python_of(value: Any) -> str:
         return f"{{{', '.join(f'{python_of(k)}: {python_of(v)}' for k, v in content)}}}"
     if kind in ("member", "class"):
         return str(content)
-    if kind in ("lock", "logger"):
-        return LIVE[kind]
+    if kind in MADE:
+        return MADE[kind](content)
     if kind == "set":
         return f"{{{', '.join(map(python_of, content))}}}" if content else "set()"
     fields = ", ".join(f"{name}={python_of(v)}" for name, v in value["fields"].items())
@@ -83,18 +85,12 @@ def test_name(target: Target, counterexample: Counterexample) -> str:
 
 def regression_test(target: Target, module: str, counterexample: Counterexample) -> str:
     """The whole text of the test file. ``module`` is the dotted name to import, after ``sys.path`` if need be."""
-    names = [_instance_free(n, v) for n, v in counterexample.arguments.items()]
+    names = [f"{n!r}: {_expression(v)}" for n, v in counterexample.arguments.items()]
     broken = [c for c in target.contract.postconditions if c.text == counterexample.clause]
     clauses = [_assertion(clause) for clause in broken]
-    lines = [
-        '"""Regression test made from a counterexample; it fails while the contract is broken."""',
-        "",
-        "from __future__ import annotations",
-        "",
-        "import copy",
-        *(LOCKS if _has_live(counterexample.arguments) else ()),
-        "import importlib",
-        "from types import SimpleNamespace",
+    copying = "copyreg.pickle(type(threading.RLock()), lambda _lock: (threading.RLock, ()))  # for the deep copy"
+    body = [
+        *(("", copying) if _has_live(counterexample.arguments) else ()),
         "",
         "",
         "def made(cls, **fields):",
@@ -116,18 +112,24 @@ def regression_test(target: Target, module: str, counterexample: Counterexample)
         *clauses,
         *_invariant_lines(target, counterexample, done=bool(clauses)),
     ]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(body)
+    imports = sorted(["copy", "importlib", *(m for m in MODULES if f"{m}." in text)])
+    head = [
+        '"""Regression test made from a counterexample; it fails while the contract is broken."""',
+        "",
+        "from __future__ import annotations",
+        "",
+        *(f"import {name}" for name in imports),
+        "from types import SimpleNamespace",
+    ]
+    return "\n".join([*head, text]) + "\n"
 
 
 def _has_live(value: Any) -> bool:
     """Whether something in an argument cannot be copied."""
     if isinstance(value, dict):
-        return bool(LIVE.keys() & value.keys()) or any(map(_has_live, value.values()))
+        return bool("lock" in value) or any(map(_has_live, value.values()))
     return isinstance(value, list) and any(map(_has_live, value))
-
-
-def _instance_free(name: str, value: Any) -> str:
-    return f"{name!r}: {_expression(value)}"
 
 
 def _expression(value: Any) -> str:

@@ -253,10 +253,17 @@ def wrap_callees(job: dict[str, Any], module: types.ModuleType, active: list[boo
     return saved
 
 
+def exception_named(name: str, module: types.ModuleType) -> Any:
+    """The class that a contract's ``raises`` names: of the module, builtin, or by its dotted name."""
+    place, _, last = name.rpartition(".")
+    found = getattr(module, last, getattr(builtins, last, None))
+    return found if found is not None or not place else getattr(sys.modules.get(place), last, None)
+
+
 def after_exception(error: Exception, job: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
     """Whether an exception was allowed to leave."""
     outcome = f"raised {type(error).__name__}: {shown(str(error))}"
-    raised = [getattr(module, n, getattr(builtins, n, None)) for n in job["raises"]]
+    raised = [exception_named(name, module) for name in job["raises"]]
     line = 0
     trace = error.__traceback__
     while trace is not None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 copyreg.pickle(type(threading.RLock()), lambda _lock: (threading.RLock, ()))  # deep copies of objects with locks
 copyreg.pickle(type(threading.Lock()), lambda _lock: (threading.Lock, ()))
 
+# The year 1 without a time zone, as the evidence counts.
+START = dt.datetime(1, 1, 1)  # noqa: DTZ001
 PLAIN: dict[str, Callable[[str], Any]] = {
     "none": lambda _text: None,
     "bool": lambda text: text == "true",
@@ -36,8 +38,6 @@ PLAIN: dict[str, Callable[[str], Any]] = {
     "lock": lambda _text: threading.RLock(),
     "logger": lambda _text: logging.getLogger("replayed"),
 }
-# The year 1 without a time zone, as the evidence counts.
-START = dt.datetime(1, 1, 1)  # noqa: DTZ001
 MICROSECOND = dt.timedelta(microseconds=1)
 
 

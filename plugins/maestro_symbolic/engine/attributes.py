@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from maestro_symbolic.engine.sets import Sets
 from maestro_symbolic.engine.values import (
     Bound,
+    Builtin,
     ClassValue,
     Closure,
+    Exact,
     ExceptionValue,
     Member,
     ObjectCell,
@@ -54,6 +56,10 @@ class Attributes(Sets):
             return self._member_attribute(target, name)
         if isinstance(target, ClassValue):
             return self._class_attribute(target, name)
+        if isinstance(target, Exact) and (part := self.exact_attribute(target, name)) is not None:
+            return part
+        if isinstance(target, Builtin) and (known := self.time_constant(f"{target.name}.{name}")) is not None:
+            return known
         if isinstance(target, Super):
             return self.super_attribute(target, name)
         if isinstance(target, ExceptionValue):

@@ -13,6 +13,7 @@ from maestro_symbolic.engine.comparing import is_text
 from maestro_symbolic.engine.math_calls import MathCalls
 from maestro_symbolic.engine.values import (
     DictCell,
+    Exact,
     Frame,
     IteratorCell,
     ListCell,
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
 
     from maestro_symbolic.engine.values import Term, Value
 
-NAMED = frozenset(
-    {"sum", "min", "max", "enumerate", "zip", "sorted", "dict", "math.isclose", "math.prod", "round", "int"}
-)
+NAMED = frozenset({"sum", "min", "max", "enumerate", "zip", "sorted", "dict", "math.isclose", "math.prod", "round"})
+NAMED |= {"datetime.timedelta", "datetime.date", "datetime.datetime", "fractions.Fraction"}
 # What only speaks to people: its arguments are evaluated, and it gives None.
 SILENT = frozenset({"print", "warnings.warn"})
 SILENT |= {f"logging.{level}" for level in ("debug", "info", "warning", "error", "exception", "critical")}
@@ -64,6 +64,8 @@ class BuiltinCalls(MathCalls):
     def _call_abs(self, value: Value) -> Value:
         value = self.resolve(value)
         kind = arithmetic.kind_of(value)
+        if isinstance(value, Exact) and value.kind in ("decimal", "fraction", "timedelta"):
+            return Exact(value.kind, z3.simplify(z3.If(value.term < 0, -value.term, value.term)), value.scale)
         if kind is None:
             raise self.raised(TypeError, "bad operand type for abs()")
         if not isinstance(value, Sym):

@@ -171,6 +171,7 @@ class _Examination:
                 self.found.cuts.append((cut.bound, cut.line))
             except UnsupportedError as error:
                 self.found.outside.append((error.construct, error.line or self.target.node.lineno))
+            self.found.cuts += [(what, self.target.node.lineno) for what in path.narrowed]
             if path.approximated:
                 self.found.approximate.append((path.approximated, path.line or self.target.node.lineno))
             self.found.float_cone = self.found.float_cone or path.has_floats

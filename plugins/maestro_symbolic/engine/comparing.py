@@ -18,6 +18,7 @@ from maestro_symbolic.engine.values import (
     Choice,
     ClassValue,
     DictCell,
+    Exact,
     LengthCell,
     ListCell,
     Member,
@@ -116,6 +117,11 @@ class Comparing(Core):
             return bool(value)
         if isinstance(value, Unbound | Opaque):
             return self.truth(self.resolve(value))
+        return self._truth_of_other(value)
+
+    def _truth_of_other(self, value: Value) -> Term:
+        if isinstance(value, Exact):
+            return value.term != 0 if value.kind in ("decimal", "fraction", "timedelta") else True
         if isinstance(value, View | Range):
             size = self.length(value)
             return self.integer(size) > 0 if isinstance(size, Sym) else size > 0
@@ -147,6 +153,8 @@ class Comparing(Core):
         kind, other = arithmetic.kind_of(a), arithmetic.kind_of(b)
         if kind is not None and other is not None:
             return self.compare_numbers("==", a, b)
+        if isinstance(a, Exact) or isinstance(b, Exact):
+            return self.compare_exact("==", a, b)
         if isinstance(a, Opaque) or isinstance(b, Opaque):
             return self.equal(self.resolve(a), self.resolve(b))
         answer = self._equal_plain(a, b)
@@ -282,9 +290,15 @@ class Comparing(Core):
             return arithmetic.compare_mixed(mirrored, self.integer(b), arithmetic.double(a, self.context))
         return arithmetic.compare_mixed(operator, self.integer(a), arithmetic.double(b, self.context))
 
+    def compare_exact(self, operator: str, a: Value, b: Value) -> Term:
+        """Comparison where one side is an exact number or time; supplied by their layer."""
+        raise NotImplementedError
+
     def ordered(self, operator: str, a: Value, b: Value) -> Term:
         """``a < b`` and its siblings."""
         a, b = self.resolve(a), self.resolve(b)
+        if isinstance(a, Exact) or isinstance(b, Exact):
+            return self.compare_exact(operator, a, b)
         if arithmetic.kind_of(a) is not None and arithmetic.kind_of(b) is not None:
             return self.compare_numbers(operator, a, b)
         if is_text(a) and is_text(b):

@@ -12,7 +12,8 @@ import z3
 
 from maestro_symbolic.engine import arithmetic
 from maestro_symbolic.engine.comparing import code_points, is_text, text_of
-from maestro_symbolic.engine.operating import MAX_ITEMS, Operating
+from maestro_symbolic.engine.operating import MAX_ITEMS
+from maestro_symbolic.engine.times import Times
 from maestro_symbolic.engine.values import (
     Choice,
     ClassValue,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from maestro_symbolic.engine.values import Term, Value
 
 
-class Containing(Operating):
+class Containing(Times):
     """Containers of one path."""
 
     def items_of(self, value: Value) -> tuple[Value, ...]:

@@ -18,6 +18,7 @@ from maestro_symbolic.engine.values import (
     Choice,
     CutError,
     DictCell,
+    Exact,
     ExceptionValue,
     Frame,
     InfeasibleError,
@@ -226,6 +227,8 @@ class Core(Search):
         kind, other = arithmetic.kind_of(a), arithmetic.kind_of(b)
         if kind is not None and kind == other:
             return self._join_numbers(condition, kind, a, b)
+        if isinstance(a, Exact) and isinstance(b, Exact) and (a.kind, a.scale) == (b.kind, b.scale):
+            return Exact(a.kind, z3.simplify(z3.If(condition, a.term, b.term)), a.scale)
         if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
             return tuple(self.join(condition, x, y) for x, y in zip(a, b, strict=True))
         atoms = [isinstance(v, str) or (isinstance(v, Sym) and v.kind == "a") for v in (a, b)]
@@ -295,6 +298,8 @@ def same(a: Value, b: Value) -> bool:
         return bool(a == b)
     if isinstance(a, tuple):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, Exact):
+        return a.kind == b.kind and a.scale == b.scale and bool(a.term.eq(b.term))
     if isinstance(a, Sym):
         return a.kind == b.kind and bool(a.term.eq(b.term))
     if isinstance(a, Choice):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from maestro_symbolic.engine import arithmetic
 from maestro_symbolic.engine.attributes import Attributes
-from maestro_symbolic.engine.modules import BUILTIN_NAMES, MODULE_CONSTANTS
+from maestro_symbolic.engine.modules import BUILTIN_NAMES, EXCEPTIONS, MODULE_CONSTANTS
 from maestro_symbolic.engine.values import (
     Builtin,
     ClassValue,
@@ -98,7 +98,7 @@ class Evaluating(Attributes):
             return self._constant(name)
         if name == "__name__":
             return "module"
-        if name in program.imports:
+        if name in program.imports and program.imports[name] not in EXCEPTIONS:
             dotted = program.imports[name]
             return MODULE_CONSTANTS.get(dotted, Builtin(dotted))
         exception = self.make_instance_of_exception(name)
@@ -201,7 +201,7 @@ class Evaluating(Attributes):
         if dotted in MODULE_CONSTANTS and self._is_module_path(node):
             return MODULE_CONSTANTS[dotted]
         if self._is_module_path(node):
-            return Builtin(dotted)
+            return EXCEPTIONS.get(dotted) or Builtin(dotted)
         return self.attribute(self.evaluate(node.value), node.attr)
 
     def _is_module_path(self, node: ast.expr) -> bool:

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import ast
 import struct
+from decimal import Context, Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import z3
 
 from maestro_symbolic.contracts.bounds import resolve_annotation
 from maestro_symbolic.engine import doubles
+from maestro_symbolic.engine.calendars import DAY_US, LAST_ORDINAL, LAST_US, MAX_DAYS
+from maestro_symbolic.engine.exact import INPUT_PLACES, PRECISION
 from maestro_symbolic.engine.managing import Managing
 from maestro_symbolic.engine.values import (
     Builtin,
     Choice,
     ClassValue,
     DictCell,
+    Exact,
     ExceptionValue,
     InfeasibleError,
     LengthCell,
@@ -43,7 +48,15 @@ if TYPE_CHECKING:
 
 LISTS = frozenset({"list", "List", "Sequence", "Iterable", "Collection", "MutableSequence"})
 DICTS = frozenset({"dict", "Dict", "Mapping", "MutableMapping"})
+EXACT_INPUTS = {
+    "decimal.Decimal": "decimal",
+    "fractions.Fraction": "fraction",
+    "datetime.date": "date",
+    "datetime.datetime": "datetime",
+    "datetime.timedelta": "timedelta",
+}
 STATELESS = ("threading.", "logging.")  # a lock or a logger has no state of its own here
+WIDE = Context(prec=2000)
 MAX_CODE_POINT = 0x10FFFF
 
 
@@ -71,6 +84,8 @@ class Inputs(Managing):
             return self._scalar(kind, name)
         if kind == "str":
             return self._text(name)
+        if self.program.dotted(node) in EXACT_INPUTS:
+            return self._exact(EXACT_INPUTS[self.program.dotted(node)], name)
         if isinstance(node, ast.Name) and node.id in self.program.classes:
             return self._instance(self.program.classes[node.id], name)
         if kind in LISTS or kind in DICTS or kind == "tuple":
@@ -84,6 +99,25 @@ class Inputs(Managing):
             return Sym("b", z3.Bool(name, self.context))
         self.has_floats = True
         return Sym("f", z3.FP(name, z3.Float64(self.context)))
+
+    def _exact(self, kind: str, name: str) -> Value:
+        """An exact number or time: of a Decimal the plain ones of few places, of a datetime the naive ones."""
+        if kind == "fraction":
+            return Exact(kind, z3.Real(name, self.context))
+        term = z3.Int(name, self.context)
+        if kind == "decimal":
+            self.narrow(f"plain Decimals of up to {INPUT_PLACES} places")
+            self.assume(z3.And(term < 10**PRECISION, term > -(10**PRECISION)))
+            return Exact(kind, term, INPUT_PLACES)
+        if kind == "datetime":
+            self.narrow("datetimes without a time zone")
+        low, high = {
+            "date": (1, LAST_ORDINAL),
+            "datetime": (0, LAST_US),
+            "timedelta": (-MAX_DAYS * DAY_US, (MAX_DAYS + 1) * DAY_US - 1),
+        }[kind]
+        self.assume(z3.And(term >= low, term <= high))
+        return Exact(kind, term)
 
     def _text(self, name: str) -> Value:
         if self.use_atoms:
@@ -293,10 +327,10 @@ class Inputs(Managing):
             return {"raised": value.kind.__name__ if isinstance(value.kind, type) else value.kind.name}
         if isinstance(value, ClassValue):
             return {"class": value.info.name}
-        if isinstance(value, Manager):
-            return {"lock": ""}
-        if isinstance(value, Builtin) and value.name == "logging.getLogger()":
-            return {"logger": ""}
+        if isinstance(value, Exact):
+            return exact_encoded(value, model)
+        if isinstance(value, Manager | Builtin):
+            return {"lock": ""} if isinstance(value, Manager) else {"logger": ""}
         return encoded(value)
 
     def _decoded_term(self, value: Sym, model: z3.ModelRef) -> object:
@@ -340,6 +374,19 @@ def encoded(value: object) -> object:
     if isinstance(value, str):
         return {"str": value.encode("utf-16-le", "surrogatepass").hex()}
     return {"unknown": type(value).__name__}
+
+
+def exact_encoded(value: Exact, model: z3.ModelRef) -> object:
+    """An exact number or time under a model."""
+    term = model.eval(value.term, model_completion=True)
+    if value.kind == "fraction":
+        if not z3.is_rational_value(term):
+            term = term.approx(20)
+        number = Fraction(term.numerator_as_long(), term.denominator_as_long())
+        return {"fraction": str(number)}
+    if value.kind == "decimal":
+        return {"decimal": str(Decimal(term.as_long()).scaleb(-value.scale, WIDE).normalize(WIDE))}
+    return {value.kind: str(term.as_long())}
 
 
 def double_of(term: Term) -> float:

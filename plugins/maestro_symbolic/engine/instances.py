@@ -84,7 +84,7 @@ class Instances(MethodCalls):
         if name in self.program.classes:
             info = self.program.classes[name]
             return info if self.exception_base(info) is not None else None
-        return EXCEPTIONS.get(name)
+        return EXCEPTIONS.get(name) or EXCEPTIONS.get(self.program.imports.get(name, ""))
 
     def exception_base(self, info: ClassInfo) -> type[BaseException] | None:
         """The builtin exception a class of the module derives from."""
@@ -109,7 +109,7 @@ class Instances(MethodCalls):
 
     def make_instance_of_exception(self, name: str) -> Value:
         """A builtin exception class as a value."""
-        return EXCEPTIONS.get(name)
+        return EXCEPTIONS.get(self.program.imports.get(name, name))
 
     def set_field(self, target: Value, name: Value, value: Value) -> None:
         """Set an attribute, whatever the class says about assignment."""

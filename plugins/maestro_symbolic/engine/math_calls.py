@@ -13,7 +13,7 @@ import z3
 
 from maestro_symbolic.engine import arithmetic, doubles
 from maestro_symbolic.engine.evaluating import Evaluating
-from maestro_symbolic.engine.values import CannotMergeError, Sym
+from maestro_symbolic.engine.values import CannotMergeError, Exact, Sym
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,6 +143,8 @@ class MathCalls(Evaluating):
 
     def _rounded(self, value: Value, mode: str) -> Value:
         kind = arithmetic.kind_of(value)
+        if isinstance(value, Exact):
+            return self.exact_integer(value, mode)
         if kind is None:
             raise self.unsupported("a conversion to int of this value")
         if kind != "f":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from maestro_symbolic.engine.comparing import code_points, is_text, text_of
 from maestro_symbolic.engine.texts import Texts
-from maestro_symbolic.engine.values import DictCell, ListCell, NeedTextError, Opaque, Ref, SetCell, Sym, View
+from maestro_symbolic.engine.values import DictCell, Exact, ListCell, NeedTextError, Opaque, Ref, SetCell, Sym, View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +65,8 @@ class MethodCalls(Texts):
         """``target.name(*values, **named)`` for a list, dictionary or string."""
         if is_text(target):
             return self._text_method(target, name, values, named)
+        if isinstance(target, Exact):
+            return self.exact_method(target, name, values, dict(named))
         cell = self.heap[target.id] if isinstance(target, Ref) else None
         if isinstance(cell, SetCell):
             return self.set_method(target, name, values)

@@ -74,9 +74,15 @@ class Operating(Comparing):
         """``a | b`` of two sets; supplied by the layer of sets."""
         raise NotImplementedError
 
+    def exact_operator(self, kind: type[ast.operator], a: Value, b: Value) -> Value | None:
+        """An operator of exact numbers and times; supplied by their layer."""
+        raise NotImplementedError
+
     def _special(self, kind: type[ast.operator], a: Value, b: Value) -> Value | None:
         """Sets, dictionaries joined by ``|``, and operators that a class defines; ``None`` for anything else."""
-        made = self.set_operator(kind, a, b)
+        made = self.exact_operator(kind, a, b)
+        if made is None:
+            made = self.set_operator(kind, a, b)
         if made is not None:
             return made
         x = self.heap[a.id] if isinstance(a, Ref) else None

@@ -75,6 +75,7 @@ class Search:
         self.condition: list[Term] = []
         self.speculating = 0
         self.approximated = ""
+        self.narrowed: list[str] = []
         self._solver = z3.Solver(ctx=context)
         self._solver.set("rlimit", limits.feasibility)
         self._model: z3.ModelRef | None = None
@@ -130,6 +131,11 @@ class Search:
     def approximate(self, what: str) -> None:
         """Note that a value on this path is near CPython's, not certainly it: enough to search, never to prove."""
         self.approximated = self.approximated or what
+
+    def narrow(self, what: str) -> None:
+        """Note that the unknown inputs are not all of their type: a bound of the verdict."""
+        if what not in self.narrowed:
+            self.narrowed.append(what)
 
     def recall(self) -> int | None:
         """The next entry of the trail being replayed, if any."""

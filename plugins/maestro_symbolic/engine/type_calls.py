@@ -13,6 +13,7 @@ from maestro_symbolic.engine.values import (
     Builtin,
     ClassValue,
     DictCell,
+    Exact,
     ExceptionValue,
     ListCell,
     Member,
@@ -24,6 +25,15 @@ from maestro_symbolic.engine.values import (
 
 if TYPE_CHECKING:
     from maestro_symbolic.engine.values import ExceptionClass, Value
+
+
+EXACT_TYPES = {
+    "decimal": ("decimal.Decimal",),
+    "fraction": ("fractions.Fraction",),
+    "timedelta": ("datetime.timedelta",),
+    "date": ("datetime.date",),
+    "datetime": ("datetime.datetime", "datetime.date"),
+}
 
 
 class TypeCalls(BuiltinCalls):
@@ -93,6 +103,10 @@ class TypeCalls(BuiltinCalls):
     def _is_of_builtin(self, value: Value, name: str) -> bool | None:
         """Whether a value is of a builtin type; ``None`` for a type that is not modelled."""
         own = arithmetic.kind_of(value)
+        if isinstance(value, Exact):
+            return name in EXACT_TYPES[value.kind]
+        if name in {one for names in EXACT_TYPES.values() for one in names}:
+            return False
         if name in KINDS:
             mixed = isinstance(value, Member) and is_mixed(value)
             return None if mixed else own == KINDS[name] or (name == "int" and own == "b")

@@ -76,6 +76,15 @@ class Builtin:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Exact:
+    """A ``decimal`` (an int over ``10**scale``), a ``fraction`` (a real), or a date or duration (an int)."""
+
+    kind: str
+    term: Term
+    scale: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Range:
     """A ``range`` whose bounds may be unknown."""
 

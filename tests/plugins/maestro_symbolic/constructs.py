@@ -9,7 +9,10 @@ import itertools
 import math
 import threading
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from enum import Enum
+from fractions import Fraction
 from typing import NamedTuple
 
 LIMIT = 10
@@ -1002,3 +1005,73 @@ def text_zfill(s: str) -> str:
 
 def format_integer(a: int, b: bool) -> tuple[str, str, str, int]:
     return f"<{a}>"[:], f"{a:04d}"[:], str(a) + str(b), len(f"{a:3}|{State.OPEN}")
+
+
+# -- exact numbers and times -----------------------------------------------------------------------------------------
+
+
+def decimal_arithmetic(a: Decimal, b: int) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    return a + b, a - Decimal("0.05"), a * Decimal("1.2"), -a / 100
+
+
+def decimal_compare(a: Decimal, b: Decimal) -> tuple[bool, bool, bool, bool, Decimal]:
+    return a < b, a == b, a >= 1, bool(a), max(a, b)
+
+
+def decimal_quantize(a: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+    cent = Decimal("0.01")
+    return a.quantize(cent), a.quantize(cent, rounding=ROUND_HALF_UP), a.quantize(Decimal(1), ROUND_FLOOR)
+
+
+def decimal_whole(a: Decimal) -> tuple[int, int, int, Decimal]:
+    return int(a), round(a), math.floor(a), sum([a, a], Decimal(0))
+
+
+def decimal_modulo(a: Decimal, b: Decimal) -> tuple[Decimal, Decimal]:
+    return a // b, a % b
+
+
+def decimal_and_float(a: Decimal) -> Decimal:
+    return a + 1.5
+
+
+def fraction_arithmetic(a: Fraction, b: int) -> tuple[Fraction, Fraction, Fraction, bool]:
+    return a + b, a * Fraction(1, 3) - 1, Fraction(b, 7) / a, a < b
+
+
+def fraction_whole(a: Fraction) -> tuple[int, int, int, int, Fraction]:
+    return int(a), round(a), math.ceil(a), a // 2, abs(a)
+
+
+def date_arithmetic(a: date, n: int) -> tuple[date, int, bool, int, int]:
+    later = a + timedelta(days=n % 100)
+    return later, (later - a).days, later > a, a.weekday(), a.isoweekday()
+
+
+def date_parts(a: date) -> tuple[int, int, int, int]:
+    return a.year, a.month, a.day, a.toordinal()
+
+
+def date_made(y: int, m: int, d: int) -> date:
+    return date(2000 + y % 400, m % 13, d % 32)
+
+
+def date_replaced(a: date) -> date:
+    return a.replace(day=31)
+
+
+def date_moved_by_hours(a: date, n: int) -> tuple[date, date]:
+    return a + timedelta(hours=n % 99), a - timedelta(hours=n % 99)
+
+
+def datetime_arithmetic(a: datetime, n: int) -> tuple[datetime, timedelta, date, int, int]:
+    later = a + timedelta(minutes=n % 5000)
+    return later, later - a, later.date(), later.hour, later.minute
+
+
+def timedelta_arithmetic(a: timedelta, n: int) -> tuple[timedelta, int, int, bool, float]:
+    return a - timedelta(seconds=90), a.days, a.seconds, a > timedelta(0), a.total_seconds()
+
+
+def timedelta_scaled(a: timedelta, n: int) -> tuple[timedelta, timedelta, int]:
+    return a * 3, a // 7, a // timedelta(hours=1)

@@ -16,6 +16,7 @@ from maestro_symbolic.engine.values import (
     Choice,
     CutError,
     DictCell,
+    Exact,
     InfeasibleError,
     ListCell,
     NeedTextError,
@@ -54,7 +55,9 @@ def pin(path: Path, value: Any, known: object) -> None:  # noqa: C901, PLR0912 -
                 pin(path, option, known)
                 return
         raise InfeasibleError
-    if isinstance(value, Sym):
+    if isinstance(value, Exact):
+        path.assume(value.term == _exact_term(value, known))
+    elif isinstance(value, Sym):
         if value.kind == "f":
             assert isinstance(known, float)
             path.assume(value.term == constant(known, context))
@@ -76,6 +79,15 @@ def pin(path: Path, value: Any, known: object) -> None:  # noqa: C901, PLR0912 -
             pin(path, part, one)
     elif isinstance(value, Ref):
         _pin_cell(path, path.heap[value.id], known)
+
+
+def _exact_term(value: Exact, known: Any) -> Any:
+    """The integer or rational that stands for a known exact number or time."""
+    if value.kind == "fraction":
+        return z3.Q(known.numerator, known.denominator, value.term.ctx)
+    if value.kind == "decimal":
+        return int(known.scaleb(value.scale))
+    return int(next(iter(encode(known).values())))
 
 
 def _pin_cell(path: Path, cell: object, known: Any) -> None:
