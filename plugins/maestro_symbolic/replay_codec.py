@@ -74,6 +74,11 @@ def made(cls: Any, fields: dict[str, Any]) -> Any:
     return instance
 
 
+def plain_decimal(value: decimal.Decimal) -> str:
+    """A Decimal's value, its trailing zeros and the sign of a zero left out, as nothing compares by them."""
+    return str(value.normalize(decimal.Context(prec=2000))) if value else "0"
+
+
 def encode_plain(value: Any) -> Any:
     """A scalar as typed JSON; ``None`` for anything else."""
     if value is None or isinstance(value, bool):
@@ -82,7 +87,7 @@ def encode_plain(value: Any) -> Any:
         int: lambda: {"int": hex(value)},
         float: lambda: {"float": value.hex()},
         str: lambda: {"str": value.encode("utf-16-le", "surrogatepass").hex()},
-        decimal.Decimal: lambda: {"decimal": str(value.normalize())},
+        decimal.Decimal: lambda: {"decimal": plain_decimal(value)},
         fractions.Fraction: lambda: {"fraction": str(value)},
         dt.date: lambda: {"date": str(value.toordinal())},
         dt.datetime: lambda: {"datetime": str((value - START) // MICROSECOND)},

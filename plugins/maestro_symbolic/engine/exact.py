@@ -246,8 +246,6 @@ class Exacts(Operating):
             return self._quantized(value, given)
         if name in ("is_nan", "is_infinite", "is_finite") and value.kind == "decimal":
             return name == "is_finite"
-        if name == "is_signed" and value.kind == "decimal":
-            return self.value_of("b", value.term < 0)
         raise self.unsupported(f"{value.kind} method {name}")
 
     def _quantized(self, value: Exact, given: dict[str, Value]) -> Value:
