@@ -38,6 +38,11 @@ class ClassInfo:
         """Whether it is written as ``class X(NamedTuple)``."""
         return any(base.rpartition(".")[2] == "NamedTuple" for base in self.bases)
 
+    @property
+    def is_typed_dict(self) -> bool:
+        """Whether it is written as ``class X(TypedDict)``: a dictionary with these keys."""
+        return any(base.rpartition(".")[2] == "TypedDict" for base in self.bases)
+
     def option(self, name: str, *, default: bool) -> bool:
         """A boolean option of ``@dataclass(...)``."""
         value = (self.dataclass or {}).get(name)

@@ -165,6 +165,7 @@ def _call(target: Target) -> list[str]:
     positional = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
     kinds = {target.program.dotted(d) for d in target.node.decorator_list}
     values = [f"arguments[{n!r}]" for n in positional]
+    values += [f"*arguments[{arguments.vararg.arg!r}]"] if arguments.vararg is not None else []
     values += [f"{a.arg}=arguments[{a.arg!r}]" for a in arguments.kwonlyargs]
     if "property" in kinds:
         return [f"    result = {values[0]}.{target.node.name}"]

@@ -87,6 +87,7 @@ def _job(job: Job) -> dict[str, object]:
         "function": target.name,
         "arguments": job.arguments,
         "positional": positional,
+        "rest": arguments.vararg.arg if arguments.vararg is not None else "",
         "keyword": [a.arg for a in arguments.kwonlyargs],
         "pre": [_clause(c) for c in contract.preconditions],
         "post": [_clause(c) for c in contract.postconditions],

@@ -218,7 +218,7 @@ def run(job: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
     function = function.fget if isinstance(function, property) else inspect.unwrap(function)
     active = [True]
     saved = wrap_callees(job, module, active)
-    positional = [arguments[n] for n in job["positional"]]
+    positional = [*(arguments[n] for n in job["positional"]), *arguments.get(job["rest"], ())]
     named = {n: arguments[n] for n in job["keyword"]}
     tried = attempt(function, *positional, **named)
     active[0] = False

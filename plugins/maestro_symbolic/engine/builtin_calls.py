@@ -50,7 +50,7 @@ class BuiltinCalls(MathCalls):
         handler = getattr(self, f"_call_{name.replace('.', '_')}", None)
         if handler is None:
             raise self.unsupported(f"a call of {name}")
-        if named and name not in NAMED:
+        if named and name not in NAMED and name != "dataclasses.replace":
             raise self.unsupported(f"keyword arguments of {name}")
         try:
             return handler(*values, **named)

@@ -256,7 +256,8 @@ def nonlocal_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
 
 def local_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
     """Names a function binds, nested functions left out."""
-    names = {a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
+    rest = [a for a in (node.args.vararg, node.args.kwarg) if a is not None]
+    names = {a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, *rest)}
     pending: list[ast.AST] = list(node.body) if isinstance(node, ast.FunctionDef) else [node.body]
     while pending:
         one = pending.pop()

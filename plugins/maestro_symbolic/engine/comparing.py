@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from maestro_symbolic.engine.values import Term, Value
 
+MIXED = frozenset({"IntEnum", "StrEnum", "int", "str"})
 PLAIN = (bool, int, float, tuple, Sym, Ref, ClassValue, Builtin)
 
 
@@ -191,10 +192,21 @@ class Comparing(Core):
         return self.any_of([self.all_of([g, h, self.equal(x, y)]) for g, x in left for h, y in right])
 
     def _equal_members(self, a: Value, b: Value) -> Term:
-        for one, other in ((a, b), (b, a)):
-            if isinstance(one, Member) and not isinstance(other, Member) and is_mixed(one):
-                raise self.unsupported("a mixed enumeration compared with a plain value")
+        if isinstance(a, Member) and isinstance(b, Member) and a.info is b.info:
+            return same(a, b)
+        if any(isinstance(v, Member) and is_mixed(v) for v in (a, b)):
+            return self.equal(self.plain(a), self.plain(b))
         return same(a, b)
+
+    def member_value(self, target: Member) -> Value:
+        """The value of an enumeration member; supplied by the layer of attributes."""
+        raise NotImplementedError
+
+    def plain(self, value: Value) -> Value:
+        """The int or text that a member of a mixed enumeration is; a member of a plain one is itself, by name."""
+        if isinstance(value, Member) and is_mixed(value):
+            return self.member_value(value)
+        return None if isinstance(value, Member) else value
 
     def _equal_texts(self, a: Value, b: Value) -> Term:
         if isinstance(a, Sym) or isinstance(b, Sym):
@@ -296,7 +308,7 @@ class Comparing(Core):
 
     def ordered(self, operator: str, a: Value, b: Value) -> Term:
         """``a < b`` and its siblings."""
-        a, b = self.resolve(a), self.resolve(b)
+        a, b = (self.plain(v) if isinstance(v, Member) and is_mixed(v) else v for v in map(self.resolve, (a, b)))
         if isinstance(a, Exact) or isinstance(b, Exact):
             return self.compare_exact(operator, a, b)
         if arithmetic.kind_of(a) is not None and arithmetic.kind_of(b) is not None:
@@ -359,7 +371,7 @@ def is_plain(value: Value) -> bool:
 
 def is_mixed(member: Member) -> bool:
     """Whether an enumeration's members are ints or strings too."""
-    return bool({base.rpartition(".")[2] for base in member.info.bases} & {"IntEnum", "StrEnum", "int", "str"})
+    return bool({base.rpartition(".")[2] for base in member.info.bases} & MIXED)
 
 
 def is_text(value: Value) -> bool:

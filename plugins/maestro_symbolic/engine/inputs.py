@@ -66,6 +66,9 @@ class Inputs(Managing):
     caps: Mapping[str, int] = {}
     probing: bool = False
     default_cap = 4
+    inner_cap = 2
+    measured: frozenset[str] = frozenset()
+    beyond: str = ""
     sized: dict[str, Term]
 
     def unknown(self, annotation: ast.expr | None, name: str) -> Value:
@@ -125,7 +128,10 @@ class Inputs(Managing):
         if self.probing:
             return self.new(LengthCell(self._length_beyond(name)))
         points = []
-        for n in range(self._size(name, min(3, self.default_cap))):
+        size = self._sized(name, min(3, self.default_cap))
+        if isinstance(size, Ref):
+            return size
+        for n in range(size):
             point = z3.Int(f"{name}[{n}]", self.context)
             self.assume(z3.And(point >= 0, point <= MAX_CODE_POINT))
             points.append(Sym("i", point))
@@ -137,10 +143,23 @@ class Inputs(Managing):
         self.assume(length >= 0)
         return length
 
-    def _size(self, name: str, default: int) -> int:
+    def _size(self, name: str, default: int) -> int | None:
+        """A length by forking; ``None`` stands for one beyond the cap that nothing has measured."""
         cap = self.caps.get(name, default)
         size = z3.Int(f"#{name}", self.context)
-        return self.choose([size == n for n in range(cap + 1)])
+        options = [size == n for n in range(cap + 1)]
+        if name in self.measured:
+            return self.choose(options)
+        index = self.choose([*options, size > cap])
+        return index if index <= cap else None
+
+    def _sized(self, name: str, default: int) -> int | Ref:
+        """A length, or a container of which only the length is known, to ask whether such inputs are possible."""
+        size = self._size(name, default)
+        if size is not None:
+            return size
+        self.beyond = self.beyond or f"lengths up to {self.caps.get(name, default)} of {name}"
+        return self.new(LengthCell(z3.Int(f"#{name}", self.context)))
 
     def _generic(self, node: ast.Subscript, name: str) -> Value:
         kind = self.program.dotted(node.value).rpartition(".")[2]
@@ -156,7 +175,9 @@ class Inputs(Managing):
         if kind in LISTS:
             if self.probing:
                 return self.new(LengthCell(self._length_beyond(name)))
-            size = self._size(name, self.default_cap)
+            size = self._sized(name, self._cap_of(name))
+            if isinstance(size, Ref):
+                return size
             return self.new(ListCell(tuple(self.unknown(parts[0], f"{name}[{n}]") for n in range(size))))
         if kind in DICTS and len(parts) == 2:
             return self._dictionary(parts, name)
@@ -164,11 +185,17 @@ class Inputs(Managing):
             return self._tuple(parts, name)
         raise self.unsupported(f"parameter type {ast.unparse(node)}", node)
 
+    def _cap_of(self, name: str) -> int:
+        """Containers inside containers are kept shorter: their lengths multiply."""
+        return self.inner_cap if "[" in name and name not in self.measured else self.default_cap
+
     def _tuple(self, parts: list[ast.expr], name: str) -> Value:
         if len(parts) == 2 and isinstance(parts[1], ast.Constant) and parts[1].value is ...:
             if self.probing:
                 return self.new(LengthCell(self._length_beyond(name)))
-            size = self._size(name, self.default_cap)
+            size = self._sized(name, self._cap_of(name))
+            if isinstance(size, Ref):
+                return size
             return tuple(self.unknown(parts[0], f"{name}[{n}]") for n in range(size))
         return tuple(self.unknown(part, f"{name}[{n}]") for n, part in enumerate(parts))
 
@@ -176,7 +203,10 @@ class Inputs(Managing):
         if self.probing:
             return self.new(LengthCell(self._length_beyond(name)))
         entries: list[tuple[Value, Value]] = []
-        for n in range(self._size(name, min(3, self.default_cap))):
+        size = self._sized(name, min(3, self._cap_of(name)))
+        if isinstance(size, Ref):
+            return size
+        for n in range(size):
             key = self.unknown(parts[0], f"{name}.key{n}")
             self.assume_true(self.all_of([self.negation(self.equal(key, known)) for known, _ in entries]))
             entries.append((key, self.unknown(parts[1], f"{name}.value{n}")))
@@ -223,6 +253,8 @@ class Inputs(Managing):
             if not info.members:
                 raise self.unsupported(f"enumeration {info.name} without members")
             return self._chosen([Member(info, member) for member in info.members], name)
+        if info.is_typed_dict:
+            return self._typed_dict(info, name)
         list(self.ancestry(info))
         if self.find_in_ancestry(info, "__init__") is not None:
             target = self._made(info, name)
@@ -233,6 +265,12 @@ class Inputs(Managing):
         for clause in self.class_contract(info).of("inv"):
             self.assume_true(self.clause_truth(clause, {"*self": target}))
         return target
+
+    def _typed_dict(self, info: ClassInfo, name: str) -> Value:
+        if info.node.keywords or len(info.bases) > 1:
+            raise self.unsupported(f"keys of {info.name} that may be missing")
+        keys = [(f.target.id, f.annotation) for f in info.fields if isinstance(f.target, ast.Name)]
+        return self.new(DictCell(tuple((key, self.unknown(kind, f"{name}[{key}]")) for key, kind in keys)))
 
     def _from_fields(self, info: ClassInfo, name: str) -> Ref:
         fields = {}
@@ -253,10 +291,13 @@ class Inputs(Managing):
         assert node is not None  # noqa: S101 - the caller has looked
         arguments = [*node.args.args[1:], *node.args.kwonlyargs]
         named = {a.arg: self.unknown(a.annotation, f"{name}({a.arg})") for a in arguments}
+        self.depth += 1  # the preconditions of __init__ are owed, as in any call
         try:
             target: Ref = self.instantiate(info, (), named)
         except RaisedError as error:
             raise InfeasibleError from error
+        finally:
+            self.depth -= 1
         if self.class_contract(info).of("inv"):
             cell = self.heap[target.id]
             assert isinstance(cell, ObjectCell)  # noqa: S101 - just made

@@ -14,6 +14,7 @@ from maestro_symbolic.engine.modules import EXCEPTIONS
 from maestro_symbolic.engine.values import (
     Bound,
     Closure,
+    DictCell,
     ExceptionValue,
     Member,
     ObjectCell,
@@ -136,6 +137,8 @@ class Instances(MethodCalls):
         """``Class(...)``."""
         if info.is_enum:
             return self._member_of(info, values)
+        if info.is_typed_dict and not values:
+            return self.new(DictCell(tuple(named.items())))
         if self.exception_base(info) is not None:
             return self._exception(info, values, named)
         own = self.find_in_ancestry(info, "__init__")

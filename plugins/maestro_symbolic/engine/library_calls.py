@@ -10,10 +10,13 @@ import itertools
 from typing import TYPE_CHECKING
 
 from maestro_symbolic.engine.type_calls import TypeCalls
-from maestro_symbolic.engine.values import Builtin, ClassValue, IteratorCell, Manager, Sym
+from maestro_symbolic.engine.values import Builtin, ClassValue, IteratorCell, Manager, ObjectCell, Ref, Sym
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from maestro_symbolic.engine.values import Value
+    from maestro_symbolic.program import ClassInfo
 
 
 class LibraryCalls(TypeCalls):
@@ -33,6 +36,37 @@ class LibraryCalls(TypeCalls):
 
     def _call_logging_getLogger(self, _name: Value = None) -> Value:  # noqa: N802 - the name of what is called
         return Builtin("logging.getLogger()")
+
+    def _call_dataclasses_replace(self, value: Value, **changes: Value) -> Value:
+        value = self.resolve(value)
+        cell = self.heap[value.id] if isinstance(value, Ref) else None
+        if not isinstance(cell, ObjectCell) or cell.info.dataclass is None:
+            raise self.raised(TypeError, "replace() should be called on dataclass instances")
+        names = [f.target.id for f in self.dataclass_fields(cell.info) if isinstance(f.target, ast.Name)]
+        return self.instantiate(cell.info, (), {**{n: cell.fields[n] for n in names}, **changes})
+
+    def _call_copy_copy(self, value: Value) -> Value:
+        value = self.resolve(value)
+        if not isinstance(value, Ref):
+            return value
+        if any(self.find_method(value, name) is not None for name in ("__copy__", "__deepcopy__", "__reduce__")):
+            raise self.unsupported("a class with its own way of being copied")
+        return self.new(self.heap[value.id])
+
+    def _call_copy_deepcopy(self, value: Value) -> Value:
+        return self.copied(self.resolve(value), {})
+
+    def copied(self, value: Value, memo: dict[int, Ref]) -> Value:
+        """A deep copy; supplied by the layer of paths."""
+        raise NotImplementedError
+
+    def dataclass_fields(self, info: ClassInfo) -> list[ast.AnnAssign]:
+        """The fields of a dataclass; supplied by the layer of instances."""
+        raise NotImplementedError
+
+    def instantiate(self, info: ClassInfo, values: tuple[Value, ...], named: Mapping[str, Value]) -> Value:
+        """``Class(...)``; supplied by the layer of instances."""
+        raise NotImplementedError
 
     def _call_functools_reduce(self, function: Value, items: Value, *initial: Value) -> Value:
         values = (*initial, *self.items_of(items))

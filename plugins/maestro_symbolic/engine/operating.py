@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import z3
 
 from maestro_symbolic.engine import arithmetic, doubles
-from maestro_symbolic.engine.comparing import Comparing, code_points, is_plain, is_text, text_of
-from maestro_symbolic.engine.values import Builtin, DictCell, ListCell, Ref, Sym, UnsupportedError
+from maestro_symbolic.engine.comparing import Comparing, code_points, is_mixed, is_plain, is_text, text_of
+from maestro_symbolic.engine.values import Builtin, DictCell, ListCell, Member, Ref, Sym, UnsupportedError
 
 if TYPE_CHECKING:
     from maestro_symbolic.engine.values import Value
@@ -112,7 +112,8 @@ class Operating(Comparing):
 
     def _operand(self, value: Value) -> Value:
         """Choices between numbers of different kinds fork; a choice is no operand."""
-        return self.resolve(value)
+        value = self.resolve(value)
+        return self.plain(value) if isinstance(value, Member) and is_mixed(value) else value
 
     def _mismatch(self, *values: Value) -> Exception:
         """A plain type mismatch raises in CPython; an object may define the operator, which is outside the subset."""
@@ -181,25 +182,39 @@ class Operating(Comparing):
             x, y = arithmetic.boolean(a, self.context), arithmetic.boolean(b, self.context)
             joined = z3.And(x, y) if kind is ast.BitAnd else z3.Or(x, y) if kind is ast.BitOr else z3.Xor(x, y)
             return self.value_of("b", joined)
+        if isinstance(a, Sym) and isinstance(b, Sym):
+            return self._bit_by_bit(kind, a, b)
         x, y = self.integer(a), self.integer(b)
         common = self._common_bits(a, b) if not isinstance(b, Sym) else self._common_bits(b, a)
         term = {ast.BitAnd: common, ast.BitOr: x + y - common, ast.BitXor: x + y - 2 * common}[kind]
         return self.value_of("i", term)
 
     def _common_bits(self, a: Value, b: Value) -> z3.ArithRef:
-        """``a & b`` over two's complement without end: ``b`` is known, or both are not negative and bounded."""
-        x, y = self.integer(a), self.integer(b)
-        if not isinstance(b, Sym):
-            mask = int(b)
-            if mask < 0:
-                return x - self._masked(x, ~mask)
-            return self._masked(x, mask)
-        outside = z3.Or(x < 0, y < 0)
-        top = next((n for n in (8, 16, 32) if not self.feasible(z3.Or(outside, x >= 2**n, y >= 2**n))), None)
+        """``a & b`` over two's complement without end, for a known ``b``."""
+        x, mask = self.integer(a), int(b)
+        return x - self._masked(x, ~mask) if mask < 0 else self._masked(x, mask)
+
+    def _bits_of(self, value: Sym) -> list[z3.BoolRef]:
+        """The bits of an int that is not negative and bounded; those of an earlier result are remembered."""
+        term = self.integer(value)
+        if term.get_id() in self.bits:
+            return self.bits[term.get_id()][1]
+        top = next((n for n in (1, 8, 16, 32) if not self.feasible(z3.Or(term < 0, term >= 2**n))), None)
         if top is None:
             raise self.unsupported("a bit operation on ints without bound")
-        bits = [z3.If(z3.And(arithmetic.bit(x, n) == 1, arithmetic.bit(y, n) == 1), 2**n, 0) for n in range(top)]
-        return z3.Sum(bits)
+        return [arithmetic.bit(term, n) == 1 for n in range(top)]
+
+    def _bit_by_bit(self, kind: type[ast.operator], a: Sym, b: Sym) -> Value:
+        x, y = self._bits_of(a), self._bits_of(b)
+        no = z3.BoolVal(False, self.context)  # noqa: FBT003 - z3's signature
+        size = max(len(x), len(y))
+        pairs = zip(x + [no] * (size - len(x)), y + [no] * (size - len(y)), strict=True)
+        made = {ast.BitAnd: z3.And, ast.BitOr: z3.Or, ast.BitXor: z3.Xor}[kind]
+        bits = [z3.simplify(made(p, q)) for p, q in pairs]
+        result = self.value_of("i", z3.Sum([z3.If(bit, 2**n, 0) for n, bit in enumerate(bits)]))
+        if isinstance(result, Sym):
+            self.bits[result.term.get_id()] = (result.term, bits)  # the term is kept, so that its id stays its own
+        return result
 
     def _masked(self, x: z3.ArithRef, mask: int) -> z3.ArithRef:
         if mask & (mask + 1) == 0:

@@ -41,6 +41,7 @@ class Limits:
     """Resource limits in units that do not depend on the machine."""
 
     paths: int = 400
+    impossible: int = 2000
     steps: int = 60_000
     unroll: int = 32
     depth: int = 20
