@@ -109,9 +109,9 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 def _plugin_verb(parser: argparse.ArgumentParser, name: str, given: list[str]) -> ExitCode:
     """A verb the host does not know: ask the plugins, and name the broken ones if none has it."""
-    from maestro_hooks.commands.plugins import plugin_commands  # noqa: PLC0415 - loads every plugin
+    from maestro_hooks.commands.plugins import plugin_commands  # noqa: PLC0415 - loads plugins
 
-    commands, broken = plugin_commands(Path())
+    commands, broken = plugin_commands(Path(), name)
     if name not in commands:
         reasons = "".join(f"\n  plugin {b.name} could not be loaded: {b.reason}" for b in broken)
         known = ", ".join([*COMMANDS, *commands])

@@ -282,6 +282,14 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """Files to ship beside the bundle, name (after the release's own) to content, and the leaves that name them."""
+
+    files: Mapping[str, bytes] = field(repr=False)
+    leaves: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogRequest:
     """A log entry to append: canonical JSON in Rekor's shape (evidence format 4.7), at most 65,535 bytes."""
 

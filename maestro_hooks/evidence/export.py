@@ -33,4 +33,4 @@ def export(merged: Merged, *, run: str, tree: str) -> bytes:
 
 
 def _told(record: Record) -> Record:
-    return msgspec.structs.replace(record, quantity=None, text=None) if record.private else record
+    return msgspec.structs.replace(record, quantity=None, text=None, evidence=()) if record.private else record

@@ -93,7 +93,7 @@ def verify(submission: Submission) -> Report:
     found = [
         Step("parse", Status.PASS, f"{_count(submission)} read strictly; {manifest.size} leaves in the manifest"),
         check_signatures(parsed.bundles, trust, now=submission.now, log=log),
-        _check_subject(submission.artifacts, submission.source, manifest),
+        _check_subject(submission, manifest, disclosed),
         *log.steps,
         check_required(
             manifest,
@@ -137,11 +137,12 @@ def _count(submission: Submission) -> str:
     return f"{inputs} files"
 
 
-def _check_subject(artifacts: Sequence[tuple[str, str]], source: str, manifest: Manifest) -> Step:
-    """Files by SHA-256, a checkout by its git tree id; whatever is at hand must be a subject."""
-    known = manifest.files()
+def _check_subject(submission: Submission, manifest: Manifest, disclosed: Mapping[int, Leaf]) -> Step:
+    """Files by SHA-256, a checkout by its git tree id: each must be a subject, or what a disclosed leaf rests on."""
+    artifacts, source = submission.artifacts, submission.source
+    known = {*manifest.files(), *(digest for leaf in disclosed.values() for _, digest in leaf.evidence)}
     if "sbom" in manifest.sections:
-        known[_sbom_digest(manifest)] = "SBOM"
+        known.add(_sbom_digest(manifest))
     strangers = [name for name, digest in artifacts if digest not in known]
     trees = {s.digest["gitTree"] for s in manifest.subjects if "gitTree" in s.digest}
     if source and source not in trees:
@@ -150,9 +151,11 @@ def _check_subject(artifacts: Sequence[tuple[str, str]], source: str, manifest: 
         return Step("subject", Status.FAIL, f"the manifest does not speak about {', '.join(strangers[:3])}")
     released = [name for name, digest in artifacts if digest in manifest.files()]
     if not released and not source:
-        given = "only the SBOM was given" if artifacts else "no artifact and no source tree was given"
+        given = "none of the released files was given" if artifacts else "no artifact and no source tree was given"
         return Step("subject", Status.NOT_CHECKED, f"{given}: what the manifest means is not compared")
     words = [f"{', '.join(released[:3])}: SHA-256 is a subject"] if released else []
+    others = [name for name, digest in artifacts if digest not in manifest.files()]
+    words += [f"{', '.join(others[:3])}: named by a leaf or section"] if others else []
     words += [f"source tree {source[:12]} is a subject"] if source else []
     return Step("subject", Status.PASS, "; ".join(words))
 

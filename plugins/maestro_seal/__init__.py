@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.obligation import Obligation
     from maestro_hooks.registry import Registry
-    from maestro_hooks.requests import LedgerView, LogProof, LogRequest
+    from maestro_hooks.requests import Documents, LedgerView, LogProof, LogRequest, SealDraft, Section
 
 MAESTRO_API = 1
 
@@ -52,6 +52,14 @@ def maestro_before_seal(view: LedgerView) -> Iterator[Obligation]:
         from maestro_seal import attestations  # noqa: PLC0415 - loaded before a seal
 
         yield from attestations.obligations(view, settings.attest, settings.dist)
+
+
+@hookimpl
+def maestro_attach(draft: SealDraft) -> Iterator[Section | Documents]:
+    """Ship the sealed documents beside the bundle; the SBOM is a section of the predicate too."""
+    from maestro_seal import shipping  # noqa: PLC0415 - loaded when something is sealed
+
+    yield from shipping.attached(draft)
 
 
 @hookimpl

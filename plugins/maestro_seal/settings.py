@@ -29,6 +29,7 @@ class SealSettings(Settings, frozen=True, kw_only=True):
         "dist"
     )
     attest: Annotated[
-        tuple[Literal["sbom", "provenance", "test-result"], ...], Meta(description="Documents to seal as leaves.")
+        tuple[Literal["sbom", "provenance", "test-result", "page"], ...],
+        Meta(description="Documents to seal as leaves and to ship; page is the verifier page."),
     ] = ()
     witness_timeout_s: Annotated[int, Meta(ge=1, le=60, description="How long to wait for each witness.")] = 5

@@ -55,6 +55,8 @@ async function drop() {
     result.object = JSON.parse(await page.textContent("#json"));
     result.marks = await page.$$eval("#steps li", (rows) => rows.map((row) => row.querySelector(".status").textContent));
     result.pictures = await page.$$eval("svg.way", (found) => found.map((one) => one.querySelectorAll("circle").length));
+    result.kinds = await page.$$eval("#files li", (rows) => rows.map((row) => row.textContent.match(/\((\w+)\)$/)[1]));
+    result.steps = await page.$$eval("#steps li", (rows) => rows.map((row) => row.querySelector(".detail").textContent));
     result.requests = requests;
     result.problems = [...problems];
     result.fetch = await page.evaluate(() => fetch("https://example.org/").then(() => "sent", () => "refused"));

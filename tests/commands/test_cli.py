@@ -252,3 +252,16 @@ def test_verify_survives_broken_plugins(broken: Path, tmp_path: Path) -> None:
     done = maestro("verify", str(place), cwd=tmp_path, PYTHONPATH=str(broken))
     assert done.returncode == 4
     assert "Traceback" not in done.stderr
+
+
+def test_a_plugins_own_verb_loads_no_other_plugin(repository: GitRepository) -> None:
+    code = (
+        "import sys; from pathlib import Path; from maestro_hooks.commands.plugins import plugin_commands;"
+        "commands, broken = plugin_commands(Path(), 'cas');"
+        "print(*commands, *broken, *(m for m in ('maestro_bloom', 'maestro_zk', 'maestro_seal') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=repository.root, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["cas"]
+    (repository.root / "maestro.toml").write_text('disable = ["cas"]\n')
+    done = subprocess.run([sys.executable, "-c", code], cwd=repository.root, capture_output=True, text=True, check=True)
+    assert "cas" not in done.stdout.split()

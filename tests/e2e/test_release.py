@@ -69,7 +69,16 @@ def test_a_release_is_logged_and_verified_or_fails(repository: GitRepository) ->
     verified = json.loads(run(root, "maestro", "verify", str(bundle), "--json").stdout)
     assert verified["verdict"] == "pass"
     passed = [step["step"] for step in verified["steps"] if step["status"] == "pass"]
-    assert {"log-entry", "log-inclusion", "checkpoint", "freshness"} <= set(passed)
+    assert {"log-entry", "log-inclusion", "checkpoint", "freshness", "sbom"} <= set(passed)
+    for name in ("sbom.cdx.json", "provenance.slsa.json", "test-result.json"):
+        document = root / "dist" / f"shelf-1.0.{name}"
+        given = ("--artifact", str(document), "--artifact", str(root / "dist" / "shelf-1.0.tar.gz"))
+        assert run(root, "maestro", "verify", str(bundle), *given).returncode == 0, name
+        honest = document.read_bytes()
+        document.write_bytes(honest + b" ")
+        edited = json.loads(run(root, "maestro", "verify", str(bundle), *given, "--json").stdout)
+        assert edited["first_failure"] == "subject", name
+        document.write_bytes(honest)
     sealed_before = bundle.read_bytes()
 
     repository.commit({"tests/test_more.py": "def test_more() -> None:\n    raise AssertionError\n"})

@@ -125,8 +125,9 @@ def test_go_reads_our_logs(tmp_path: Path, go_client: str, batches: list[int]) -
 def test_go_opens_a_cosigned_checkpoint(tmp_path: Path, go_client: str) -> None:
     disk = make_log(tmp_path / "log", [4])
     with LogWriter(disk, ORIGIN, KEY) as writer:
-        checkpoint = parse_checkpoint(writer.checkpoint).note
-        line = cosign(checkpoint.text, logged.NAME_1, logged.WITNESS_1, time=logged.SEEN_AT)
+        parsed = parse_checkpoint(writer.checkpoint)
+        checkpoint = parsed.note
+        line = cosign(parsed, logged.NAME_1, logged.WITNESS_1, time=logged.SEEN_AT)
         writer.add_cosignatures(note.encode_note(replace(checkpoint, signatures=(*checkpoint.signatures, line))))
     vkey = note.vkey(ORIGIN, note.ED25519, signature.public_of(KEY))
     assert go_says(go_client, str(disk.root), vkey, "0") == "accepted 4\n"

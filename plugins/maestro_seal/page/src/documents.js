@@ -1,7 +1,7 @@
 // The files of a release: bundle, manifest, leaves, policy, trust file. Parsing only; nothing is verified here.
 import * as s from "./strict.js";
 import { EvidenceError } from "./strict.js";
-import { loadPublic } from "./signature.js";
+import { ML_DSA_44, loadPublic } from "./signature.js";
 import { sha256 } from "./merkle.js";
 
 const IN_TOTO = "application/vnd.in-toto+json";
@@ -197,7 +197,7 @@ export function parseLeaf(bytes) {
   const producer = s.members(body.producer, ["plugin", "version"], [], where);
   s.text(producer.plugin, where);
   s.text(producer.version, where);
-  checkEvidence(body.evidence, where);
+  const evidence = parseEvidence(body.evidence, where);
   for (const name of ["predicateType", "value"]) if (name in body) s.text(body[name], where);
   const metrics = "metrics" in body ? parseMetrics(body.metrics, where) : {};
   const outcomes = Object.values(metrics).map(holds);
@@ -207,16 +207,18 @@ export function parseLeaf(bytes) {
   if (body.verdict === "fail" && outcomes.length && outcomes.every((outcome) => outcome === true)) {
     throw new EvidenceError("verdict fail, but every open number is inside its bound", where);
   }
-  return { id: body.id, kind: body.kind, verdict: body.verdict, value: body.value, metrics };
+  return { id: body.id, kind: body.kind, verdict: body.verdict, value: body.value, metrics, evidence };
 }
 
-function checkEvidence(value, where) {
+/** The digests of what a leaf rests on. */
+function parseEvidence(value, where) {
   const entries = s.array(value, where).map((item) => {
     const entry = s.members(item, ["name", "digest"], [], where);
     return `${s.digest(entry.digest, where)} ${s.text(entry.name, where)}`;
   });
   const inputs = entries.filter((entry) => entry.slice(65) === "inputs").length;
   if (new Set(entries).size !== entries.length || inputs > 1) throw new EvidenceError("an entry is listed twice", where);
+  return entries.map((entry) => entry.slice(0, 64));
 }
 
 function parseMetrics(value, where) {
@@ -334,10 +336,14 @@ function parseKey(value, where) {
   const body = s.members(value, names, ["maxIndex"], where);
   const key = loadPublic(s.text(body.alg, where), s.base64(body.public, where), where);
   if (body.id !== key.id) throw new EvidenceError("the id is not the SHA-256 of the public key", where);
+  const role = s.oneOf(body.role, ["root", "release", "log", "witness"], where);
+  if (key.alg === ML_DSA_44 && role !== "witness") {
+    throw new EvidenceError("an ML-DSA-44 key cosigns, it has no other role", where);
+  }
   return {
     name: s.text(body.name, where),
     public: key,
-    role: s.oneOf(body.role, ["root", "release", "log", "witness"], where),
+    role,
     validFrom: s.time(body.validFrom, where),
     validTo: s.time(body.validTo, where),
     maxIndex: "maxIndex" in body ? s.natural(body.maxIndex, where) : null,

@@ -52,7 +52,7 @@ function show({ object, ways, trust }, names, milliseconds) {
   $("#obligations").prop("hidden", !object.disclosed.length);
   draw(object.disclosed.length ? ways.leaves.values().next().value : null);
   $("#log-way").prop("hidden", !ways?.log);
-  if (ways?.log) $("#log-way").empty().append($("<h3>").text("Way of the log entry to the log's root"), picture(ways.log));
+  if (ways?.log) $("#log-way").empty().append($("<h3>").text("Way of the log entry to the log's root"), drawn(ways.log));
   $("#json").text(JSON.stringify(object, null, 2));
   $("#verdict").trigger("focus");
 }
@@ -99,8 +99,10 @@ function draw(one) {
   $("#way").empty();
   if (!one) return;
   const title = `Way of ${one.leaf.id} (leaf ${one.index}) to the signed root`;
-  $("#way").append($("<h3>").text(title), picture(one.way));
+  $("#way").append($("<h3>").text(title), drawn(one.way));
 }
+
+const drawn = (way) => (way.length ? picture(way) : $("<p>").text("It is the only one, so its hash is the root."));
 
 /** The path as a picture: the leaf below, at each step the sibling on its true side, the root on top. */
 function picture(way) {

@@ -16,9 +16,10 @@ const ORDER = [
  * Verify one release. `bundles` and `leaves` are arrays of bytes, `trust` and `policy` bytes or null, `artifacts`
  * pairs of name and SHA-256 in hexadecimal, `now` milliseconds. Never throws for bad evidence.
  */
-export async function verify({ bundles, trust = null, policy = null, leaves = [], artifacts = [], now }) {
+export async function verify({ bundles, trust = null, policy = null, leaves = [], artifacts = [], twice = [], now }) {
   let parsed;
   try {
+    if (twice.length) throw new EvidenceError("there is more than one: give the one you trust", `${twice[0]} file`);
     parsed = parse(bundles, trust, policy, leaves);
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
@@ -33,7 +34,7 @@ export async function verify({ bundles, trust = null, policy = null, leaves = []
   const steps = [
     step("parse", "pass", `${files} files read strictly; ${manifest.size} leaves in the manifest`),
     await checkSignatures(parsed.bundles, parsed.trust, now, log),
-    checkSubject(artifacts, manifest),
+    checkSubject(artifacts, manifest, found),
     ...log.steps,
     checkRequired(manifest, found, parsed.policy, parsed.trust ? parsed.trust.policy : null, now),
     tree.step,
@@ -108,23 +109,26 @@ async function checkSignatures(bundles, trust, now, log) {
   return step(name, "fail", words);
 }
 
-function checkSubject(artifacts, manifest) {
+/** Each file must be a subject, or what a disclosed leaf rests on. */
+function checkSubject(artifacts, manifest, leaves) {
   const name = "subject";
   if (!artifacts.length) {
     return step(name, "not-checked", "no artifact given: which files the manifest means is not compared");
   }
   const files = new Set(manifest.subjects.map((subject) => subject.digest.sha256).filter(Boolean));
-  const known = new Set(files);
+  const known = new Set([...files, ...[...leaves.values()].flatMap((leaf) => leaf.evidence)]);
   if (manifest.sections.sbom) known.add(manifest.sections.sbom.digest.sha256);
   const strangers = artifacts.filter(([, digest]) => !known.has(digest)).map(([file]) => file);
   if (strangers.length) {
     return step(name, "fail", `the manifest does not speak about ${strangers.slice(0, 3).join(", ")}`);
   }
   if (artifacts.every(([, digest]) => !files.has(digest))) {
-    return step(name, "not-checked", "only the SBOM was given, none of the released files");
+    return step(name, "not-checked", "none of the released files was given: what the manifest means is not compared");
   }
-  const names = artifacts.slice(0, 3).map(([file]) => file).join(", ");
-  return step(name, "pass", `${names}: SHA-256 is a subject`);
+  const shown = (released) => artifacts.filter(([, digest]) => files.has(digest) === released).map(([file]) => file);
+  const listed = (names, words) => (names.length ? [`${names.slice(0, 3).join(", ")}: ${words}`] : []);
+  const words = [...listed(shown(true), "SHA-256 is a subject"), ...listed(shown(false), "named by a leaf or section")];
+  return step(name, "pass", words.join("; "));
 }
 
 function checkLeaves(disclosures, manifest) {
