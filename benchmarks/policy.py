@@ -12,7 +12,7 @@ import sys
 import time
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -99,7 +99,7 @@ def decision_card() -> Card:
 
 def peers(program: Program, given: list[Record]) -> dict[str, float | None]:
     """CPU seconds of one batch by CEL implementations, compiled beforehand; ``None`` for one that is not installed."""
-    claims = {
+    claims: dict[str, Any] = {
         r.key: {"verdict": VERDICT_OF[r.verdict], "q": int(r.quantity.q), "scale": r.quantity.scale}
         for r in given
         if r.quantity is not None
@@ -111,7 +111,7 @@ def peers(program: Program, given: list[Record]) -> dict[str, float | None]:
     }
 
 
-def _python_cel(texts: list[str], claims: Mapping[str, object]) -> float | None:
+def _python_cel(texts: list[str], claims: dict[str, Any]) -> float | None:
     try:
         import celpy  # noqa: PLC0415 - a peer, not a dependency
         from celpy.adapter import json_to_cel  # noqa: PLC0415 - as above
