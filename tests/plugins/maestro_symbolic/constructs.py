@@ -657,7 +657,8 @@ def set_frozen(a: int) -> bool:
 
 
 def set_unhashable(a: int) -> int:
-    return len({(a, 1)}) + len({[a]})
+    listed = [a]  # by name: Bandit crashes on a set display that holds a list
+    return len({(a, 1)}) + len({listed})
 
 
 # -- match -----------------------------------------------------------------------------------------------------------
