@@ -4,7 +4,7 @@ import { EvidenceError, hex } from "./strict.js";
 import { leafHash, sha256, verifyInclusion } from "./merkle.js";
 import { engine, verify as verifySignature } from "./signature.js";
 import * as documents from "./documents.js";
-import { checkLog, step } from "./log.js";
+import { alone, checkLog, step } from "./log.js";
 import { checkSection, hiddenBounds } from "./zk.js";
 
 const ORDER = [
@@ -34,7 +34,7 @@ export async function verify({ bundles, trust = null, policy = null, leaves = []
   const steps = [
     step("parse", "pass", `${files} files read strictly; ${manifest.size} leaves in the manifest`),
     await checkSignatures(parsed.bundles, parsed.trust, now, log),
-    checkSubject(artifacts, manifest, found),
+    checkSubject(artifacts, parsed, found),
     ...log.steps,
     checkRequired(manifest, found, parsed.policy, parsed.trust ? parsed.trust.policy : null, now),
     tree.step,
@@ -109,14 +109,15 @@ async function checkSignatures(bundles, trust, now, log) {
   return step(name, "fail", words);
 }
 
-/** Each file must be a subject, or what a disclosed leaf rests on. */
-function checkSubject(artifacts, manifest, leaves) {
+/** Each file must be a subject, what a disclosed leaf rests on, or the log entry's proof as a file of its own. */
+function checkSubject(artifacts, { manifest, bundles }, leaves) {
   const name = "subject";
   if (!artifacts.length) {
     return step(name, "not-checked", "no artifact given: which files the manifest means is not compared");
   }
   const files = new Set(manifest.subjects.map((subject) => subject.digest.sha256).filter(Boolean));
-  const known = new Set([...files, ...[...leaves.values()].flatMap((leaf) => leaf.evidence)]);
+  const proofs = bundles.filter((bundle) => bundle.entry).map((bundle) => hex(sha256(alone(bundle.entry))));
+  const known = new Set([...files, ...proofs, ...[...leaves.values()].flatMap((leaf) => leaf.evidence)]);
   if (manifest.sections.sbom) known.add(manifest.sections.sbom.digest.sha256);
   const strangers = artifacts.filter(([, digest]) => !known.has(digest)).map(([file]) => file);
   if (strangers.length) {
@@ -127,7 +128,7 @@ function checkSubject(artifacts, manifest, leaves) {
   }
   const shown = (released) => artifacts.filter(([, digest]) => files.has(digest) === released).map(([file]) => file);
   const listed = (names, words) => (names.length ? [`${names.slice(0, 3).join(", ")}: ${words}`] : []);
-  const words = [...listed(shown(true), "SHA-256 is a subject"), ...listed(shown(false), "named by a leaf or section")];
+  const words = [...listed(shown(true), "SHA-256 is a subject"), ...listed(shown(false), "named by a leaf, a section or the log entry")];
   return step(name, "pass", words.join("; "));
 }
 
