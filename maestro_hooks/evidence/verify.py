@@ -105,6 +105,7 @@ def verify(submission: Submission) -> Report:
         ),
         leaf_step,
         *_sections(submission, manifest, disclosed),
+        *_timestamps(parsed.bundles),
     ]
     return Report(
         steps=tuple(found),
@@ -205,6 +206,13 @@ def _sections(submission: Submission, manifest: Manifest, leaves: Mapping[int, L
         words = f"{given}: SHA-256 is the signed one" if given else f"the SBOM {digest[:12]} was not given"
         found.append(Step("sbom", status, words))
     return found
+
+
+def _timestamps(bundles: Sequence[Bundle]) -> list[Step]:
+    """What is there and not checked is said, and is not green."""
+    count = sum(len(bundle.timestamps) for bundle in bundles)
+    words = f"{count} RFC 3161 tokens are in the bundle, and nothing here checks them"
+    return [Step("timestamp", Status.NOT_CHECKED, words)] if count else []
 
 
 def _unproved(leaves: Mapping[int, Leaf]) -> str | None:

@@ -55,6 +55,8 @@ def honest() -> Iterator[Case]:
     assert entry is not None
     files = [("demo.whl", sha256(WHEEL).hexdigest()), ("demo.tlog-proof", sha256(alone(entry)).hexdigest())]
     yield "the proof of the log entry as a file", shipment.submission(artifacts=files)
+    yield "no timestamps, said so", with_timestamps(shipment, {"rfc3161Timestamps": []})
+    yield "nothing about timestamps", with_timestamps(shipment, {})
     yield "a witness by ML-DSA-44", ship_logged(trust=post_quantum_trust(), witnesses=ALL_WITNESSES).submission()
 
 
@@ -161,12 +163,24 @@ def post_quantum() -> Iterator[tuple[str, str, Submission]]:
     yield "an ML-DSA key as release key", "parse", shipment.submission(trust=logged_trust(keys=keys))
 
 
+def with_timestamps(shipment: Shipment, value: object) -> Submission:
+    document = canonical.decode(shipment.bundle, canonical=True)
+    assert isinstance(document, dict)
+    document["verificationMaterial"]["timestampVerificationData"] = value
+    return shipment.submission(bundles=[canonical.encode(document)])
+
+
 def other_inputs(shipment: Shipment) -> Iterator[tuple[str, str, Submission]]:
     """Attacks on everything but the log, and missing inputs."""
     yield "weakened policy", "required", shipment.submission(policy=shipment.policy.replace(b'"80"', b'"10"'))
     yield "another file", "subject", shipment.submission(artifacts=[("demo.whl", "0" * 64)])
     yield "signed by another key", "signature", shipment.submission(bundles=[resigned(shipment, key=OTHER_KEY)])
     yield "a required leaf not shown", "required", shipment.submission(leaves=[some_leaves(shipment, 1)])
+    token = {"rfc3161Timestamps": [{"signedTimestamp": "AAAA"}]}
+    yield "a timestamp nobody checks", "timestamp", with_timestamps(shipment, token)
+    wrong: tuple[object, ...] = (None, [], {"other": []}, {"rfc3161Timestamps": None}, {"rfc3161Timestamps": ["AAAA"]})
+    for bad in wrong:
+        yield f"timestamps {bad!r}", "parse", with_timestamps(shipment, bad)
     yield "no trust file", "signature", shipment.submission(trust=None)
     yield "no policy", "required", shipment.submission(policy=None)
     yield "no leaf", "required", shipment.submission(leaves=[])
