@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -16,8 +17,8 @@ nox.options.sessions = ["lint", "types", "check", "tests"]
 
 GROUPS = ["-e", ".", "--group", "dev"]
 SOURCES = [
-    "maestro_hooks/**/*.py", "plugins/**/*.py", "tests/**/*.py", "benchmarks/**/*.py", "*.py", "pyproject.toml",
-    "**/py.typed", ".gitignore",
+    "maestro_hooks/**/*.py", "plugins/**/*.py", "tests/**/*.py", "benchmarks/**/*.py", "docs/*.py", "*.py",
+    "pyproject.toml", "**/py.typed", ".gitignore",
 ]  # fmt: skip
 
 MEASURED = "build/measured"
@@ -81,10 +82,10 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def sync(session: nox.Session) -> None:
-    """Rewrite the files that are copies of others."""
+    """Rewrite the files that are copies of others, or made from the code."""
     shutil.copyfile("pre-commit-hooks.yaml", ".pre-commit-hooks.yaml")
-    session.log("wrote .pre-commit-hooks.yaml")
+    session.run(sys.executable, "docs/reference.py", external=True)
     pin = hashlib.sha256(Path("maestro-policy.yaml").read_bytes()).hexdigest()
     policy = Path("maestro-release.yaml")
     policy.write_text(re.sub(r"sha256: [0-9a-f]{64}", f"sha256: {pin}", policy.read_text(), count=1))
-    session.log("pinned maestro-policy.yaml in maestro-release.yaml")
+    session.log("wrote .pre-commit-hooks.yaml and docs/reference.md, pinned maestro-policy.yaml")

@@ -91,7 +91,7 @@ def ours(remote: str, contents: list[bytes], place: Path) -> tuple[Callable[[], 
     empty = Blob(writing.put(b""), 0)
     record = Record(
         key=prepared.key, components=prepared.components, created="2026-01-01T00:00:00Z", duration_ms=0, inputs=empty,
-        outputs=outputs, log=empty, reads=Reads("none"),
+        outputs=outputs, log=empty, reads=Reads("none"), seen=empty,
     )  # fmt: skip
     tier = connect(remote)
 

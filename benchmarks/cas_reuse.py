@@ -24,9 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maestro_cas import engine, journal
+from maestro_cas.aside import Aside
 from maestro_cas.engine import Action, Hit, Run
 from maestro_cas.globs import compile_globs
-from maestro_cas.outputs import Aside
 from maestro_cas.record import Reads
 from maestro_cas.remote.access import Remotes
 from maestro_cas.reuse import by_name

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, TypeVar
 import pluggy
 
 from maestro_hooks import discovery, hookspecs
-from maestro_hooks.caching import HostCache
 from maestro_hooks.config import HostSettings, Layers, host_settings, plugin_settings
 from maestro_hooks.discovery import Found, Plugin
 from maestro_hooks.errors import ConfigError, MaestroError, UnavailableError
@@ -153,6 +152,8 @@ class Host:
         if hasattr(request, "settings"):
             own["settings"] = self.tables.get(plugin)
         if hasattr(request, "cache") and hasattr(request, "root"):
+            from maestro_hooks.caching import HostCache  # noqa: PLC0415 - whoever has such a request has loaded it
+
             own["cache"] = HostCache(self, plugin, request.root)
         return dataclasses.replace(request, **own)
 

@@ -352,8 +352,16 @@ class Advice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdviceRequest:
-    """The obligations that are not met, for which a plugin may know a remedy."""
+    """The obligations that are not met, for which a plugin may know a remedy.
+
+    Attributes:
+        root: the repository root.
+        unmet: the records that do not meet the policy.
+        missing: keys, or patterns of keys, that nothing was recorded under.
+        settings: the plugin's own table.
+    """
 
     root: Path
     unmet: tuple[Record, ...]
     missing: tuple[str, ...] = ()
+    settings: object = None

@@ -136,7 +136,8 @@ def _made(workspace: Workspace) -> tuple[dict[str, bytes], Finished]:
         command = [sys.executable, "-m", "build", "--outdir", str(out), str(source)]
         epoch = repository.commit_time()
         env = {} if epoch is None else {"SOURCE_DATE_EPOCH": str(epoch)}
-        done = run(command, cwd=source, env=env, timeout_s=workspace.host.settings.run.build_timeout_s)
+        limit = workspace.host.settings.run.build_timeout_s
+        done = run(command, cwd=source, env=env, timeout_s=limit, label="building")
         made = {file.name: file.read_bytes() for file in sorted(out.iterdir())} if done.code == 0 else {}
     if done.code == 0 and not made:
         raise ToolError("the build backend made no file", fix="run 'python -m build' and see what it says")

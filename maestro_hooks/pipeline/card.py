@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from maestro_hooks.evidence import canonical
 from maestro_hooks.evidence.policy_document import matches
 from maestro_hooks.pipeline.next_step import Action, Plan
-from maestro_hooks.policy.evaluate import Outcome, RuleResult
 from maestro_hooks.policy.facts import Facts
+from maestro_hooks.policy.results import Outcome, RuleResult
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -235,7 +235,8 @@ def from_json(body: Any) -> Card:
     basis = body["basis"]
     facts = Facts(**{**basis["facts"], "files": tuple(basis["facts"]["files"])})
     actions = [
-        Action(**{**a, **{n: tuple(a[n]) for n in ("command", "keys", "rules")}}) for a in body["plan"]["actions"]
+        Action(**{**a, **{n: tuple(a[n]) for n in ("command", "keys", "rules", "reasons")}})
+        for a in body["plan"]["actions"]
     ]
     return Card(
         verdict=verdict,

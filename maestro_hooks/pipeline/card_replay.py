@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.leaf import Leaf
     from maestro_hooks.pipeline.card import Card, Claimed
-    from maestro_hooks.policy.evaluate import RuleResult
+    from maestro_hooks.policy.results import RuleResult
 
 _NOBODY = Producer("replay", "", "")
 

@@ -29,6 +29,7 @@ def merge(below: Policy, above: Policy) -> Policy:
         waivers=tuple(dict.fromkeys((*below.waivers, *above.waivers))),
         authors=dict(below.authors or above.authors),
         max_waiver_days=min(limits, default=None),
+        extends=tuple(dict.fromkeys((*below.extends, *above.extends))),
     )
 
 

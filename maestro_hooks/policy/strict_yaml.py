@@ -1,7 +1,8 @@
 """YAML as plain data, read strictly, with the line and column of every value.
 
 Invariant: what is read has one meaning: no anchors, aliases, tags, duplicate keys, octal, sexagesimal or binary
-numbers, and no dates; a number with a point is an exact ``Decimal``. Anything else is an error with its place.
+numbers, empty values, and no dates; a number with a point is an exact ``Decimal``. Anything else is an error with its
+place.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ T = TypeVar("T")
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 
-_WORDS: dict[str, object] = {"": None, "~": None, "null": None, "true": True, "false": False}
+_NOTHING = ("", "~", "null", "Null", "NULL")
+_WORDS: dict[str, object] = {"true": True, "false": False}
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}\Z")
 # What other readers of YAML take for a number, in a base or precision people do not expect.
@@ -62,7 +64,7 @@ class Document:
             return msgspec.convert(self.value, into)
         except msgspec.ValidationError as error:
             words, _, path = str(error).partition(" - at `")
-            path = path.rstrip("`") or "$"
+            path = getattr(error.__cause__, "path", "") or path.rstrip("`") or "$"
             unknown = _UNKNOWN.search(words)
             if unknown:
                 path = f"{path}.{unknown['name']}"
@@ -147,7 +149,7 @@ class _Reader:
             key = event.value
             if key in found:
                 raise self._error(event, f"duplicate key {key!r}")
-            if event.implicit[0] and not isinstance(self._scalar(event), str):
+            if event.implicit[0] and (key in _NOTHING or not isinstance(self._scalar(event), str)):
                 raise self._error(event, f"keys must be plain text, write {key!r} in quotes")
             found[key] = self._value(next(self._events), f"{path}.{key}", depth=depth + 1)
             self.places[f"{path}.{key}"] = _place(event)
@@ -165,6 +167,9 @@ class _Reader:
         text: str = event.value
         if not event.implicit[0]:  # quoted or a block: text, whatever it reads like
             return text
+        if text in _NOTHING:
+            # A bound, a condition or an expiry that was begun and not written must not be taken for none.
+            raise self._error(event, "no value is written here; write one, or leave the field out")
         if text in _WORDS:
             return _WORDS[text]
         if _INTEGER.match(text):

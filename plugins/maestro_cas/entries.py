@@ -49,20 +49,21 @@ def fetch(store: Store, content_key: ContentKey, root: str, remotes: Remotes) ->
     ready = prepared(content_key, root)
     with locks.using(store):
         found = store.record(ready.key)
-        if found is None:
+        blobs = _blobs(store, found) if found is not None else None
+        if blobs is None:  # not there, or damaged: others may have it
             fetched = remotes.fetch(ready)
-            found = fetched[0] if fetched is not None else None
-        if found is None:
+            blobs = _blobs(store, fetched[0]) if fetched is not None else None
+        if blobs is None:
             return None
-        blobs: dict[str, bytes] = {}
-        for output in found.outputs:
-            data = store.get(output.digest)
-            if data is None:
-                return None
-            blobs[output.path] = data
         store.touch(ready.key)
     metadata = canonical.decode_object(blobs.pop(_METADATA, b"{}"), canonical=True, where=str(content_key))
     return CacheEntry(metadata=metadata, blobs={name.removeprefix(_FOLDER): data for name, data in blobs.items()})
+
+
+def _blobs(store: Store, found: Record) -> dict[str, bytes] | None:
+    blobs = {output.path: store.get(output.digest) for output in found.outputs}
+    whole = {path: data for path, data in blobs.items() if data is not None}
+    return whole if len(whole) == len(blobs) else None
 
 
 def keep(store: Store, content_key: ContentKey, entry: CacheEntry, *, root: str, remotes: Remotes) -> None:
@@ -83,6 +84,7 @@ def keep(store: Store, content_key: ContentKey, entry: CacheEntry, *, root: str,
             outputs=outputs,
             log=empty,
             reads=Reads("none"),
+            seen=empty,
         )
         envelope = record.sign(record.encode(made), remotes.writer())
         store.sync()

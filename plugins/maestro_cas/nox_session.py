@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 from nox.sessions import Session
 
 from maestro_cas.reads import audit
-from maestro_cas.running import DEFAULT_PATH
+from maestro_cas.running import DEFAULT_PATH, FIXED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from nox.sessions import SessionRunner
 
-    from maestro_cas.running import Watch
+    from maestro_cas.reads.watching import Watch
     from maestro_cas.tee import Tee
 
 INSTALL_LOG = "install.log"
@@ -39,6 +39,7 @@ class Notes:
     notify: list[str] = field(default_factory=list)
     refused: str = ""
     hooked: bool = False
+    ran: bool = False
 
 
 class CachedSession(Session):
@@ -61,6 +62,7 @@ class CachedSession(Session):
         if args and callable(args[0]):
             self._notes.refused = "session.run was given a function, whose reads cannot be seen"
             return super().run(*args, env=env, **options)
+        self._notes.ran = True
         if self._notes.watch.method == "audit":
             self._hook()
         if self._notes.env is not None and options.get("include_outer_env", True):
@@ -111,14 +113,5 @@ class CachedSession(Session):
 
 def clean_environment(declared: Iterable[str], home: Path) -> dict[str, str]:
     """The variables commands see, besides those nox itself sets for the environment."""
-    fixed = {
-        "PATH": DEFAULT_PATH,
-        "HOME": str(home),
-        "TMPDIR": str(home),
-        "LANG": "C.UTF-8",
-        "LC_ALL": "C.UTF-8",
-        "TZ": "UTC",
-        "SOURCE_DATE_EPOCH": "315619200",
-        "PYTHONHASHSEED": "0",
-    }
+    fixed = {**FIXED, "PATH": DEFAULT_PATH, "HOME": str(home), "TMPDIR": str(home)}
     return {**fixed, **{name: os.environ[name] for name in declared if name in os.environ}}

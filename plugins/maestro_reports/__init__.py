@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.obligation import Obligation
     from maestro_hooks.registry import Registry
-    from maestro_hooks.requests import CheckRequest, LedgerView
+    from maestro_hooks.requests import Advice, AdviceRequest, CheckRequest, LedgerView
 
 MAESTRO_API = 1
 
@@ -65,3 +65,11 @@ def maestro_before_seal(view: LedgerView) -> Iterator[Obligation]:
     from maestro_reports import importing  # noqa: PLC0415 - loaded before a seal
 
     yield from importing.obligations(view.root, settings)
+
+
+@hookimpl
+def maestro_advise(request: AdviceRequest) -> Iterator[Advice]:
+    """Say which report is missing."""
+    from maestro_reports.advice import advise  # noqa: PLC0415 - only for a card that is blocked
+
+    yield from advise(request)

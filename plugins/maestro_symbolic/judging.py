@@ -91,7 +91,11 @@ def _examine(target: Target, budget: Budget) -> Examined | Outcome:
         return Outcome(verdict="unknown", reason="budget of this run used up", line=target.node.lineno)
     from maestro_symbolic.engine.checking import examine  # noqa: PLC0415 - brings z3 in, on a miss only
 
-    found = examine(target)
+    try:
+        found = examine(target)
+    except Exception as error:  # noqa: BLE001 - a defect of ours on one function must not cost the others their verdicts
+        reason = f"a defect of this tool, please report it: {type(error).__name__}: {error}"
+        return Outcome(verdict="unknown", reason=reason, line=target.node.lineno)
     budget.units -= found.units
     return found
 
@@ -140,6 +144,9 @@ def decide(target: Target, found: Examined, answers: Sequence[dict[str, Any]]) -
 
 def _undecided(found: Examined, answers: Sequence[dict[str, Any]], witness: dict[str, Any] | None) -> Any:
     """(verdict, reason, line) where neither a proof nor a counterexample stands; an empty verdict where one does."""
+    if found.approximate:
+        words, line = found.approximate[0]
+        return "unknown", f"{words} is not modelled to the last digit: searched, not proven", line
     if found.candidates:
         first, said = found.candidates[0], answers[0]
         detail = said.get("detail") or f"CPython says {said['status']}: {said.get('outcome', '')}"

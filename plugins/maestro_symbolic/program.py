@@ -23,6 +23,7 @@ class ClassInfo:
     node: ast.ClassDef
     bases: tuple[str, ...]
     methods: Mapping[str, ast.FunctionDef]
+    setters: Mapping[str, ast.FunctionDef]
     fields: tuple[ast.AnnAssign, ...]
     members: Mapping[str, ast.expr]
     dataclass: Mapping[str, ast.expr] | None
@@ -32,6 +33,16 @@ class ClassInfo:
         """Whether a base is one of the standard enumerations."""
         return any(base.rpartition(".")[2] in ("Enum", "IntEnum", "StrEnum") for base in self.bases)
 
+    @property
+    def is_named_tuple(self) -> bool:
+        """Whether it is written as ``class X(NamedTuple)``."""
+        return any(base.rpartition(".")[2] == "NamedTuple" for base in self.bases)
+
+    @property
+    def is_typed_dict(self) -> bool:
+        """Whether it is written as ``class X(TypedDict)``: a dictionary with these keys."""
+        return any(base.rpartition(".")[2] == "TypedDict" for base in self.bases)
+
     def option(self, name: str, *, default: bool) -> bool:
         """A boolean option of ``@dataclass(...)``."""
         value = (self.dataclass or {}).get(name)
@@ -40,7 +51,7 @@ class ClassInfo:
     @property
     def frozen(self) -> bool:
         """Whether instances refuse assignment."""
-        return self.option("frozen", default=False)
+        return self.option("frozen", default=False) or self.is_named_tuple
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +141,9 @@ def _bind(node: ast.stmt, bindings: dict[str, list[ast.expr]]) -> None:
         for target in node.targets:
             assert isinstance(target, ast.Name)  # noqa: S101 - narrowed by the line above
             bindings.setdefault(target.id, []).append(node.value)
+    elif isinstance(node, ast.Assign) and (pairs := _unpacked(node)):
+        for name, value in pairs:
+            bindings.setdefault(name, []).append(value)
     elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
         if node.value is not None:
             bindings.setdefault(node.target.id, []).append(node.value)
@@ -137,6 +151,17 @@ def _bind(node: ast.stmt, bindings: dict[str, list[ast.expr]]) -> None:
         for inner in ast.walk(node):
             if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store | ast.Del):
                 bindings.setdefault(inner.id, []).extend([inner, inner])
+
+
+def _unpacked(node: ast.Assign) -> list[tuple[str, ast.expr]]:
+    """``A, B = 1, 2`` as two bindings; empty for any other shape."""
+    target = node.targets[0]
+    if len(node.targets) > 1 or not isinstance(target, ast.Tuple) or not isinstance(node.value, ast.Tuple):
+        return []
+    pairs = list(zip(target.elts, node.value.elts, strict=False))
+    whole = len(target.elts) == len(node.value.elts)
+    plain = all(isinstance(t, ast.Name) and not isinstance(v, ast.Starred) for t, v in pairs)
+    return [(t.id, v) for t, v in pairs if isinstance(t, ast.Name)] if whole and plain else []
 
 
 def _rebound(tree: ast.Module) -> set[str]:
@@ -175,7 +200,9 @@ MUTATORS = frozenset(
 
 def _class_info(node: ast.ClassDef, imports: Mapping[str, str]) -> ClassInfo:
     bare = Program("", ast.Module([], []), {}, {}, {}, imports)
-    methods = {s.name: s for s in node.body if isinstance(s, ast.FunctionDef)}
+    defined = [s for s in node.body if isinstance(s, ast.FunctionDef)]
+    setters = {s.name: s for s in defined if any(ast.unparse(d) == f"{s.name}.setter" for d in s.decorator_list)}
+    methods = {s.name: s for s in defined if setters.get(s.name) is not s}
     fields = tuple(s for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name))
     members = {
         s.targets[0].id: s.value
@@ -187,4 +214,6 @@ def _class_info(node: ast.ClassDef, imports: Mapping[str, str]) -> ClassInfo:
         call = decorator if isinstance(decorator, ast.Call) else None
         if bare.dotted(call.func if call else decorator) in ("dataclasses.dataclass", "dataclass"):
             options = {k.arg: k.value for k in call.keywords if k.arg} if call else {}
-    return ClassInfo(node.name, node, tuple(bare.dotted(b) for b in node.bases), methods, fields, members, options)
+    return ClassInfo(
+        node.name, node, tuple(bare.dotted(b) for b in node.bases), methods, setters, fields, members, options
+    )

@@ -52,7 +52,7 @@ def _run(request: Mapping[str, object], python: str) -> list[dict[str, Any]]:
     environment = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV")}
     try:
         done = subprocess.run(
-            [python, "-B", str(CHILD)],
+            [python, "-P", "-B", str(CHILD)],
             input=json.dumps(request).encode(),
             capture_output=True,
             timeout=TIMEOUT_S,
@@ -87,6 +87,7 @@ def _job(job: Job) -> dict[str, object]:
         "function": target.name,
         "arguments": job.arguments,
         "positional": positional,
+        "rest": arguments.vararg.arg if arguments.vararg is not None else "",
         "keyword": [a.arg for a in arguments.kwonlyargs],
         "pre": [_clause(c) for c in contract.preconditions],
         "post": [_clause(c) for c in contract.postconditions],

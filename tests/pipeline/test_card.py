@@ -160,7 +160,7 @@ def test_markdown_keeps_its_limit_and_is_cut_between_rows(limit: int) -> None:
     for line in text.splitlines():
         if line.startswith("| ❌"):
             assert line.endswith(" |")
-            assert line.count(" | ") == 4
+            assert line.count(" | ") == 5
 
 
 def test_annotations_keep_githubs_limit_and_say_what_was_left_out() -> None:

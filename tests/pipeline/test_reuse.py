@@ -15,39 +15,11 @@ from maestro_hooks.pipeline.gathering import gather, look_at_tree
 from maestro_hooks.pipeline.held_tests import held_run, hold_run
 from maestro_hooks.pipeline.testing import TestStep
 from maestro_hooks.workspace import open_workspace
+from tests.support.buildable import PROJECT
 
 if TYPE_CHECKING:
     from maestro_hooks.workspace import Workspace
     from tests.support.git_repository import GitRepository
-
-BACKEND = """\
-import pathlib
-
-
-def build_sdist(directory, settings=None):
-    return _made(directory, "one-1.tar.gz")
-
-
-def build_wheel(directory, settings=None, metadata=None):
-    return _made(directory, "one-1-py3-none-any.whl")
-
-
-def _made(directory, name):
-    import io, tarfile, zipfile
-    place = pathlib.Path(directory, name)
-    if name.endswith("whl"):
-        with zipfile.ZipFile(place, "w") as wheel:
-            wheel.writestr("one.py", "")
-    else:
-        with tarfile.open(place, "w:gz") as sdist:
-            for file in ("pyproject.toml", "backend.py", "PKG-INFO"):
-                data = pathlib.Path(file).read_bytes() if file != "PKG-INFO" else b""
-                member = tarfile.TarInfo(f"one-1/{file}")
-                member.size = len(data)
-                sdist.addfile(member, io.BytesIO(data))
-    return name
-"""
-PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n[project]\nname = "one"\n'
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +30,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def workspace(repository: GitRepository) -> Workspace:
-    repository.commit({"pyproject.toml": PYPROJECT, "backend.py": BACKEND, ".gitignore": "dist/\n__pycache__/\n"})
+    repository.commit(PROJECT)
     return open_workspace(repository.root)
 
 

@@ -22,8 +22,8 @@ from maestro_hooks.remote import retry
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from maestro_cas.engine import Prepared
-    from maestro_cas.record import Record
+    from maestro_cas.engine import Action, Prepared
+    from maestro_cas.record import Blob, Record
     from maestro_cas.remote.tier import Tier
     from maestro_cas.settings import CasSettings
     from maestro_cas.store import Store
@@ -86,11 +86,31 @@ class Remotes:
         found = records.parse(opened.payload, key=prepared.key)
         if not found.shared:
             raise EvidenceError("holds a result that was not to be shared", where=tier.name)
-        missing = [b for b in found.blobs() if not self._store.has(b.digest, b.size)]
-        tier.fetch(prepared, missing, self._store, deadline=deadline)
+        if found.seen.size:
+            self._bring(tier, prepared, [found.seen], deadline)
+            changed = self._changes(prepared.action, found)
+            if changed:
+                self.reason = f"{tier.name} has a result, but {changed[0]}"
+                return None
+        self._bring(tier, prepared, found.blobs(), deadline)
         self._store.sync()
-        self._store.put_record(prepared.key, envelope)
+        self._store.put_record(prepared.key, envelope, fetched=True)
         return found
+
+    def _bring(self, tier: Tier, prepared: Prepared, blobs: Sequence[Blob], deadline: Deadline) -> None:
+        missing = [b for b in blobs if not self._store.has(b.digest, b.size)]
+        if missing:
+            tier.fetch(prepared, missing, self._store, deadline=deadline)
+
+    def _changes(self, action: Action, found: Record) -> list[str]:
+        """What this machine has otherwise than the machine that made the result."""
+        from maestro_cas.engine import seen_cache  # noqa: PLC0415 - the engine loads this module
+        from maestro_cas.reads import witness  # noqa: PLC0415
+
+        lines = self._store.get(found.seen.digest)
+        if lines is None:
+            return ["the list of what it read was damaged"]
+        return witness.changes(lines, action.scope, seen_cache(self._store, action), system=False)
 
     def _publish_to(self, tier: Tier, prepared: Prepared, record: Record, envelope: bytes, deadline: Deadline) -> int:
         return tier.publish(prepared, record, envelope, self._store, deadline=deadline)

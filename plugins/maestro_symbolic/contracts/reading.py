@@ -82,7 +82,8 @@ def is_contracted(program: Program, node: Function, info: ClassInfo | None) -> b
 def parameter_names(node: Function) -> tuple[str, ...]:
     """Parameters in order."""
     arguments = node.args
-    return tuple(a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs))
+    rest = [arguments.vararg] if arguments.vararg is not None else []
+    return tuple(a.arg for a in (*arguments.posonlyargs, *arguments.args, *rest, *arguments.kwonlyargs))
 
 
 def leading_asserts(node: Function) -> list[ast.Assert]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import types
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,11 @@ import pytest
 from maestro_cas import writer
 from maestro_cas.engine import Hit, Miss
 from maestro_cas.settings import CasSettings
+from maestro_hooks import Obligation, hookimpl
+from maestro_hooks.config import Layers
+from maestro_hooks.discovery import Found
+from maestro_hooks.host import Host
+from maestro_hooks.requests import CacheEntry, CheckRequest
 from tests.plugins.maestro_cas import engines
 from tests.plugins.maestro_cas.sharing import MADE, share
 
@@ -174,6 +180,7 @@ def test_our_messages_are_those_of_the_published_protocol(make_machine: Callable
     record = Record(
         key=prepared.key, components=prepared.components, created="2026-01-01T00:00:00Z", duration_ms=1,
         inputs=Blob("1" * 64, 5), log=Blob("2" * 64, 6), reads=Reads("none"),
+        seen=Blob("4" * 64, 9),
         outputs=(Output("out/x", "f", 0o755, 7, "3" * 64), Output("out/y", "l", target="x")),
     )  # fmt: skip
     result = reapi_messages.action_result(record, b"envelope")
@@ -209,7 +216,8 @@ def test_two_machines_by_the_command_line(tmp_path: Path, engine: str, request: 
     public = maestro(writing, "cas", "key").strip()
     configure(writing, f'remotes = ["{remote}"]\npublish = true\n')
     configure(reading, f'remotes = ["{remote}"]\nwriters = ["{public}"]\n')
-    run = ("cas", "run", "--inputs", "in.txt", "make.sh", "--outputs", "out.txt", "--", "./make.sh")
+    declared = ("--inputs", "in.txt", "make.sh", "--outputs", "out.txt", "--caches", "ran")
+    run = ("cas", "run", *declared, "--", "./make.sh")
     assert "ran here" in maestro(writing, *run)
     (writing / "out.txt").unlink()
     log = maestro(reading, *run)
@@ -217,6 +225,49 @@ def test_two_machines_by_the_command_line(tmp_path: Path, engine: str, request: 
     assert "ran here" in log, "the log is replayed"
     assert not (reading / "ran").exists(), "the command did not run"
     assert (writing / "ran").exists()
+
+
+@pytest.mark.engine("docker-registry")
+@pytest.mark.engine("buildbox-casd")
+@BOTH
+def test_what_a_plugin_caches_travels_through_the_host_and_the_engines(
+    tmp_path: Path, engine: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gate counts its runs in the cache the host lends it; two machines, then a third that trusts nobody."""
+    address = request.getfixturevalue(engine)
+    remote = f"oci+http://{address}/team/index" if engine == "oci" else f"grpc://{address}"
+    gate = types.ModuleType("maestro_test_gate", "A gate for a test.")
+    vars(gate).update(MAESTRO_API=1, maestro_check=hookimpl(remembering))
+    monkeypatch.setitem(sys.modules, gate.__name__, gate)
+    (tmp_path / "one").mkdir()
+    public = writer.public_text(str(tmp_path / "one"))
+    found = [Found("gate", gate.__name__, "gate", "1"), Found("cas", "maestro_cas", "cas", "1")]
+    tables: dict[str, dict[str, object]] = {
+        "one": {"remotes": [remote], "publish": True},
+        "two": {"remotes": [remote], "writers": [public]},
+        "three": {"remotes": [remote]},
+        "one again": {"remotes": [remote], "publish": True},
+    }
+    said = {}
+    for name, table in tables.items():
+        root = tmp_path / name.split()[0]
+        root.mkdir(exist_ok=True)
+        host = Host.load(Layers({"cas": table}, {}), found)
+        results = host.call("maestro_check", CheckRequest(root=root, files=()), only=["gate"])
+        assert not results.failures, results.failures
+        said[name] = [claim.value for _, claim in results.values if isinstance(claim, Obligation)]
+    assert said == {"one": ["made"], "two": ["found"], "three": ["made"], "one again": ["found"]}
+
+
+def remembering(request: CheckRequest) -> Iterator[Obligation]:
+    """Make an index of some size, unless the cache has it."""
+    index = bytes(range(256)) * 1000
+    found = request.cache.fetch("index:v1")
+    if found is not None:
+        assert (dict(found.metadata), dict(found.blobs)) == ({"tests": 7}, {"index.bin": index, "empty": b""})
+    else:
+        request.cache.store("index:v1", CacheEntry(metadata={"tests": 7}, blobs={"index.bin": index, "empty": b""}))
+    yield Obligation(key="gate/index", value="found" if found is not None else "made")
 
 
 def checkout(place: Path) -> None:
