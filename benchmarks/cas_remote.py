@@ -29,7 +29,7 @@ from maestro_cas.record import Blob, Output, Reads, Record
 from maestro_cas.remote import wire
 from maestro_cas.remote.access import connect
 from maestro_cas.remote.reapi_messages import digest
-from maestro_cas.remote.tier import Deadline
+from maestro_cas.remote.tier import Deadline, Offer
 from maestro_cas.store import open_store
 from tests.plugins.maestro_cas import engines
 
@@ -103,7 +103,8 @@ def ours(remote: str, contents: list[bytes], place: Path) -> tuple[Callable[[], 
         tier.fetch(prepared, record.blobs(), reading, deadline=deadline())
         tier.close()
 
-    return lambda: tier.publish(prepared, record, b"envelope", writing, deadline=deadline()), get
+    offer = Offer(prepared=prepared, record=record, envelope=b"envelope")
+    return lambda: tier.publish(offer, writing, deadline=deadline()), get
 
 
 class Registry:
