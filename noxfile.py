@@ -15,7 +15,7 @@ nox.options.sessions = ["lint", "types", "check", "tests"]
 GROUPS = ["-e", ".", "--group", "dev"]
 SOURCES = [
     "maestro_hooks/**/*.py", "plugins/**/*.py", "tests/**/*.py", "benchmarks/**/*.py", "*.py", "pyproject.toml",
-    "**/py.typed", ".gitignore",
+    "**/py.typed", ".gitignore", "README.md", "LICENSE",
 ]  # fmt: skip
 
 maestro.sessions(install=("-e", "."), test_install=("--group", "test"))
@@ -23,7 +23,9 @@ maestro.sessions(install=("-e", "."), test_install=("--group", "test"))
 
 @nox.session(venv_backend="maestro")
 @maestro.cached(
-    inputs=[*SOURCES, "README.md", "LICENSE"], allow_empty=True, caches=[".ruff_cache", ".import_linter_cache"]
+    inputs=[*SOURCES, "**/*.md", "**/*.pyi", "**/*.ipynb"],
+    allow_empty=True,
+    caches=[".git", ".ruff_cache", ".import_linter_cache"],
 )
 def lint(session: nox.Session) -> None:
     """Style and import contracts."""
@@ -34,7 +36,7 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="maestro")
-@maestro.cached(inputs=[*SOURCES, "README.md", "LICENSE"], allow_empty=True, caches=[".mypy_cache"])
+@maestro.cached(inputs=[*SOURCES, "**/*.pyi"], allow_empty=True, caches=[".git", ".mypy_cache"])
 def types(session: nox.Session) -> None:
     """Types, strictly."""
     session.install(*GROUPS)
