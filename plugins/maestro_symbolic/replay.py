@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from maestro_symbolic.contracts.clauses import Clause
     from maestro_symbolic.targets import Target
 
-TIMEOUT_S = 60
+TIMEOUT_S = 30  # per job and by the wall, so that no load decides; the child counts CPU seconds itself
 CHILD = Path(__file__).with_name("replay_child.py")
 
 
@@ -31,6 +31,7 @@ class Job:
     target: Target
     place: Path
     arguments: Mapping[str, object]
+    sample: bool = False
 
 
 def replay(root: Path, jobs: Sequence[Job], python: str = sys.executable) -> list[dict[str, Any]]:
@@ -48,14 +49,14 @@ def replay(root: Path, jobs: Sequence[Job], python: str = sys.executable) -> lis
     return [answers[n] for n in range(len(jobs))]
 
 
-def _run(request: Mapping[str, object], python: str) -> list[dict[str, Any]]:
+def _run(request: Mapping[str, Any], python: str) -> list[dict[str, Any]]:
     environment = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV")}
     try:
         done = subprocess.run(
             [python, "-P", "-B", str(CHILD)],
             input=json.dumps(request).encode(),
             capture_output=True,
-            timeout=TIMEOUT_S,
+            timeout=TIMEOUT_S * (1 + len(request["jobs"])),
             check=False,
             env={**environment, "PYTHONHASHSEED": "0"},
         )
@@ -84,6 +85,7 @@ def _job(job: Job) -> dict[str, object]:
             callees[name] = [_clause(c) for c in callee.preconditions]
     return {
         "file": str(job.place),
+        "sample": job.sample,
         "function": target.name,
         "arguments": job.arguments,
         "positional": positional,

@@ -14,6 +14,7 @@ import inspect
 import json
 import os
 import resource
+import signal
 import sys
 import types
 from dataclasses import dataclass
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.remove")
+WAITING = ("time.sleep",)
 FORBIDDEN_CHANGES = ("os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "shutil.", "ctypes.")
 CPU_S = 5
+SAMPLE_CPU_S = 0.5
 MEMORY_BYTES = 2 << 30
 
 
@@ -44,6 +47,10 @@ codec = sibling("replay_codec")
 
 class CalleeError(BaseException):
     """A call broke the callee's precondition."""
+
+
+class SpentError(BaseException):
+    """The target took too long."""
 
 
 class Refused(BaseException):
@@ -68,7 +75,7 @@ def attempt(code: Callable[..., Any], *arguments: Any, **named: Any) -> Attempt:
 
 def guard(event: str, arguments: tuple[Any, ...]) -> None:
     """An audit hook: what leaves the process is refused."""
-    if event.startswith(FORBIDDEN) or event.startswith(FORBIDDEN_CHANGES):
+    if event.startswith(FORBIDDEN) or event.startswith(FORBIDDEN_CHANGES) or event in WAITING:
         raise Refused(event)
     if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
         raise Refused(f"open for writing: {arguments[0]}")
@@ -298,6 +305,20 @@ def after_result(
     return {"status": "holds", **fact}
 
 
+def out_of_time(_signal: int, _frame: object) -> None:
+    """What the timer of a job calls."""
+    raise SpentError("ran out of CPU time")
+
+
+def timed(job: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
+    """One job within its CPU seconds; a sample is worth fewer."""
+    signal.setitimer(signal.ITIMER_VIRTUAL, SAMPLE_CPU_S if job["sample"] else CPU_S)
+    try:
+        return run(job, module)
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
 def main() -> None:
     """Jobs in, one answer per line."""
     request = json.load(sys.stdin)
@@ -311,12 +332,18 @@ def main() -> None:
     if importlib.util.find_spec("annotated_types") is None:
         sys.modules["annotated_types"] = stub("annotated_types")
     sys.addaudithook(guard)
+    signal.signal(signal.SIGVTALRM, out_of_time)
     loaded: dict[str, types.ModuleType] = {}
+    slow: set[tuple[str, str]] = set()
     for job in request["jobs"]:
-        print(json.dumps({"id": job["id"], **answer(job, Path(request["root"]), loaded)}), file=answers, flush=True)
+        print(
+            json.dumps({"id": job["id"], **answer(job, Path(request["root"]), loaded, slow)}), file=answers, flush=True
+        )
 
 
-def answer(job: dict[str, Any], root: Path, loaded: dict[str, types.ModuleType]) -> dict[str, Any]:
+def answer(
+    job: dict[str, Any], root: Path, loaded: dict[str, types.ModuleType], slow: set[tuple[str, str]]
+) -> dict[str, Any]:
     """The answer to one job; whatever goes wrong is one."""
     if job["file"] not in loaded:
         made = attempt(load, Path(job["file"]), root)
@@ -324,7 +351,12 @@ def answer(job: dict[str, Any], root: Path, loaded: dict[str, types.ModuleType])
             words = f"the module cannot be imported: {type(made.error).__name__}: {made.error}"
             return {"status": "error", "detail": words}
         loaded[job["file"]] = made.value
-    tried = attempt(run, job, loaded[job["file"]])
+    name = (job["file"], job["function"])
+    if job["sample"] and name in slow:
+        return {"status": "error", "detail": "another sample ran out of CPU time"}
+    tried = attempt(timed, job, loaded[job["file"]])
+    if isinstance(tried.error, SpentError):
+        slow.add(name)
     if tried.error is not None:
         return {"status": "error", "detail": f"{type(tried.error).__name__}: {tried.error}"}
     found: dict[str, Any] = tried.value
