@@ -36,7 +36,7 @@ def digest(node: ast.AST) -> str:
 def document(target: Target, subject: str, outcome: Outcome) -> bytes:
     """The evidence of one function as sorted JSON."""
     program = target.program
-    known = {**program.functions, **{n: i.node for n, i in program.classes.items()}, **program.constants}
+    known = program.definitions
     body = {
         "schema": "maestro.symbolic/1",
         "function": subject,

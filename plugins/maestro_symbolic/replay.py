@@ -6,6 +6,7 @@ Invariant: every job gets an answer; a child that dies on a job costs that job a
 from __future__ import annotations
 
 import ast
+import copy
 import json
 import os
 import subprocess
@@ -14,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maestro_symbolic.linking import mangled
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from maestro_symbolic.contracts.clauses import Clause
     from maestro_symbolic.targets import Target
@@ -89,11 +92,6 @@ def _job(job: Job) -> dict[str, object]:
     invariants = {name: target.invariants_of(info).of("inv") for name, info in target.program.classes.items()}
     arguments = target.node.args
     positional = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
-    callees = {}
-    for name, node, info in target.program.callables():
-        callee = target.contract_of(node, info)
-        if callee is not None and callee.preconditions and isinstance(node, ast.FunctionDef):
-            callees[name] = [_clause(c) for c in callee.preconditions]
     return {
         "file": str(job.place),
         "sample": job.sample,
@@ -105,16 +103,43 @@ def _job(job: Job) -> dict[str, object]:
         "pre": [_clause(c) for c in contract.preconditions],
         "post": [_clause(c) for c in contract.postconditions],
         "snapshot": [_clause(c) for c in contract.of("snapshot")],
-        "invariants": {name: [_clause(c) for c in clauses] for name, clauses in invariants.items() if clauses},
+        "invariants": {n.rpartition(".")[2]: [_clause(c) for c in found] for n, found in invariants.items() if found},
         "raises": sorted(contract.raises),
-        "callees": callees,
+        "callees": list(_callees(target)),
+        "linked": [module for _, module in target.program.linked],
     }
 
 
+def _callees(target: Target) -> Iterator[dict[str, object]]:
+    """Where functions with preconditions are found: in their module, and under each name they are imported by."""
+    modules = {module for _, module in target.program.linked}
+    for linked in (False, True):
+        for name, node, info in target.program.callables(linked=linked):
+            callee = target.contract_of(node, info)
+            if callee is None or not callee.preconditions or not isinstance(node, ast.FunctionDef):
+                continue
+            clauses = [_clause(c) for c in callee.preconditions]
+            place = max((m for m in modules if name.startswith(f"{m}.")), key=len, default="")
+            yield {"place": place, "name": name.removeprefix(f"{place}."), "clauses": clauses}
+            for alias, dotted in target.program.imports.items() if info is None and linked else ():
+                if dotted == name:
+                    home, _, local = alias.rpartition(".")
+                    yield {"place": home, "name": local, "clauses": clauses}
+
+
+class _Spelled(ast.NodeTransformer):
+    """Full names as identifiers, which the child binds."""
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.Name(mangled(node.id), node.ctx)
+
+
 def _clause(clause: Clause) -> dict[str, object]:
+    names = {inner.id for inner in ast.walk(clause.expression) if isinstance(inner, ast.Name)}
     return {
         "text": clause.text,
-        "code": ast.unparse(clause.expression),
+        "code": ast.unparse(_Spelled().visit(copy.deepcopy(clause.expression))),
+        "linked": {mangled(n): n for n in names if "." in n},
         "line": clause.line,
         "roles": dict(clause.roles),
         "name": clause.name,

@@ -142,12 +142,19 @@ def holds(clause: dict[str, Any], names: dict[str, Any], module: types.ModuleTyp
     return not isinstance(value, str) and bool(value) if clause["words_fail"] else bool(value)
 
 
+def linked_value(dotted: str) -> Any:
+    """What a full name of another module of the project stands for."""
+    place, _, name = dotted.rpartition(".")
+    return getattr(importlib.import_module(place), name)
+
+
 def clause_value(clause: dict[str, Any], names: dict[str, Any], module: types.ModuleType) -> Any:
     """The value of one clause. Names are globals of the evaluation, so that inner scopes see them too."""
     bound = {}
     for name, role in clause["roles"].items():
         bound[name] = names[role.removeprefix("arg:") if role.startswith("arg:") else f"*{role}"]
-    scope = {"implies": lambda test, then: (not test) or then, **vars(module), **bound}
+    linked = {name: linked_value(dotted) for name, dotted in clause["linked"].items()}
+    scope = {"implies": lambda test, then: (not test) or then, **vars(module), **linked, **bound}
     return eval(compile(clause["code"], "<contract>", "eval"), scope)  # noqa: S307 - the module's own contract  # nosec B307
 
 
@@ -252,12 +259,13 @@ def after_error(error: BaseException, job: dict[str, Any], module: types.ModuleT
 def wrap_callees(job: dict[str, Any], module: types.ModuleType, active: list[bool]) -> list[tuple[Any, str, Any]]:
     """Put checks around functions of the module that have preconditions; what was there is returned."""
     saved = []
-    for qualname, clauses in job["callees"].items():
-        place, key = resolve(qualname, module)
+    for callee in job["callees"]:
+        home = importlib.import_module(callee["place"]) if callee["place"] else module
+        place, key = resolve(callee["name"], home)
         original = inspect.getattr_static(place, key)
         if inspect.isfunction(original):
             saved.append((place, key, original))
-            setattr(place, key, checked(original, clauses, module, active))
+            setattr(place, key, checked(original, callee["clauses"], home, active))
     return saved
 
 

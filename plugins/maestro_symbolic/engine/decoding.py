@@ -58,11 +58,11 @@ class Decoding(Managing):
         if isinstance(value, Ref):
             return self._decoded_cell(heap[value.id], model, heap)
         if isinstance(value, Member):
-            return {"member": f"{value.info.name}.{value.name}"}
+            return {"member": f"{importable(value.info.name)}.{value.name}"}
         if isinstance(value, ExceptionValue):
             return {"raised": value.kind.__name__ if isinstance(value.kind, type) else value.kind.name}
         if isinstance(value, ClassValue):
-            return {"class": value.info.name}
+            return {"class": importable(value.info.name)}
         if isinstance(value, Exact):
             return exact_encoded(value, model)
         if isinstance(value, Manager | Builtin):
@@ -93,8 +93,14 @@ class Decoding(Managing):
             return {"dict": [[self.decoded(k, model, heap), self.decoded(v, model, heap)] for k, v in cell.entries]}
         if isinstance(cell, ObjectCell):
             fields = {name: self.decoded(v, model, heap) for name, v in cell.fields.items()}
-            return {"obj": cell.info.name, "fields": fields}
+            return {"obj": importable(cell.info.name), "fields": fields}
         return {"unknown": "length"}
+
+
+def importable(name: str) -> str:
+    """A class as the replay finds it: by its name in the module, or as ``package.module:Class``."""
+    place, _, last = name.rpartition(".")
+    return f"{place}:{last}" if place else last
 
 
 def encoded(value: object) -> object:

@@ -79,8 +79,8 @@ class Inputs(Decoding):
             return self._text(name)
         if self.program.dotted(node) in EXACT_INPUTS:
             return self._exact(EXACT_INPUTS[self.program.dotted(node)], name)
-        if isinstance(node, ast.Name) and node.id in self.program.classes:
-            return self._instance(self.program.classes[node.id], name)
+        if self.program.dotted(node) in self.program.classes:
+            return self._instance(self.program.classes[self.program.dotted(node)], name)
         if kind in LISTS or kind in DICTS or kind == "tuple":
             raise self.unsupported(f"parameter {name}: {kind} of unknown items", annotation)
         raise self.unsupported(f"parameter type {ast.unparse(annotation)}", annotation)
