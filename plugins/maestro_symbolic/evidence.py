@@ -72,6 +72,6 @@ def attachments(target: Target, subject: str, outcome: Outcome, module: str) -> 
     """Everything that backs one verdict."""
     files = [Attachment("verdict.json", document(target, subject, outcome))]
     files += [Attachment(f"query-{n:03}.smt2", q.smt2.encode()) for n, q in enumerate(outcome.queries, 1)]
-    if outcome.counterexample is not None and outcome.verdict == "refuted":
+    if outcome.counterexample is not None and outcome.counterexample.arguments:
         files.append(Attachment("test_regression.py", regression_test(target, module, outcome.counterexample).encode()))
     return tuple(files)

@@ -179,7 +179,10 @@ class _Examination:
             except CutError as cut:
                 self.found.cuts.append((cut.bound, cut.line))
             except UnsupportedError as error:
-                self.found.outside.append((error.construct, error.line or self.target.node.lineno))
+                if path.possible():
+                    self.found.outside.append((error.construct, error.line or self.target.node.lineno))
+                else:
+                    self.impossible += 1
             self.found.cuts += [(what, self.target.node.lineno) for what in path.narrowed]
             if path.approximated:
                 self.found.approximate.append((path.approximated, path.line or self.target.node.lineno))
