@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.obligation import Obligation
     from maestro_hooks.registry import Registry
-    from maestro_hooks.requests import Documents, LedgerView, LogProof, LogRequest, SealDraft, Section
+    from maestro_hooks.requests import Documents, LedgerView, LogProof, LogRequest, SealDraft, SealedBundle, Section
 
 MAESTRO_API = 1
 
@@ -72,3 +72,11 @@ def maestro_log(request: LogRequest) -> LogProof | None:
 
     place = log_directory(request.root, settings)
     return None if place is None else append_entry(request.root, place, request.entry, settings)
+
+
+@hookimpl
+def maestro_sealed(bundle: SealedBundle) -> None:
+    """Write the proof of the log entry beside the bundle, in a form of its own (C2SP tlog-proof)."""
+    from maestro_seal import shipping  # noqa: PLC0415 - loaded when something was sealed
+
+    shipping.write_proof(bundle.path)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.e2e import release_clients
+from tests.plugins.maestro_seal.clients import CLIENTS, need
 
 if TYPE_CHECKING:
     from tests.support.git_repository import GitRepository
@@ -41,6 +45,24 @@ def run(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = {**os.environ, "PATH": path}
     return subprocess.run(words, cwd=root, env=env, capture_output=True, text=True, timeout=300, check=False)
+
+
+def accepted_by_strangers(root: Path, bundle: Path) -> None:
+    """Every third-party client accepts the release, and none that reads the envelope accepts an edited signature."""
+    for tool in ("node", "go", "openssl", "chromium"):
+        need(shutil.which(tool), f"{tool} is not installed")
+    need((CLIENTS / "node_modules").is_dir(), "run 'npm ci --ignore-scripts' in tests/clients")
+    said = release_clients.answers(root / "dist", root / "log")
+    assert said == dict.fromkeys(said, True)
+    assert len(said) == 7
+    honest = bundle.read_bytes()
+    document = json.loads(honest)
+    sig = document["dsseEnvelope"]["signatures"][0]["sig"]
+    document["dsseEnvelope"]["signatures"][0]["sig"] = sig[:20] + ("A" if sig[20] != "A" else "B") + sig[21:]
+    bundle.write_text(json.dumps(document))
+    said = release_clients.answers(root / "dist", root / "log")
+    assert [said[name] for name in ("sigstore", "securesystemslib", "openssl", "page")] == [False] * 4
+    bundle.write_bytes(honest)
 
 
 @pytest.mark.slow
@@ -80,6 +102,7 @@ def test_a_release_is_logged_and_verified_or_fails(repository: GitRepository) ->
         assert edited["first_failure"] == "subject", name
         document.write_bytes(honest)
     sealed_before = bundle.read_bytes()
+    accepted_by_strangers(root, bundle)
 
     repository.commit({"tests/test_more.py": "def test_more() -> None:\n    raise AssertionError\n"})
     failed = run(root, "nox", "-s", "release")

@@ -6,15 +6,17 @@ import base64
 import copy
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from maestro_hooks.evidence import canonical, dsse, merkle, signature
 from maestro_hooks.evidence.bundle import encode_bundle, parse_bundle, sign_payload
 from maestro_hooks.evidence.checkpoint import Head, parse_checkpoint
 from maestro_hooks.evidence.disclosure import encode_disclosures, parse_disclosures
+from maestro_hooks.evidence.log_entry import alone
 from maestro_hooks.evidence.note import encode_note
 from maestro_hooks.evidence.trust import PAYLOAD_TYPE
-from tests.evidence.shipment import NOW, OTHER_KEY, RELEASE_KEY, ROOT_KEY, YEAR, ship, trusted
+from tests.evidence.shipment import NOW, OTHER_KEY, RELEASE_KEY, ROOT_KEY, WHEEL, YEAR, ship, trusted
 from tests.plugins.maestro_seal import hidden, logged
 from tests.plugins.maestro_seal.logged import (
     ORIGIN,
@@ -49,6 +51,12 @@ def honest() -> Iterator[Case]:
     yield "a key that expired after the witnesses saw it", ship_logged(trust=logged_trust(keys=keys)).submission()
     early = (*trust_keys()[:1], replace(trust_keys()[1], max_index=12), *trust_keys()[2:])
     yield "an index below maxIndex", ship_logged(trust=logged_trust(keys=early)).submission()
+    entry = parse_bundle(shipment.bundle).log_entry
+    assert entry is not None
+    files = [("demo.whl", sha256(WHEEL).hexdigest()), ("demo.tlog-proof", sha256(alone(entry)).hexdigest())]
+    yield "the proof of the log entry as a file", shipment.submission(artifacts=files)
+    yield "no timestamps, said so", with_timestamps(shipment, {"rfc3161Timestamps": []})
+    yield "nothing about timestamps", with_timestamps(shipment, {})
     yield "a witness by ML-DSA-44", ship_logged(trust=post_quantum_trust(), witnesses=ALL_WITNESSES).submission()
 
 
@@ -155,12 +163,24 @@ def post_quantum() -> Iterator[tuple[str, str, Submission]]:
     yield "an ML-DSA key as release key", "parse", shipment.submission(trust=logged_trust(keys=keys))
 
 
+def with_timestamps(shipment: Shipment, value: object) -> Submission:
+    document = canonical.decode(shipment.bundle, canonical=True)
+    assert isinstance(document, dict)
+    document["verificationMaterial"]["timestampVerificationData"] = value
+    return shipment.submission(bundles=[canonical.encode(document)])
+
+
 def other_inputs(shipment: Shipment) -> Iterator[tuple[str, str, Submission]]:
     """Attacks on everything but the log, and missing inputs."""
     yield "weakened policy", "required", shipment.submission(policy=shipment.policy.replace(b'"80"', b'"10"'))
     yield "another file", "subject", shipment.submission(artifacts=[("demo.whl", "0" * 64)])
     yield "signed by another key", "signature", shipment.submission(bundles=[resigned(shipment, key=OTHER_KEY)])
     yield "a required leaf not shown", "required", shipment.submission(leaves=[some_leaves(shipment, 1)])
+    token = {"rfc3161Timestamps": [{"signedTimestamp": "AAAA"}]}
+    yield "a timestamp nobody checks", "timestamp", with_timestamps(shipment, token)
+    wrong: tuple[object, ...] = (None, [], {"other": []}, {"rfc3161Timestamps": None}, {"rfc3161Timestamps": ["AAAA"]})
+    for bad in wrong:
+        yield f"timestamps {bad!r}", "parse", with_timestamps(shipment, bad)
     yield "no trust file", "signature", shipment.submission(trust=None)
     yield "no policy", "required", shipment.submission(policy=None)
     yield "no leaf", "required", shipment.submission(leaves=[])

@@ -107,6 +107,19 @@ def test_the_page_shows_every_step_in_words_and_never_green_when_one_fails(shown
     assert shown["focus"] == "input"
 
 
+def test_the_page_breaks_no_accessibility_rule_in_light_or_dark(shown: dict[str, object]) -> None:
+    assert shown["violations"] == []
+    assert int(str(shown["rules"])) > 30
+
+
+def test_the_page_works_by_keyboard(shown: dict[str, object]) -> None:
+    assert shown["focused"] == "verdict"
+    keyboard = shown["keyboard"]
+    assert isinstance(keyboard, dict)
+    assert keyboard["reached"] == ["Print", "Start again", "build/reproducible", "pytest/failed"]
+    assert keyboard["way"].startswith("Way of pytest/failed (leaf ")
+
+
 def test_the_page_draws_the_ways_to_the_roots(shown: dict[str, object]) -> None:
     # Each way of n hashes: n siblings and n + 1 nodes of its own.
     assert shown["pictures"] == [9, 11]

@@ -33,9 +33,20 @@ export function parseBundle(bytes) {
   s.text(s.members(material.publicKey, ["hint"], [], `${where} publicKey`).hint, `${where} hint`);
   const envelope = parseEnvelope(body.dsseEnvelope, `${where} dsseEnvelope`);
   if (envelope.signatures.length !== 1) throw new EvidenceError("a bundle has one signature", where);
-  const entries = s.array(material.tlogEntries ?? [], `${where} tlogEntries`);
+  const entries = s.array("tlogEntries" in material ? material.tlogEntries : [], `${where} tlogEntries`);
   if (entries.length > 1) throw new EvidenceError("a bundle has one log entry at most", where);
-  return { envelope, entry: entries.length ? parseLogged(entries[0], `${where} log entry`) : null };
+  return {
+    envelope,
+    entry: entries.length ? parseLogged(entries[0], `${where} log entry`) : null,
+    timestamps: parseTimestamps("timestampVerificationData" in material ? material.timestampVerificationData : {}, `${where} timestamps`),
+  };
+}
+
+function parseTimestamps(value, where) {
+  const body = s.members(value, [], ["rfc3161Timestamps"], where);
+  return s.array("rfc3161Timestamps" in body ? body.rfc3161Timestamps : [], where).map((token) =>
+    s.base64(s.members(token, ["signedTimestamp"], [], where).signedTimestamp, where),
+  );
 }
 
 function parseEnvelope(value, where) {

@@ -60,6 +60,12 @@ async function checkBundle(bundle, trust, now) {
   return { steps, witnesses: witness.count, time: dated ? witness.time : null, index: placed ? entry.index : null, way };
 }
 
+/** The proof of a log entry as a file of its own (C2SP tlog-proof). */
+export function alone(entry) {
+  const lines = ["c2sp.org/tlog-proof@v1", `index ${entry.index}`, ...entry.hashes.map(s.toBase64), "", ""];
+  return s.joined(s.bytesOf(lines.join("\n")), entry.checkpoint);
+}
+
 function entryStep(envelope, entry, trust) {
   for (const key of trust.keys.filter((one) => one.role === "release")) {
     const verifier = { keyDetails: DETAILS[key.public.alg], publicKey: { rawBytes: s.toBase64(key.public.spki) } };

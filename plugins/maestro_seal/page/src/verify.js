@@ -1,10 +1,10 @@
 // Every step of a verification, in the order and with the verdicts of `maestro verify`. No document object, no network.
 // Invariant: a verdict is `pass` only if every mandatory step passed; a step not checked is never green.
 import { EvidenceError, hex } from "./strict.js";
-import { leafHash, sha256, verifyInclusion } from "./merkle.js";
+import { InclusionVerifier, leafHash, sha256 } from "./merkle.js";
 import { engine, verify as verifySignature } from "./signature.js";
 import * as documents from "./documents.js";
-import { checkLog, step } from "./log.js";
+import { alone, checkLog, step } from "./log.js";
 import { checkSection, hiddenBounds } from "./zk.js";
 
 const ORDER = [
@@ -34,11 +34,12 @@ export async function verify({ bundles, trust = null, policy = null, leaves = []
   const steps = [
     step("parse", "pass", `${files} files read strictly; ${manifest.size} leaves in the manifest`),
     await checkSignatures(parsed.bundles, parsed.trust, now, log),
-    checkSubject(artifacts, manifest, found),
+    checkSubject(artifacts, parsed, found),
     ...log.steps,
     checkRequired(manifest, found, parsed.policy, parsed.trust ? parsed.trust.policy : null, now),
     tree.step,
     ...sections(artifacts, manifest, tree.good),
+    ...timestamps(parsed.bundles),
   ];
   return report(steps, {
     manifest,
@@ -109,14 +110,15 @@ async function checkSignatures(bundles, trust, now, log) {
   return step(name, "fail", words);
 }
 
-/** Each file must be a subject, or what a disclosed leaf rests on. */
-function checkSubject(artifacts, manifest, leaves) {
+/** Each file must be a subject, what a disclosed leaf rests on, or the log entry's proof as a file of its own. */
+function checkSubject(artifacts, { manifest, bundles }, leaves) {
   const name = "subject";
   if (!artifacts.length) {
     return step(name, "not-checked", "no artifact given: which files the manifest means is not compared");
   }
   const files = new Set(manifest.subjects.map((subject) => subject.digest.sha256).filter(Boolean));
-  const known = new Set([...files, ...[...leaves.values()].flatMap((leaf) => leaf.evidence)]);
+  const proofs = bundles.filter((bundle) => bundle.entry).map((bundle) => hex(sha256(alone(bundle.entry))));
+  const known = new Set([...files, ...proofs, ...[...leaves.values()].flatMap((leaf) => leaf.evidence)]);
   if (manifest.sections.sbom) known.add(manifest.sections.sbom.digest.sha256);
   const strangers = artifacts.filter(([, digest]) => !known.has(digest)).map(([file]) => file);
   if (strangers.length) {
@@ -127,7 +129,7 @@ function checkSubject(artifacts, manifest, leaves) {
   }
   const shown = (released) => artifacts.filter(([, digest]) => files.has(digest) === released).map(([file]) => file);
   const listed = (names, words) => (names.length ? [`${names.slice(0, 3).join(", ")}: ${words}`] : []);
-  const words = [...listed(shown(true), "SHA-256 is a subject"), ...listed(shown(false), "named by a leaf or section")];
+  const words = [...listed(shown(true), "SHA-256 is a subject"), ...listed(shown(false), "named by a leaf, a section or the log entry")];
   return step(name, "pass", words.join("; "));
 }
 
@@ -135,10 +137,11 @@ function checkLeaves(disclosures, manifest) {
   const good = new Map();
   if (!disclosures.length) return { step: step("leaf", "not-required", "no leaf given, nothing to check"), good };
   const problems = [];
+  const tree = new InclusionVerifier(manifest.size, manifest.root);
   for (const item of disclosures) {
     try {
-      const way = verifyInclusion(leafHash(item.leaf), item.index, manifest.size, item.hashes, manifest.root);
-      good.set(item.index, { leaf: documents.parseLeaf(item.leaf), way, index: item.index, hash: leafHash(item.leaf) });
+      const way = tree.verify(leafHash(item.leaf), item.index, item.hashes);
+      good.set(item.index, { leaf: documents.parseLeaf(item.leaf), way, index: item.index });
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
       problems.push(`leaf at index ${item.index}: ${error.message}`);
@@ -172,6 +175,13 @@ function hiddenNumbers(manifest, leaves) {
   const unproved = [...leaves.values()].find((leaf) => hiddenBounds(leaf).length);
   if (!unproved) return ["not-required", "the manifest has no zero-knowledge section"];
   return ["fail", `${unproved.id}: a hidden number with a bound, and the manifest has no zero-knowledge section`];
+}
+
+/** What is there and not checked is said, and is not green. */
+function timestamps(bundles) {
+  const count = bundles.reduce((sum, bundle) => sum + bundle.timestamps.length, 0);
+  const words = `${count} RFC 3161 tokens are in the bundle, and nothing here checks them`;
+  return count ? [step("timestamp", "not-checked", words)] : [];
 }
 
 function matches(pattern, id) {
