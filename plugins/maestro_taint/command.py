@@ -113,11 +113,12 @@ def _baseline(arguments: Namespace, root: Path, found: list[Finding], settings: 
 
 
 def _fix(arguments: Namespace, root: Path, files: list[SourceFile], settings: TaintSettings) -> ExitCode:
-    from maestro_taint.fixes.apply import Tree, repair  # noqa: PLC0415 - libcst only for repairs
+    from maestro_taint.fixes.apply import repair  # noqa: PLC0415 - libcst only for repairs
+    from maestro_taint.fixes.tree import Tree  # noqa: PLC0415 - see above
 
     models = project_models(root, settings)
     old = {f.path: f.data for f in files}
-    tree = Tree(dict(old), settings, models)
+    tree = Tree(dict(old), settings, models, root)
     only = {_one(tree.findings(), arguments.finding).fingerprint} if arguments.finding else None
     outcomes = repair(tree, only)
     lines = [f"{o.finding.at.path}:{o.finding.at.line}: {o.finding.rule} {o.state}: {o.detail}" for o in outcomes]

@@ -26,5 +26,6 @@ class TaintSettings(Settings, frozen=True, kw_only=True):
     baseline: str = ".maestro-taint-baseline.json"
     redactor: str = ""
     hosts: tuple[str, ...] = ()
+    fix_tests: tuple[str, ...] = ()
     parse_with: tuple[str, ...] = ()
     max_seconds: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 600

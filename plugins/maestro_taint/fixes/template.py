@@ -1,0 +1,409 @@
+"""Text built from pieces: a concatenation, an f-string, ``%`` or ``.format`` as texts and holes, changed and written back.
+
+Invariant: a piece that is not changed is written as it stood, quotes, prefix, escapes and line breaks included;
+``parse`` answers only for forms whose text it knows exactly.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+import libcst as cst
+
+_PERCENT = re.compile(r"%(?:\((?P<name>[^)]*)\))?(?P<spec>[#0\- +]*\d*(?:\.\d+)?)(?P<kind>[a-zA-Z%])")
+_FIELD = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}!:]*)(?P<rest>(?:![rsa])?(?::[^{}]*)?)\}")
+
+
+@dataclass(slots=True)
+class Text:
+    """A constant piece: its source text between the quotes, and how it is quoted. ``doubled`` are escapes by doubling."""
+
+    raw: str
+    prefix: str
+    quote: str
+    doubled: str = ""
+
+    @property
+    def value(self) -> str:
+        """The text itself."""
+        made = str(ast.literal_eval(f"{self.prefix}{self.quote}{self.raw}{self.quote}"))
+        for c in self.doubled:
+            made = made.replace(c + c, c)
+        return made
+
+    def ends(self, mark: str) -> bool:
+        """Whether the text ends with a character."""
+        return self.value.endswith(mark)
+
+    def cut_end(self) -> None:
+        """Drop the last character."""
+        self.raw = (
+            self.raw[:-2] if re.search(r"(?<!\\)(\\\\)*\\.$", self.raw) and "r" not in self.prefix else self.raw[:-1]
+        )
+
+    def cut_start(self) -> None:
+        """Drop the first character."""
+        self.raw = self.raw[2:] if self.raw.startswith("\\") and "r" not in self.prefix else self.raw[1:]
+
+    def escape(self, mark: str) -> None:
+        """Double a character that the text's next reader doubles too (``%`` for drivers that format)."""
+        self.raw = self.raw.replace(mark, mark + mark)
+
+
+@dataclass(slots=True)
+class Hole:
+    """A value in the text. ``text`` puts a constant in its place; ``suffix`` is a conversion or a format."""
+
+    expr: cst.BaseExpression
+    suffix: str = ""
+    text: str | None = None
+    changed: bool = False
+
+    def put(self, expr: cst.BaseExpression) -> None:
+        """Another value in its place."""
+        self.expr = expr
+        self.changed = True
+
+
+Piece = Union[Text, Hole]
+
+
+@dataclass(slots=True)
+class Plus:
+    """``left + right`` or two literals side by side."""
+
+    node: cst.BinaryOperation | cst.ConcatenatedString
+    left: Tree
+    right: Tree
+
+
+@dataclass(slots=True)
+class Joined:
+    """An f-string."""
+
+    node: cst.FormattedString
+    pieces: list[tuple[Any, Piece]]
+
+
+@dataclass(slots=True)
+class Filled:
+    """A literal with fields filled by ``%`` or ``.format``; ``keys`` say which argument fills each hole."""
+
+    node: Any
+    pieces: list[Piece]
+    keys: list[int | str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Literal:
+    """One plain literal."""
+
+    node: cst.SimpleString
+    piece: Text
+
+
+Tree = Union[Plus, Joined, Filled, Literal, Hole]
+
+
+def parse(node: cst.BaseExpression) -> Tree | None:
+    """The pieces of an expression that builds a text; ``None`` if it builds none in a form known exactly."""
+    tree = _tree(node)
+    return None if isinstance(tree, Hole) else tree
+
+
+def pieces(tree: Tree) -> list[Piece]:
+    """All pieces in the order of the text; a mutable view."""
+    if isinstance(tree, Plus):
+        return [*pieces(tree.left), *pieces(tree.right)]
+    if isinstance(tree, Joined):
+        return [p for _, p in tree.pieces]
+    if isinstance(tree, Filled):
+        return list(tree.pieces)
+    return [tree.piece] if isinstance(tree, Literal) else [tree]
+
+
+def _tree(node: cst.BaseExpression) -> Tree | None:
+    if isinstance(node, cst.SimpleString):
+        if "b" in node.prefix.lower():
+            return None
+        return Literal(node, Text(node.raw_value, node.prefix.lower(), node.quote))
+    if isinstance(node, cst.FormattedString):
+        return _joined(node)
+    if isinstance(node, cst.ConcatenatedString) or (
+        isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Add)
+    ):
+        left, right = _tree(node.left), _tree(node.right)
+        if left is None or right is None or (isinstance(left, Hole) and isinstance(right, Hole)):
+            return Hole(node) if isinstance(left, Hole) and isinstance(right, Hole) else None
+        return Plus(node, left, right)
+    if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Modulo):
+        return _percent(node) if isinstance(node.left, cst.SimpleString | cst.ConcatenatedString) else Hole(node)
+    if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == "format":
+        return _format(node) if isinstance(node.func.value, cst.SimpleString) else Hole(node)
+    return Hole(node)
+
+
+def _joined(node: cst.FormattedString) -> Joined | None:
+    prefix = node.start.lower().rstrip("'\"").replace("f", "")
+    quote = node.end
+    made: list[tuple[Any, Piece]] = []
+    for part in node.parts:
+        if isinstance(part, cst.FormattedStringText):
+            made.append((part, Text(part.value, prefix, quote, "{}")))
+            continue
+        if not isinstance(part, cst.FormattedStringExpression) or part.equal is not None:
+            return None
+        suffix = f"!{part.conversion}" if part.conversion else ""
+        if part.format_spec is not None:
+            if any(not isinstance(p, cst.FormattedStringText) for p in part.format_spec):
+                return None
+            suffix += ":" + "".join(getattr(p, "value", "") for p in part.format_spec)
+        made.append((part, Hole(part.expression, suffix)))
+    return Joined(node, made)
+
+
+def _percent(node: cst.BinaryOperation) -> Filled | None:
+    left = node.left
+    if not isinstance(left, cst.SimpleString) or "b" in left.prefix.lower():
+        return None
+    values: dict[int | str, cst.BaseExpression]
+    right = node.right
+    if isinstance(right, cst.Tuple):
+        if any(not isinstance(e, cst.Element) for e in right.elements):
+            return None
+        values = {i: e.value for i, e in enumerate(right.elements)}
+    elif isinstance(right, cst.Dict):
+        values = {}
+        for e in right.elements:
+            if not isinstance(e, cst.DictElement) or not isinstance(e.key, cst.SimpleString):
+                return None
+            values[str(e.key.evaluated_value)] = e.value
+    else:
+        values = {0: right}
+    return _filled(node, left, _PERCENT, values, "%")
+
+
+def _format(node: cst.Call) -> Filled | None:
+    func = node.func
+    if not isinstance(func, cst.Attribute) or not isinstance(func.value, cst.SimpleString):
+        return None
+    if any(a.star for a in node.args) or "b" in func.value.prefix.lower():
+        return None
+    values: dict[int | str, cst.BaseExpression] = {}
+    for i, a in enumerate(node.args):
+        values[a.keyword.value if a.keyword else i] = a.value
+    return _filled(node, func.value, _FIELD, values, "{}")
+
+
+def _filled(
+    node: Any,
+    literal: cst.SimpleString,
+    form: re.Pattern[str],
+    values: dict[int | str, cst.BaseExpression],
+    doubled: str,
+) -> Filled | None:
+    raw, prefix, quote = literal.raw_value, literal.prefix.lower(), literal.quote
+    made: list[Piece] = []
+    keys: list[int | str] = []
+    last = count = 0
+    for match in form.finditer(raw):
+        if match["name"] is None and match[0] in ("{{", "}}", "%%"):
+            continue
+        if match.start() > last:
+            made.append(Text(raw[last : match.start()], prefix, quote, doubled))
+        last = match.end()
+        name = match["name"]
+        key: int | str = count if not name else int(name) if name.isdigit() else name
+        count += not name
+        if key not in values:
+            return None
+        suffix = match["rest"] if doubled == "{}" else "" if match["kind"] == "s" and not match["spec"] else match[0]
+        made.append(Hole(values[key], suffix))
+        keys.append(key)
+    if last < len(raw):
+        made.append(Text(raw[last:], prefix, quote, doubled))
+    rest = "".join(p.raw for p in made if isinstance(p, Text)).replace("%%", "").replace("{{", "").replace("}}", "")
+    if set(rest) & set(doubled) or set(keys) != set(values):
+        return None  # a field in a form not understood, or an argument that is not used
+    return Filled(node, made, keys)
+
+
+def render(tree: Tree) -> cst.BaseExpression:
+    """The expression with what was changed."""
+    if isinstance(tree, Literal):
+        return _literal(tree.node, tree.piece.raw)
+    if isinstance(tree, Hole):
+        return tree.expr if tree.text is None else quoted(tree.text)
+    if isinstance(tree, Plus):
+        return _plus(tree)
+    if isinstance(tree, Joined):
+        return _render_joined(tree)
+    return _render_filled(tree)
+
+
+def _literal(node: cst.SimpleString, raw: str) -> cst.SimpleString:
+    return node.with_changes(value=f"{node.prefix}{node.quote}{raw}{node.quote}")
+
+
+def quoted(text: str, quote: str = '"') -> cst.SimpleString:
+    """A new literal."""
+    plain = quote not in text and "\\" not in text and text.isprintable()
+    return cst.SimpleString(f"{quote}{text}{quote}" if plain else repr(text))
+
+
+def _plus(tree: Plus) -> cst.BaseExpression:
+    left, right = render(tree.left), render(tree.right)
+    for text, hole, other in ((tree.left, tree.right, left), (tree.right, tree.left, right)):
+        if isinstance(hole, Hole) and hole.text is not None and isinstance(text, Plus | Literal):
+            style = _edge(other, last=text is tree.left)
+            if style is not None and hole is tree.right:
+                right = quoted(hole.text, style)
+            elif style is not None:
+                left = quoted(hole.text, style)
+    if _empty(right) and isinstance(left, cst.SimpleString | cst.BinaryOperation) and _touched(tree.right):
+        return _parens(left, tree.node)
+    if _empty(left) and isinstance(right, cst.SimpleString) and _touched(tree.left):
+        return _parens(right, tree.node)
+    if isinstance(tree.node, cst.BinaryOperation) and (_touched(tree.left) or _touched(tree.right)):
+        made = _merged(tree.node, left, right)
+        if made is not None:
+            return made
+    return tree.node.with_changes(left=left, right=right)
+
+
+def _touched(tree: Tree) -> bool:
+    """Whether a piece is (or stands beside) a hole that became text: only there are literals joined."""
+    if isinstance(tree, Hole):
+        return tree.text is not None
+    if isinstance(tree, Literal):
+        return tree.piece.raw != tree.node.raw_value
+    return any(isinstance(p, Hole) and p.text is not None for p in pieces(tree))
+
+
+def _merged(node: cst.BinaryOperation, left: Any, right: Any) -> cst.BaseExpression | None:
+    """Two literals on one line as one."""
+    head = left.right if isinstance(left, cst.BinaryOperation) and isinstance(left.operator, cst.Add) else left
+    if not isinstance(head, cst.SimpleString) or not isinstance(right, cst.SimpleString):
+        return None
+    if (head.prefix, head.quote) != (right.prefix, right.quote) or head.lpar or right.lpar:
+        return None
+    if "\n" in cst.Module([]).code_for_node(node.operator):
+        return None
+    one = _literal(head, head.raw_value + right.raw_value)
+    return _parens(one, node) if head is left else left.with_changes(right=one, lpar=node.lpar, rpar=node.rpar)
+
+
+def _parens(made: Any, node: Any) -> cst.BaseExpression:
+    """Parentheses are kept where they hold a line break, dropped round a single literal."""
+    if isinstance(made, cst.SimpleString) and node.lpar and "\n" not in cst.Module([]).code_for_node(made):
+        return made  # type: ignore[no-any-return]
+    return made.with_changes(lpar=node.lpar, rpar=node.rpar) if node.lpar else made  # type: ignore[no-any-return]
+
+
+def _edge(node: Any, *, last: bool) -> str | None:
+    """The quote of the literal at one end."""
+    while isinstance(node, cst.BinaryOperation):
+        node = node.right if last else node.left
+    return node.quote if isinstance(node, cst.SimpleString) and not node.prefix and len(node.quote) == 1 else None
+
+
+def _empty(node: Any) -> bool:
+    return isinstance(node, cst.SimpleString) and node.raw_value == ""
+
+
+def _render_joined(tree: Joined) -> cst.BaseExpression:
+    made: list[Any] = []
+    holes = False
+    for part, piece in tree.pieces:
+        if isinstance(piece, Text):
+            made.append(part.with_changes(value=piece.raw))
+        elif piece.text is not None:
+            made.append(cst.FormattedStringText(piece.text.replace("{", "{{").replace("}", "}}")))
+        else:
+            holes = True
+            same = part if not piece.changed else cst.FormattedStringExpression(_spaced(piece.expr))
+            made.append(same)
+    if holes or not any(isinstance(p, Hole) for _, p in tree.pieces):
+        return tree.node.with_changes(parts=made)
+    raw = "".join(p.value for p in made).replace("{{", "{").replace("}}", "}")
+    prefix = tree.node.start.rstrip("'\"").replace("f", "").replace("F", "")
+    return cst.SimpleString(f"{prefix}{tree.node.end}{raw}{tree.node.end}", lpar=tree.node.lpar, rpar=tree.node.rpar)
+
+
+def _spaced(expr: cst.BaseExpression) -> cst.BaseExpression:
+    """An expression that begins with a brace must not stand against the field's own brace."""
+    return expr
+
+
+def _render_filled(tree: Filled) -> cst.BaseExpression:
+    percent = isinstance(tree.node, cst.BinaryOperation)
+    holes = [p for p in tree.pieces if isinstance(p, Hole)]
+    gone = {k for k, p in zip(tree.keys, holes, strict=True) if p.text is not None}
+    kept = [k for k in dict.fromkeys(tree.keys) if k not in gone]
+    literal = tree.node.left if percent else tree.node.func.value
+    order = {k: i for i, k in enumerate(kept)}
+    raw, at = "", 0
+    source = [
+        m[0] for m in (_PERCENT if percent else _FIELD).finditer(literal.raw_value) if m[0] not in ("%%", "{{", "}}")
+    ]
+    for p in tree.pieces:
+        if isinstance(p, Text):
+            raw += p.raw
+            continue
+        key = tree.keys[at]
+        if p.text is None:
+            raw += (
+                source[at]
+                if not re.match(r"\{\d", source[at])
+                else re.sub(r"\d+", str(order[key]), source[at], count=1)
+            )
+        else:
+            raw += p.text.replace("%", "%%") if percent and kept else p.text
+        at += 1
+    if not kept:
+        raw = raw.replace("%%", "%") if percent and holes and "%s" not in raw else raw
+        raw = raw.replace("{{", "{").replace("}}", "}") if not percent else raw
+        return _literal(literal, raw).with_changes(
+            lpar=tree.node.lpar or literal.lpar, rpar=tree.node.rpar or literal.rpar
+        )
+    values = {k: p.expr for k, p in zip(tree.keys, holes, strict=True) if p.text is None}
+    return _refilled(tree.node, _literal(literal, raw), values)
+
+
+def _refilled(node: Any, literal: cst.SimpleString, values: dict[int | str, cst.BaseExpression]) -> cst.BaseExpression:
+    if isinstance(node, cst.Call):
+        args = []
+        for i, a in enumerate(node.args):
+            key: int | str = a.keyword.value if a.keyword else i
+            if key in values:
+                args.append(a.with_changes(value=values[key]))
+        args[-1] = args[-1].with_changes(comma=node.args[-1].comma)
+        return node.with_changes(func=node.func.with_changes(value=literal), args=args)  # type: ignore[no-any-return]
+    right = node.right
+    if isinstance(right, cst.Tuple):
+        elements: list[Any] = [e.with_changes(value=values[i]) for i, e in enumerate(right.elements) if i in values]
+        if len(elements) == 1:
+            elements[0] = elements[0].with_changes(comma=cst.Comma())
+        elif elements:
+            elements[-1] = elements[-1].with_changes(comma=right.elements[-1].comma)
+        right = right.with_changes(elements=elements)
+    elif isinstance(right, cst.Dict):
+        entries = [
+            e.with_changes(value=values[str(e.key.evaluated_value)])
+            for e in right.elements  # type: ignore[union-attr]
+            if str(e.key.evaluated_value) in values
+        ]  # type: ignore[union-attr]
+        entries[-1] = entries[-1].with_changes(comma=right.elements[-1].comma)
+        right = right.with_changes(elements=entries)
+    else:
+        right = values[0]
+    return node.with_changes(left=literal, right=right)  # type: ignore[no-any-return]
+
+
+def constant_of(parts: Sequence[Piece]) -> str:
+    """The constant text of pieces, holes left out."""
+    return "".join(p.value for p in parts if isinstance(p, Text))
