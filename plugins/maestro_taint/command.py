@@ -14,6 +14,7 @@ from maestro_hooks.pipeline.gates import source_files
 from maestro_hooks.project.files import write_atomic
 from maestro_hooks.render import emit
 from maestro_hooks.workspace import open_workspace
+from maestro_taint import secret_literals
 from maestro_taint.analysis import analyse
 from maestro_taint.gate import matches
 from maestro_taint.models.load import project_models
@@ -39,7 +40,8 @@ def run(arguments: Namespace) -> ExitCode:
         return _fix(arguments, root, files, settings)
     models = project_models(root, settings)
     result = analyse([(f.path, f.data) for f in files], models)
-    found = findings_of(result, settings, models)
+    literals = [one for f in files for one in secret_literals.findings(f.path, f.data)]
+    found = findings_of(result, settings, models, literals)
     if arguments.verb == "explain":
         return _explain(arguments, found)
     return _baseline(arguments, root, [f for f in found if f.level == "error"], settings)

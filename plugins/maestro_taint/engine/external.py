@@ -112,6 +112,7 @@ def meet(f: Frame, sink: SinkModel, dotted: str, given: Arguments) -> None:
         if not atoms and value.lit:
             f.solver.proved(f, sink, given.at)
             continue
+        f.solver.literal[f.file, given.at, sink.bits] = False
         reach(f, atoms, sink.bits, dotted, sink.id, given.at, sink.confidence)
 
 

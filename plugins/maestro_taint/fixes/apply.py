@@ -54,7 +54,7 @@ def repair(tree: Tree, only: set[str] | None = None) -> list[Outcome]:
 
 
 def _attempt(tree: Tree, finding: Finding, before: list[Finding]) -> tuple[Outcome, Patch | None]:
-    made = patched(tree.files, finding, tree.settings, tree.persists(finding))
+    made = patched(tree.files, finding, tree.settings, tree.persists(finding), tree.models.canonical)
     if isinstance(made, Refusal):
         return Outcome(finding, "refused", made.reason), None
     problem = ladder.text_problem(tree.files[made.path], made, tree.files, tree.root)

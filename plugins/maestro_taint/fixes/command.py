@@ -74,7 +74,7 @@ def _script(argv: cst.List | cst.Tuple) -> cst.BaseExpression | None:
 
 def _unsafe(built: Built) -> str:
     """Why quoting would not do."""
-    if any(built.is_hot(f.tree) for f in built.feeds if isinstance(f.tree, Hole)):
+    if any(built.is_hot(f.tree) for f in built.feeds if isinstance(f.tree, Hole) and not f.adds):
         return "the whole command comes from outside, or is built elsewhere"
     before = ""
     for piece in built.pieces:

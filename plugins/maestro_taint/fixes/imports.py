@@ -44,6 +44,17 @@ def spelled(view: View, dotted: str) -> tuple[str, str]:
     return f"{alias}.{rest}", f"import {module} as {alias}"
 
 
+def meaning(view: View, func: cst.BaseExpression) -> str:
+    """The dotted name an expression stands for through the file's imports; as written if it is none of them."""
+    head, dot, rest = view.code(func).partition(".")
+    for statement in view.nodes(cst.Import), view.nodes(cst.ImportFrom):
+        for one in statement:
+            for name, dotted in _bindings(one):
+                if name == head and not dotted.startswith("."):
+                    return f"{dotted}{dot}{rest}"
+    return f"{head}{dot}{rest}"
+
+
 def _meanings(view: View, name: str) -> list[str]:
     return [meaning for s in _top(view.module) for n, meaning in _bindings(s) if n == name]
 

@@ -33,8 +33,9 @@ TEST_SECONDS = 1800
 
 def text_problem(old: bytes, patch: Patch, files: Mapping[str, bytes], root: Path | None) -> str:
     """V1, V2, V3 and V5; empty if all hold."""
-    if not isinstance(parse(patch.data), Parsed):
-        return "V1: the result does not parse"
+    was, now = parse(old), parse(patch.data)
+    if not isinstance(now, Parsed) or (isinstance(was, Parsed) and was.exact and not now.exact):
+        return "V1: the result does not parse"  # or only by a newer grammar than the file needed before
     problem = _changed_lines(decode(old), decode(patch.data), patch)
     if problem:
         return problem

@@ -23,15 +23,13 @@ def one_line(site: Site) -> Edit | Refusal:
     """``re.sub(r"[\\r\\n]+", " ", x)`` round each tainted value."""
     function = site.use("re.sub")
 
-    def mend(hole: Hole) -> None:
+    def mend(hole: Hole) -> bool:
         inner = hole.expr if site.is_text(hole.expr) else cst.Call(cst.Name("str"), [cst.Arg(bare(hole.expr))])
         pattern = cst.SimpleString('r"[\\r\\n]+"')
-        hole.put(
-            cst.Call(
-                cst.parse_expression(function),
-                [cst.Arg(pattern), cst.Arg(cst.SimpleString('" "')), cst.Arg(bare(inner))],
-            )
+        made = cst.Call(
+            cst.parse_expression(function), [cst.Arg(pattern), cst.Arg(cst.SimpleString('" "')), cst.Arg(bare(inner))]
         )
+        return site.put(hole, made, "one_line")
 
     return _mended(site, mend)
 
@@ -45,15 +43,15 @@ def redact(site: Site) -> Edit | Refusal:
         return _mended(site, _replace)
     function = site.use(redactor)
 
-    def mend(hole: Hole) -> None:
-        if not hole.suffix:
-            hole.put(cst.Call(cst.parse_expression(function), [cst.Arg(bare(hole.expr))]))
+    def mend(hole: Hole) -> bool:
+        return site.put(hole, cst.Call(cst.parse_expression(function), [cst.Arg(bare(hole.expr))]))
 
     return _mended(site, mend)
 
 
-def _replace(hole: Hole) -> None:
+def _replace(hole: Hole) -> bool:
     hole.text = REDACTED
+    return True
 
 
 def _mended(site: Site, mend: Any) -> Edit | Refusal:
@@ -75,8 +73,9 @@ def _mended(site: Site, mend: Any) -> Edit | Refusal:
         for hole in holes:
             if hole.suffix.startswith("%") or (hole.suffix and mend is not _replace):
                 return Refusal("the value is formatted on its way")
-            mend(hole)
-        swaps += [(n, _shown(e)) for n, e in built.swaps()]
+            if not mend(hole):
+                return Refusal("the value stands in an f-string that cannot be split")
+        swaps += built.swaps()
     return site.edit(*swaps)
 
 
@@ -107,10 +106,6 @@ def _open(site: Site, expr: cst.BaseExpression) -> Built | Refusal:
     hot = site.hot_nodes([h.expr for h in holes])
     made.hot = {id(h) for h in holes if any(h.expr is n for n in hot)}
     return made
-
-
-def _shown(expr: cst.BaseExpression) -> cst.BaseExpression:
-    return expr
 
 
 def _arguments(site: Site) -> list[cst.BaseExpression] | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from maestro_taint.fixes.edits import edit
+from maestro_taint.fixes.imports import meaning
 from maestro_taint.fixes.site import Site
 from maestro_taint.fixes.view import Edit, Refusal, View
 
@@ -33,7 +34,11 @@ class Patch:
 
 
 def patched(
-    files: dict[str, bytes], finding: Finding, settings: TaintSettings, persists: Callable[[str, bytes, int], bool]
+    files: dict[str, bytes],
+    finding: Finding,
+    settings: TaintSettings,
+    persists: Callable[[str, bytes, int], bool],
+    canonical: Callable[[str], str],
 ) -> Patch | Refusal:
     """The repair of one finding.
 
@@ -42,6 +47,7 @@ def patched(
         finding: what to repair.
         settings: the project's settings.
         persists: whether the finding is still there with other bytes for a path, up to so many lines higher.
+        canonical: the name a thing is modelled under.
     """
     path = _where(finding)
     if path not in files:
@@ -50,7 +56,7 @@ def patched(
         view = View(files[path])
     except (cst.ParserSyntaxError, RecursionError, UnicodeDecodeError) as error:
         return Refusal(f"the file cannot be rewritten: {type(error).__name__}")
-    node = view.module if finding.rule == "taint-random" else located(view, finding)
+    node = view.module if finding.rule == "taint-random" else located(view, finding, canonical)
     if node is None:
         return Refusal("the sink's place is not a call, a return or an assignment")
 
@@ -58,7 +64,7 @@ def patched(
         moved = sum(view.code(old).count("\n") for old, _ in swaps)
         return persists(path, view.write(Edit(swaps)), moved)
 
-    site = Site(view, finding, node, str(finding.properties.get("sink", "")), settings, probe)
+    site = Site(view, finding, node, str(finding.properties.get("sink", "")), settings, probe, canonical)
     made = edit(site)
     if isinstance(made, Refusal):
         return made
@@ -70,7 +76,7 @@ def _where(finding: Finding) -> str:
     return finding.trace[0].path if finding.rule == "taint-random" and finding.trace else finding.at.path
 
 
-def located(view: View, finding: Finding) -> Any:
+def located(view: View, finding: Finding, canonical: Callable[[str], str]) -> Any:
     """The sink's node: a call of the sink's name, a return, or an assignment that begins at the finding's place."""
     sink = str(finding.properties.get("sink", ""))
     at = finding.at
@@ -78,7 +84,7 @@ def located(view: View, finding: Finding) -> Any:
         return next(iter(view.at(at.line, at.column, cst.Return)), None)
     name = sink.rpartition(".")[2]
     calls = view.at(at.line, at.column, cst.Call)
-    named = [c for c in calls if _name(c) == name]
+    named = [c for c in calls if canonical(meaning(view, c.func)) == sink] or [c for c in calls if _name(c) == name]
     if len(named) == 1 or len(calls) == 1:
         return (named or calls)[0]
     if not calls:

@@ -71,7 +71,7 @@ def _place(site: Site, expr: cst.BaseExpression, depth: int = 4) -> Place | Refu
 
 
 def _called(site: Site, expr: cst.Call, depth: int) -> Place | Refusal:
-    name = site.view.code(expr.func)
+    name = site.means(expr.func)
     if any(a.star for a in expr.args) or not expr.args:
         return Refusal(NO_BASE)
     if name.endswith("path.join") and len(expr.args) > 1:
@@ -102,8 +102,8 @@ def _first_of(
     site: Site, expr: cst.BaseExpression, parts: list[cst.BaseExpression], *, pathlib: bool
 ) -> Place | Refusal:
     """The first part is the directory, if it is not tainted itself."""
-    hot = site.hot_nodes(parts)
-    if any(n is parts[0] for n in hot) or not hot or not _steady(parts[0]):
+    # Only the others become constants: the first may be a Path, and must stay one.
+    if not _steady(parts[0]) or site.probe([(n, cst.SimpleString('"0"')) for n in parts[1:]]):
         return Refusal(NO_BASE)
     return Place(expr, site.view.code(parts[0]), pathlib)
 
@@ -161,7 +161,7 @@ def _guarded(site: Site, call: cst.Call, expr: cst.BaseExpression, place: Place)
         return Refusal("the path is used inside an expression that cannot be split")
     if site.sink.startswith("glob."):
         return Refusal("a pattern is no path to resolve")
-    name = _free(site, "safe_path")
+    name = site.free("safe_path")
     code = site.view.code(expr)
     by_object = place.pathlib or bool(DIRECTORIES.search(site.sink))
     if by_object:
@@ -179,8 +179,3 @@ def _guarded(site: Site, call: cst.Call, expr: cst.BaseExpression, place: Place)
     texts.append(f"if {test}:\n    raise ValueError({MESSAGE!r})\n".replace("'", '"') if "'" not in test else
                  f'if {test}:\n    raise ValueError("{MESSAGE}")\n')  # fmt: skip
     return site.edit((expr, paren(cst.Name(name))), before=[(statement, tuple(texts))])
-
-
-def _free(site: Site, name: str) -> str:
-    taken = {n.value for n in site.view.nodes(cst.Name)}
-    return next(n for n in (name, *(f"{name}_{i}" for i in range(2, 99))) if n not in taken)

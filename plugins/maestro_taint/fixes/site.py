@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from maestro_taint.fixes import template
-from maestro_taint.fixes.imports import spelled
+from maestro_taint.fixes.imports import meaning, spelled
 from maestro_taint.fixes.template import Hole, Piece, Text, Tree
 from maestro_taint.fixes.view import Edit, Refusal, View
 
@@ -72,7 +72,9 @@ class Site:
     sink: str
     settings: TaintSettings
     probe: Probe
+    canonical: Callable[[str], str] = str
     needed: list[str] = field(default_factory=list)
+    hoisted: list[tuple[cst.CSTNode, tuple[str, ...]]] = field(default_factory=list)
 
     def use(self, dotted: str) -> str:
         """How to write a name here; the import it needs is remembered."""
@@ -82,7 +84,29 @@ class Site:
 
     def edit(self, *swaps: tuple[cst.CSTNode, cst.CSTNode], **more: Any) -> Edit:
         """An edit with the imports asked for so far."""
-        return Edit(list(swaps), imports=tuple(self.needed), **more)
+        before = [*self.hoisted, *more.pop("before", [])]
+        return Edit(list(swaps), before, tuple(self.needed), **more)
+
+    def means(self, func: cst.BaseExpression) -> str:
+        """The dotted name a called expression stands for, through the file's imports."""
+        return meaning(self.view, func)
+
+    def put(self, hole: Hole, expr: cst.BaseExpression, name: str = "safe_value") -> bool:
+        """Another value in a hole; one that an f-string could not hold before Python 3.12 goes into a variable before."""
+        if hole.within and "\\" in self.view.code(expr):
+            statement = self.view.statement(hole.expr)
+            if statement is None:
+                return False
+            free = self.free(name)
+            self.hoisted.append((statement, (f"{free} = {self.view.code(bare(expr))}\n",)))
+            expr = cst.Name(free)
+        hole.put(expr)
+        return True
+
+    def free(self, name: str) -> str:
+        """A variable's name that the file does not use."""
+        taken = {n.value for n in self.view.nodes(cst.Name)} | {t[0].split()[0] for _, t in self.hoisted}
+        return next(n for n in (name, *(f"{name}_{i}" for i in range(2, 99))) if n not in taken)
 
     # -- the text --------------------------------------------------------------------------------------------------
 
@@ -136,7 +160,9 @@ class Site:
             return None
         stores = self.view.stores(self.view.scope(hole.expr), hole.expr.value)
         values = [s.value for s in stores if isinstance(s, cst.Assign | cst.AnnAssign | cst.AugAssign)]
-        if len(values) != len(stores) or not any(v is not None and _has_text(template.parse(v)) for v in values):
+        later = any(self.view.order(s) > self.view.order(hole.expr) for s in stores)
+        plain = all(self._plain_store(s, hole.expr.value) for s in stores)
+        if later or not plain or not any(v is not None and _has_text(template.parse(v)) for v in values):
             return None
         return self._named(hole.expr, made, depth)
 
@@ -144,7 +170,10 @@ class Site:
         scope = self.view.scope(name)
         stores = self.view.stores(scope, name.value)
         plain = [s for s in stores if self._plain_store(s, name.value)]
-        if not stores or len(plain) != len(stores) or any(self.view.order(s) > self.view.order(name) for s in stores):
+        texts = any(
+            _has_text(template.parse(self._inner(s.value))) for s in plain if getattr(s, "value", None) is not None
+        )
+        if not texts or len(plain) != len(stores) or any(self.view.order(s) > self.view.order(name) for s in stores):
             hole = Hole(name)
             made.feeds.append(Feed(name, hole))
             made.pieces.append(hole)

@@ -62,7 +62,7 @@ def sql(site: Site) -> Edit | Refusal:
     if not built.hot:
         return Refusal("the tainted value comes into the query by a way that is not seen here")
     if not any(isinstance(p, Text) for p in built.pieces) or any(
-        built.is_hot(f.tree) for f in built.feeds if isinstance(f.tree, Hole)
+        built.is_hot(f.tree) for f in built.feeds if isinstance(f.tree, Hole) and not f.adds
     ):
         return Refusal("the query is built elsewhere: bind the values where its text is written")
     problem = _usable(site, target, built)
@@ -124,12 +124,12 @@ def _driver(site: Site) -> str | None:
 
 def _usable(site: Site, target: Target, built: Built) -> str:
     """Why the values cannot move from the text to the call; empty if they can."""
-    if not built.linear:
+    if not built.linear and target.style not in ("?", "%s"):
         return "parts of the query are added conditionally"
     end = site.view.order(target.call)
     scope = site.view.scope(target.call)
     for feed in built.feeds:
-        if feed.name and len(site.view.loads(scope, feed.name)) > 1:
+        if feed.name and len([n for n in site.view.loads(scope, feed.name) if not _adds(site, n)]) > 1:
             return "the query's text is used elsewhere too"
         if feed.name and site.view.scope(feed.node) is not scope:
             return "the query is built in another scope"
@@ -142,6 +142,12 @@ def _usable(site: Site, target: Target, built: Built) -> str:
     if moved and any(_acts(site, h) for h in hot):
         return "a value in the query is made by a call that may have effects"
     return ""
+
+
+def _adds(site: Site, node: cst.CSTNode) -> bool:
+    """Whether a name is read only to be added to."""
+    parent = site.view.parents.get(node)
+    return isinstance(parent, cst.AugAssign) and parent.target is node
 
 
 def _acts(site: Site, expr: cst.BaseExpression) -> bool:
@@ -165,9 +171,11 @@ def _bound(site: Site, target: Target, built: Built) -> Edit | Refusal:
         if not built.is_hot(piece):
             before += "\0"
             continue
-        value = _value(site, target, pieces, i, before)
+        value = _value(target, pieces, i, before)
         if isinstance(value, Refusal):
             return value
+        quote = _open_quote(before)
+        before = before[: before.rindex(quote)] if quote else before
         named = target.style in (":v", ":", "$")
         piece.text = (
             f":v{len(values)}"
@@ -179,6 +187,8 @@ def _bound(site: Site, target: Target, built: Built) -> Edit | Refusal:
         order.append(marks + len(values))
         values.append(bare(value))
         before += "?"
+    if not built.linear:
+        return _gathered(site, target, built, values)
     if target.style == ":v":
         return _bindparams(site, target, built, values)
     return _parameters(site, target, built, values, order, marks)
@@ -189,7 +199,7 @@ def _marks(text: str, style: str) -> int:
     return bare_text.count("?") if style == "?" else len(re.findall(r"(?<!%)%s", bare_text)) if style == "%s" else 0
 
 
-def _value(site: Site, target: Target, pieces: list[Piece], i: int, before: str) -> cst.BaseExpression | Refusal:  # noqa: PLR0911 - one return per place
+def _value(target: Target, pieces: list[Piece], i: int, before: str) -> cst.BaseExpression | Refusal:  # noqa: PLR0911 - one return per place
     """The value to bind for the hole at ``i``; quotes around it leave the text."""
     hole = pieces[i]
     if not isinstance(hole, Hole):
@@ -275,6 +285,43 @@ def _bindparams(site: Site, target: Target, built: Built, values: list[cst.BaseE
     call = target.call.with_changes(args=[target.call.args[0].with_changes(value=own), *target.call.args[1:]])
     made = cst.Call(cst.Attribute(call, cst.Name("bindparams")), args)
     return site.edit((target.call, made), *inner)
+
+
+def _gathered(site: Site, target: Target, built: Built, values: list[cst.BaseExpression]) -> Edit | Refusal:
+    """Parts added under conditions: each adds its values to a list beside the text."""
+    first = built.feeds[0]
+    statement = site.view.statement(target.call)
+    if len(target.call.args) != 1 or first.adds or first.statement is None or statement is None:
+        return Refusal("parts of the query are added conditionally")
+    here, begun = site.view.parents.get(statement), site.view.parents.get(first.statement)
+    rest = [f for f in built.feeds[1:] if f.statement is not first.statement]
+    if here is not begun or any(not f.adds for f in rest) or len({f.name for f in built.feeds}) != 1:
+        return Refusal("parts of the query are added conditionally")
+    name = site.free(f"{first.name}_values")
+    before: list[tuple[cst.CSTNode, tuple[str, ...]]] = []
+    left = list(values)
+    for feed in built.feeds:
+        own = (
+            [left.pop(0) for p in template.pieces(feed.tree) if isinstance(p, Hole) and p.text is not None]
+            if feed.tree
+            else []
+        )
+        listed = ", ".join(site.view.code(v) for v in own)
+        if feed is first:
+            before.append((first.statement, (f"{name} = [{listed}]\n",)))
+        elif own and feed.statement is not None:
+            if site.view.parents.get(feed.statement) is None or isinstance(
+                site.view.parents[feed.statement], cst.SimpleStatementSuite
+            ):
+                return Refusal("parts of the query are added conditionally")
+            before.append((feed.statement, (f"{name} += [{listed}]\n",)))
+    if target.style == "%s":
+        for piece in built.pieces:
+            if isinstance(piece, Text) and piece.doubled != "%":
+                piece.escape("%")
+    swaps = built.swaps()
+    args = [target.call.args[0].with_changes(comma=cst.MaybeSentinel.DEFAULT), cst.Arg(cst.Name(name))]
+    return site.edit((target.call, target.call.with_changes(args=args)), *swaps, before=before)
 
 
 def _within(site: Site, node: cst.CSTNode, outer: cst.CSTNode) -> bool:

@@ -62,11 +62,27 @@ class Hole:
     suffix: str = ""
     text: str | None = None
     changed: bool = False
+    within: str = ""
 
     def put(self, expr: cst.BaseExpression) -> None:
-        """Another value in its place."""
-        self.expr = expr
+        """Another value in its place; before Python 3.12 an f-string's own quote must not stand in it."""
+        self.expr = _requoted(expr, self.within) if self.within else expr
         self.changed = True
+
+
+def _requoted(expr: cst.BaseExpression, outer: str) -> cst.BaseExpression:
+    other = "'" if outer[0] == '"' else '"'
+
+    class Requote(cst.CSTTransformer):
+        """Turns the quotes of plain literals."""
+
+        def leave_SimpleString(self, original_node: Any, updated_node: Any) -> Any:  # noqa: ARG002, N802 - libcst's naming
+            if updated_node.quote != outer[0] or other in updated_node.raw_value:
+                return updated_node
+            return updated_node.with_changes(value=f"{updated_node.prefix}{other}{updated_node.raw_value}{other}")
+
+    made: Any = expr.visit(Requote())
+    return made  # type: ignore[no-any-return]
 
 
 Piece = Union[Text, Hole]
@@ -106,7 +122,16 @@ class Literal:
     piece: Text
 
 
-Tree = Union[Plus, Joined, Filled, Literal, Hole]
+@dataclass(slots=True)
+class Listed:
+    """``"sep".join([...])``: its elements, the separator between them."""
+
+    node: cst.Call
+    elements: list[Tree]
+    between: Text
+
+
+Tree = Union[Plus, Joined, Filled, Literal, Listed, Hole]
 
 
 def parse(node: cst.BaseExpression) -> Tree | None:
@@ -123,6 +148,12 @@ def pieces(tree: Tree) -> list[Piece]:
         return [p for _, p in tree.pieces]
     if isinstance(tree, Filled):
         return list(tree.pieces)
+    if isinstance(tree, Listed):
+        made: list[Piece] = []
+        for i, element in enumerate(tree.elements):
+            made += [tree.between] if i and tree.between.raw else []
+            made += pieces(element)
+        return made
     return [tree.piece] if isinstance(tree, Literal) else [tree]
 
 
@@ -142,9 +173,27 @@ def _tree(node: cst.BaseExpression) -> Tree | None:
         return Plus(node, left, right)
     if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Modulo):
         return _percent(node) if isinstance(node.left, cst.SimpleString | cst.ConcatenatedString) else Hole(node)
-    if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == "format":
-        return _format(node) if isinstance(node.func.value, cst.SimpleString) else Hole(node)
+    if (
+        isinstance(node, cst.Call)
+        and isinstance(node.func, cst.Attribute)
+        and isinstance(node.func.value, cst.SimpleString)
+    ):
+        if node.func.attr.value == "format":
+            return _format(node)
+        if node.func.attr.value == "join":
+            return _listed(node, node.func.value)
     return Hole(node)
+
+
+def _listed(node: cst.Call, separator: cst.SimpleString) -> Listed | Hole | None:
+    held = node.args[0].value if len(node.args) == 1 else None
+    if not isinstance(held, cst.List | cst.Tuple) or any(not isinstance(e, cst.Element) for e in held.elements):
+        return Hole(node)
+    elements = [_tree(e.value) for e in held.elements]
+    known = [e for e in elements if e is not None]
+    if len(known) != len(elements) or all(isinstance(e, Hole) for e in known):
+        return Hole(node)
+    return Listed(node, known, Text(separator.raw_value, separator.prefix.lower(), separator.quote))
 
 
 def _joined(node: cst.FormattedString) -> Joined | None:
@@ -162,7 +211,7 @@ def _joined(node: cst.FormattedString) -> Joined | None:
             if any(not isinstance(p, cst.FormattedStringText) for p in part.format_spec):
                 return None
             suffix += ":" + "".join(getattr(p, "value", "") for p in part.format_spec)
-        made.append((part, Hole(part.expression, suffix)))
+        made.append((part, Hole(part.expression, suffix, within=quote)))
     return Joined(node, made)
 
 
@@ -242,6 +291,10 @@ def render(tree: Tree) -> cst.BaseExpression:
         return _plus(tree)
     if isinstance(tree, Joined):
         return _render_joined(tree)
+    if isinstance(tree, Listed):
+        arg: Any = tree.node.args[0]
+        new = [e.with_changes(value=render(t)) for e, t in zip(arg.value.elements, tree.elements, strict=True)]
+        return tree.node.with_changes(args=[arg.with_changes(value=arg.value.with_changes(elements=new))])
     return _render_filled(tree)
 
 
@@ -325,18 +378,12 @@ def _render_joined(tree: Joined) -> cst.BaseExpression:
             made.append(cst.FormattedStringText(piece.text.replace("{", "{{").replace("}", "}}")))
         else:
             holes = True
-            same = part if not piece.changed else cst.FormattedStringExpression(_spaced(piece.expr))
-            made.append(same)
+            made.append(cst.FormattedStringExpression(piece.expr) if piece.changed else part)
     if holes or not any(isinstance(p, Hole) for _, p in tree.pieces):
         return tree.node.with_changes(parts=made)
     raw = "".join(p.value for p in made).replace("{{", "{").replace("}}", "}")
     prefix = tree.node.start.rstrip("'\"").replace("f", "").replace("F", "")
     return cst.SimpleString(f"{prefix}{tree.node.end}{raw}{tree.node.end}", lpar=tree.node.lpar, rpar=tree.node.rpar)
-
-
-def _spaced(expr: cst.BaseExpression) -> cst.BaseExpression:
-    """An expression that begins with a brace must not stand against the field's own brace."""
-    return expr
 
 
 def _render_filled(tree: Filled) -> cst.BaseExpression:

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from maestro_taint import secret_literals
 from maestro_taint.analysis import analyse
 from maestro_taint.report.findings import findings_of
 
@@ -41,8 +42,9 @@ class Tree:
         return self._found({**self.around, **self.files}.items())
 
     def _found(self, files: Iterable[tuple[str, bytes]]) -> list[Finding]:
-        result = analyse(sorted(files), self.models)
-        found = findings_of(result, self.settings, self.models)
+        texts = sorted(files)
+        literals = [one for path, data in texts if path in self.files for one in secret_literals.findings(path, data)]
+        found = findings_of(analyse(texts, self.models), self.settings, self.models, literals)
         return [f for f in found if f.level != "note" and f.at.path in self.files]
 
     def persists(self, finding: Finding) -> Callable[[str, bytes, int], bool]:

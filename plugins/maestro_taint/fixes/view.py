@@ -20,6 +20,13 @@ N = TypeVar("N", bound=cst.CSTNode)
 Scope = cst.FunctionDef | cst.Lambda | cst.ClassDef | cst.Module
 
 
+# What stands in these is evaluated later, more than once, or not always.
+_LATER = (
+    cst.BooleanOperation, cst.IfExp, cst.Lambda, cst.While, cst.Decorator, cst.BaseComp, cst.CompFor, cst.CompIf, cst.Param,
+    cst.ClassDef, cst.Assert, cst.SimpleStatementSuite,
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why no safe edit is known."""
@@ -82,27 +89,20 @@ class View:
         return next((n for n in self.up(node) if isinstance(n, cst.FunctionDef | cst.Lambda | cst.Module)), self.module)
 
     def statement(self, node: cst.CSTNode) -> cst.CSTNode | None:
-        """The statement of a block that holds an expression evaluated once, before anything else it guards."""
+        """The statement of a block that evaluates an expression once and unconditionally; ``None`` if there is none."""
         inner = node
+        first: cst.CSTNode | None = None  # a comprehension whose first iterable holds the node
         for n in self.up(node):
-            if isinstance(
-                n, cst.BooleanOperation | cst.IfExp | cst.Lambda | cst.While | cst.Comparison | cst.Decorator
-            ):
-                if not isinstance(n, cst.Comparison):
-                    return None
-            if isinstance(n, cst.BaseComp | cst.CompFor | cst.CompIf | cst.Param | cst.ClassDef | cst.Assert):
+            if isinstance(n, cst.CompFor) and n.iter is inner:
+                first = self.parents.get(n)
+            elif n is not first and isinstance(n, _LATER):
                 return None
             if isinstance(n, cst.With) and n.items[0] is not inner and not isinstance(inner, cst.BaseSuite):
                 return None
-            parent = self.parents.get(n)
             if isinstance(n, cst.SimpleStatementLine | cst.BaseCompoundStatement):
-                if isinstance(parent, cst.If | cst.Else | cst.SimpleStatementSuite) or parent is None:
-                    return None
-                if isinstance(n, cst.SimpleStatementLine) and len(n.body) != 1:
-                    return None
-                return n if isinstance(parent, cst.IndentedBlock | cst.Module) else None
-            if isinstance(n, cst.SimpleStatementSuite):
-                return None
+                block = self.parents.get(n)
+                single = not isinstance(n, cst.SimpleStatementLine) or len(n.body) == 1
+                return n if single and isinstance(block, cst.IndentedBlock | cst.Module) else None
             inner = n
         return None
 
@@ -183,7 +183,9 @@ class View:
         from maestro_taint.fixes.imports import add_imports, drop_unused  # noqa: PLC0415 - imports needs View's types
 
         swaps = {id(old): new for old, new in edit.swaps}
-        before = {id(node): texts for node, texts in edit.before}
+        before: dict[int, tuple[str, ...]] = {}
+        for node, texts in edit.before:
+            before[id(node)] = (*before.get(id(node), ()), *texts)
         config = self.module.config_for_parsing
 
         class Swap(cst.CSTTransformer):
