@@ -10,6 +10,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from maestro_taint.frontend.parse import Parsed, parse
+from maestro_taint.kinds import BIT
 
 if TYPE_CHECKING:
     from maestro_taint.models.model import Models
@@ -62,7 +63,8 @@ class _Proof:
     def safe(self, node: ast.expr, scope: ast.AST, depth: int) -> bool:
         """Whether an expression is made of constants and sanitized values."""
         if isinstance(node, ast.Constant):
-            return True
+            # A value quoted for the shell is not safe inside the text's own quotes.
+            return not (self.bits & BIT["command"] and isinstance(node.value, str) and set(node.value) & set("'\"`$"))
         if isinstance(node, ast.JoinedStr):
             return all(self.safe(v, scope, depth) for v in node.values)
         if isinstance(node, ast.FormattedValue):

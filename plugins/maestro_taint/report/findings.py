@@ -11,8 +11,9 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, cast
 
 from maestro_hooks.evidence.obligation import Finding, Level, Location
+from maestro_taint.engine.personal import LOG_ONLY
 from maestro_taint.frontend.ir import column_of, line_of
-from maestro_taint.kinds import BY_BIT, rule_of
+from maestro_taint.kinds import BIT, BY_BIT, rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,6 +80,8 @@ def _flow(key: Any, group: list[Any]) -> Finding:
 
 
 def _confidence(source: Source, site: Any) -> str:
+    if source.model in LOG_ONLY and not site.bit & BIT["log"]:
+        return "low"
     return min(source.confidence, str(site.confidence), key=CONFIDENCE.index)
 
 
@@ -139,7 +142,9 @@ def _numbered(found: list[Finding]) -> list[Finding]:
     for f in found:
         seen[f.fingerprint] += 1
         fingerprint = f"{f.fingerprint}-{seen[f.fingerprint]}"
-        made.append(replace(f, fingerprint=fingerprint, properties={**f.properties, "fingerprint": fingerprint}))
+        made.append(replace(f, fingerprint=fingerprint, properties={
+            **f.properties, "fingerprint": fingerprint, "next": f"maestro taint explain {fingerprint}",
+        }))  # fmt: skip
     return made
 
 
