@@ -43,13 +43,15 @@ def repair(tree: Tree, only: set[str] | None = None) -> list[Outcome]:
         todo = [f for f in found if _place(f) not in tried and (only is None or f.fingerprint in only)]
         if not todo:
             break
-        finding = todo[0]
+        finding = min(todo, key=_first)
         tried.add(_place(finding))
         outcome, made = _attempt(tree, finding, found)
         outcomes.append(outcome)
         if made is not None:
             tree.files = {**tree.files, made.path: made.data}
-            found = tree.findings()
+            after = tree.findings()
+            outcomes += _gone_too(finding, found, after, only)
+            found = after
     return _tested(tree, start, outcomes)
 
 
@@ -88,6 +90,24 @@ def _tested(tree: Tree, start: dict[str, bytes], outcomes: list[Outcome]) -> lis
         else f"V6: with the repairs the tests fail: {problem}"
     )
     return [replace(o, state="failed", detail=why) if o.state == "verified" else o for o in outcomes]
+
+
+def _first(f: Finding) -> tuple[bool, str, int, int]:
+    """Values that leave a log come first: nothing else need be done to them then."""
+    return (not f.rule.startswith(("taint-pii", "taint-secret")), f.at.path, f.at.line, f.at.column)
+
+
+def _gone_too(done: Finding, before: list[Finding], after: list[Finding], only: set[str] | None) -> list[Outcome]:
+    """Other findings that a repair removed."""
+    left = Counter(map(_identity, after))
+    left[_identity(done)] += 1
+    made = []
+    for f in before:
+        if left[_identity(f)]:
+            left[_identity(f)] -= 1
+        elif only is None or f.fingerprint in only:
+            made.append(Outcome(f, "verified", f"V5 (with {done.rule} in line {done.at.line})"))
+    return made
 
 
 def _place(f: Finding) -> tuple[str, int, int, str]:

@@ -49,21 +49,15 @@ def text_problem(old: bytes, patch: Patch, files: Mapping[str, bytes], root: Pat
 
 
 def _changed_lines(old: str, new: str, patch: Patch) -> str:
-    """V2: lines outside the edit's own are as they were."""
-    before, after = old.split("\n"), new.split("\n")
+    """V2: every line outside the edit's own is as it was; new lines stand beside the edit's, or are imports."""
+    numbered = [(n, line) for n, line in enumerate(old.split("\n"), 1) if line.strip()]
+    before, after = [line for _, line in numbered], [line for line in new.split("\n") if line.strip()]
     if before == after:
         return "V2: nothing changed"
-    first = next(iter(patch.lines), 1)
-    allowed = patch.lines or {first}
+    own = [n in patch.lines for n, _ in numbered] + [False]
     for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if tag == "equal":
-            continue
-        inserted = [line.strip() for line in after[j1:j2]]
-        imports = all(not line or line.startswith(("import ", "from ")) for line in inserted)
-        touched = range(i1 + 1, i2 + 1) if i2 > i1 else (i1, i1 + 1)
-        if not any(n in allowed for n in touched) and not imports:
-            return "V2: more changed than the sink and what feeds it"
-        if any(n not in allowed and before[n - 1].strip() for n in touched if tag != "insert"):
+        imports = all(line.startswith(("import ", "from ")) for line in after[j1:j2])
+        if tag != "equal" and not (all(own[i1:i2]) and (imports or any(own[max(0, i1 - 1) : i2 + 1]))):
             return "V2: more changed than the sink and what feeds it"
     return ""
 

@@ -12,7 +12,7 @@ import libcst as cst
 
 from maestro_taint.fixes.site import Built, Site, bare
 from maestro_taint.fixes.template import Hole, Text
-from maestro_taint.fixes.view import TIGHT, Edit, Refusal, argument
+from maestro_taint.fixes.view import TIGHT, Edit, Refusal, added, argument
 
 URLS = frozenset({"href", "src", "action", "formaction", "data", "xlink:href", "poster", "background", "cite"})
 RAW = re.compile(
@@ -145,10 +145,7 @@ def template(site: Site) -> Edit | Refusal:
 
 
 def _with(call: cst.Call, values: list[cst.Arg]) -> cst.Call:
-    args = list(call.args)
-    if args:
-        args[-1] = args[-1].with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
-    return call.with_changes(args=[*args, *values])
+    return added(call, *values)
 
 
 def _rendering(site: Site, call: cst.Call) -> cst.Call | None:

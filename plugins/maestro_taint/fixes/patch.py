@@ -110,7 +110,7 @@ def _name(call: cst.Call) -> str:
 def _lines(view: View, made: Edit) -> frozenset[int]:
     """The lines of everything an edit means to change."""
     lines: set[int] = set()
-    for node in (*(old for old, _ in made.swaps), *(n for n, _ in made.before)):
+    for node in (*(old for old, _ in made.swaps), *(n for n, _ in (*made.before, *made.after))):
         span = view.positions[node]
         end = span.start.line if any(node is n for n, _ in made.before) else span.end.line
         lines.update(range(span.start.line, end + 1))

@@ -17,6 +17,9 @@ from maestro_taint.fixes.template import Hole, Text
 from maestro_taint.fixes.view import Edit, Refusal
 
 DIRECTORIES = re.compile(r"(listdir|scandir|walk|makedirs|mkdir|iterdir|rglob|is_dir|isdir|copytree|move)$")
+PATH_FUNCTIONS = re.compile(
+    r"(open|io\.open|os\.(?!environ|fspath)[\w.]+|shutil\.\w+|(flask\.)?send_file|(pathlib\.)?Path)$"
+)
 NO_BASE = "no base directory can be derived"
 MESSAGE = "path leaves its directory"
 
@@ -43,7 +46,7 @@ def path(site: Site) -> Edit | Refusal:
     place = _place(site, expr)
     if isinstance(place, Refusal):
         return place
-    return _guarded(site, call, expr, place)
+    return _guarded(site, expr, place)
 
 
 def _candidates(site: Site, call: cst.Call) -> list[cst.BaseExpression]:
@@ -154,28 +157,60 @@ def _base_of(site: Site, head: list[Any]) -> str | None:
     return None
 
 
-def _guarded(site: Site, call: cst.Call, expr: cst.BaseExpression, place: Place) -> Edit | Refusal:
-    """The path in a variable, resolved and tested before the statement that uses it."""
-    statement = site.view.statement(expr)
-    if statement is None:
-        return Refusal("the path is used inside an expression that cannot be split")
+def _guarded(site: Site, expr: cst.BaseExpression, place: Place) -> Edit | Refusal:
+    """The path resolved and tested: where it is assigned, if it is only used as a path, else before its use."""
     if site.sink.startswith("glob."):
         return Refusal("a pattern is no path to resolve")
-    name = site.free("safe_path")
-    code = site.view.code(expr)
-    by_object = place.pathlib or bool(DIRECTORIES.search(site.sink))
-    if by_object:
+    assigned = _assigned(site, expr)
+    statement = assigned[1] if assigned is not None else site.view.statement(expr)
+    if statement is None:
+        return Refusal("the path is used inside an expression that cannot be split")
+    value: cst.BaseExpression = assigned[0] if assigned is not None else expr
+    name = site.view.code(expr) if assigned is not None else site.free("safe_path")
+    made = _resolved(site, site.view.code(value), name, place)
+    if isinstance(made, Refusal):
+        return made
+    resolved, guard = made
+    if assigned is not None:
+        return site.edit((value, cst.parse_expression(resolved)), after=[(statement, (guard,))])
+    return site.edit((expr, paren(cst.Name(name))), before=[(statement, (f"{name} = {resolved}\n", guard))])
+
+
+def _assigned(site: Site, expr: cst.BaseExpression) -> tuple[cst.BaseExpression, cst.CSTNode] | None:
+    """The value and statement that give a variable its path, if the variable is passed to path functions only."""
+    if not isinstance(expr, cst.Name):
+        return None
+    one = site.view.assigned(expr)
+    scope = site.view.scope(expr)
+    if one is None or one.value is None or site.view.scope(one) is not scope:
+        return None
+    if any(not _as_path(site, n) for n in site.view.loads(scope, expr.value)):
+        return None
+    statement = site.view.statement(one.value)
+    return None if statement is None else (one.value, statement)
+
+
+def _as_path(site: Site, load: cst.Name) -> bool:
+    """Whether a variable is read as the argument of a function that takes a path, or for a method of ``Path``."""
+    parent = site.view.parents.get(load)
+    if isinstance(parent, cst.Attribute):
+        return site.sink.startswith("pathlib.Path.") and isinstance(site.view.parents.get(parent), cst.Call)
+    call = site.view.parents.get(parent) if isinstance(parent, cst.Arg) else None
+    return isinstance(call, cst.Call) and bool(PATH_FUNCTIONS.match(site.means(call.func)))
+
+
+def _resolved(site: Site, code: str, name: str, place: Place) -> tuple[str, str] | Refusal:
+    """The resolved path's expression, and the statement that tests it."""
+    if place.pathlib or DIRECTORIES.search(site.sink):
         function = site.use("pathlib.Path")
         inner = f"({code})" if place.pathlib else f"{function}({code})"
-        inner = code if re.fullmatch(r"[\w.]+(\([^()]*\))?", code) and place.pathlib else inner
+        inner = code if place.pathlib and re.fullmatch(r"[\w.]+(\([^()]*\))?", code) else inner
         test = f"not {name}.is_relative_to({function}({place.base}).resolve())"
-        texts = [f"{name} = {inner}.resolve()\n"]
+        resolved = f"{inner}.resolve()"
     else:
-        real, sep = site.use("os.path.realpath"), site.use("os.sep")
-        test = f"not {name}.startswith({real}({place.base}) + {sep})"
         if place.base in ("'/'", '"/"'):
             return Refusal(NO_BASE)
-        texts = [f"{name} = {real}({code})\n"]
-    texts.append(f"if {test}:\n    raise ValueError({MESSAGE!r})\n".replace("'", '"') if "'" not in test else
-                 f'if {test}:\n    raise ValueError("{MESSAGE}")\n')  # fmt: skip
-    return site.edit((expr, paren(cst.Name(name))), before=[(statement, tuple(texts))])
+        real, sep = site.use("os.path.realpath"), site.use("os.sep")
+        test = f"not {name}.startswith({real}({place.base}) + {sep})"
+        resolved = f"{real}({code})"
+    return resolved, f'if {test}:\n    raise ValueError("{MESSAGE}")\n'

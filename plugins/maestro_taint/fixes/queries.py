@@ -12,7 +12,7 @@ import libcst as cst
 
 from maestro_taint.fixes.site import Built, Site, bare
 from maestro_taint.fixes.template import Hole, Text
-from maestro_taint.fixes.view import TIGHT, Edit, Refusal, argument, has_star
+from maestro_taint.fixes.view import TIGHT, Edit, Refusal, added, argument, has_star
 
 ESCAPES = {
     ("ldap", True): "ldap.filter.escape_filter_chars",
@@ -31,27 +31,16 @@ def ldap(site: Site) -> Edit | Refusal:
     if not re.search(rf"^\s*(import|from)\s+{library}\b", site.view.module.code, re.MULTILINE):
         return Refusal("the LDAP library, and with it the function that escapes, is not known here")
     swaps: list[tuple[cst.CSTNode, cst.CSTNode]] = []
-    for arg in call.args:
-        built = site.built(arg.value)
-        if isinstance(built, Refusal):
-            continue
-        if not any(isinstance(p, Text) for p in built.pieces):
-            continue
-        hot = [p for p in built.pieces if isinstance(p, Hole) and built.is_hot(p)]
-        hot = [
-            h
-            for h in hot
-            if site.probe([(h.expr, cst.SimpleString('"0"'))]) is False or len(hot) > 1 or _alone(site, call, arg)
-        ]
-        for hole in hot:
+    for expr in site.hot_nodes([a.value for a in call.args]):
+        built = site.built(expr)
+        if isinstance(built, Refusal) or not any(isinstance(p, Text) for p in built.pieces):
+            return Refusal("the whole filter comes from outside, or is built elsewhere")
+        # Asked with the other arguments in place, every value of a tainted argument looks tainted: escaping one more
+        # value that needs none leaves it as it is.
+        for hole in [p for p in built.pieces if isinstance(p, Hole) and (built.is_hot(p) or not built.hot)]:
             site.wrap(hole, site.use(ESCAPES[library, _is_filter(built)]))
-        swaps += built.swaps() if hot else []
+        swaps += built.swaps()
     return site.edit(*swaps) if swaps else Refusal("the whole filter comes from outside, or is built elsewhere")
-
-
-def _alone(site: Site, call: cst.Call, arg: cst.Arg) -> bool:
-    """Whether no other argument of the call holds a value."""
-    return all(a is arg or not list(site.view.nodes(cst.Name, a.value)) for a in call.args)
 
 
 def _is_filter(built: Built) -> bool:
@@ -109,12 +98,11 @@ def _bound(  # noqa: PLR0913 - what a binding consists of
     own = next((e for n, e in swaps if any(x is first for x in site.view.up(n))), first.value)
     others = [(n, e) for n, e in swaps if not any(x is first for x in site.view.up(n))]
     args = [a.with_changes(value=own) if a is first else a for a in call.args]
-    args[-1] = args[-1].with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
     if select:
         if argument(call, 99, "variables") is not None:
             return Refusal("the call already passes variables")
         table = cst.Dict([cst.DictElement(cst.SimpleString(f'"{n}"'), v) for n, v in values])
-        args.append(cst.Arg(table, keyword=cst.Name("variables"), equal=TIGHT))
+        new = [cst.Arg(table, keyword=cst.Name("variables"), equal=TIGHT)]
     else:
-        args += [cst.Arg(v, keyword=cst.Name(n), equal=TIGHT) for n, v in values]
-    return site.edit((call, call.with_changes(args=args)), *others)
+        new = [cst.Arg(v, keyword=cst.Name(n), equal=TIGHT) for n, v in values]
+    return site.edit((call, added(call.with_changes(args=args), *new)), *others)

@@ -15,7 +15,7 @@ import libcst as cst
 from maestro_taint.fixes import template
 from maestro_taint.fixes.site import Built, Site, bare
 from maestro_taint.fixes.template import Hole, Text
-from maestro_taint.fixes.view import TIGHT, Edit, Refusal, argument, has_star
+from maestro_taint.fixes.view import TIGHT, Edit, Refusal, added, argument, has_star
 
 if TYPE_CHECKING:
     from maestro_taint.fixes.template import Piece
@@ -320,8 +320,7 @@ def _gathered(site: Site, target: Target, built: Built, values: list[cst.BaseExp
             if isinstance(piece, Text) and piece.doubled != "%":
                 piece.escape("%")
     swaps = built.swaps()
-    args = [target.call.args[0].with_changes(comma=cst.MaybeSentinel.DEFAULT), cst.Arg(cst.Name(name))]
-    return site.edit((target.call, target.call.with_changes(args=args)), *swaps, before=before)
+    return site.edit((target.call, added(target.call, cst.Arg(cst.Name(name)))), *swaps, before=before)
 
 
 def _within(site: Site, node: cst.CSTNode, outer: cst.CSTNode) -> bool:
@@ -343,21 +342,14 @@ def _parameters(  # noqa: PLR0913, PLR0917 - what a binding consists of
     if own is not None:
         args[0] = args[0].with_changes(value=own)
     if target.style == "$":
-        args[-1] = args[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
         if len(call.args) > 1:
             return Refusal("the call already passes parameters")
-        return site.edit((call, call.with_changes(args=[*args, *(cst.Arg(v) for v in values)])), *others)
+        return site.edit((call, added(call.with_changes(args=args), *(cst.Arg(v) for v in values))), *others)
     given = argument(call, 1, "params", "parameters", "vars", "args")
     if given is None and len(args) > 1:
         return Refusal("the call already passes parameters")
     if given is None:
-        trailing = args[0].comma
-        args[0] = args[0].with_changes(comma=cst.MaybeSentinel.DEFAULT)
-        new = cst.Arg(_tuple(values))
-        if isinstance(trailing, cst.Comma):
-            args[0] = args[0].with_changes(comma=cst.Comma(whitespace_after=call.whitespace_before_args))
-            new = new.with_changes(comma=trailing)
-        return site.edit((call, call.with_changes(args=[*args, new])), *others)
+        return site.edit((call, added(call.with_changes(args=args), cst.Arg(_tuple(values)))), *others)
     merged = _merged(given.value, values, order, marks)
     if merged is None:
         return Refusal("the call already passes parameters in a form that cannot be extended")

@@ -36,13 +36,14 @@ class Refusal:
 
 @dataclass(slots=True)
 class Edit:
-    """Nodes to swap (``None`` drops an import name), statements to put before one, modules to import, words to add."""
+    """Nodes to swap, statements to put before and after others, imports to add, imported names that may go."""
 
     swaps: list[tuple[cst.CSTNode, cst.CSTNode]] = field(default_factory=list)
     before: list[tuple[cst.CSTNode, tuple[str, ...]]] = field(default_factory=list)
     imports: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     note: str = ""
+    after: list[tuple[cst.CSTNode, tuple[str, ...]]] = field(default_factory=list)
 
 
 class View:
@@ -186,6 +187,7 @@ class View:
         before: dict[int, tuple[str, ...]] = {}
         for node, texts in edit.before:
             before[id(node)] = (*before.get(id(node), ()), *texts)
+        after = {id(node): texts for node, texts in edit.after}
         config = self.module.config_for_parsing
 
         class Swap(cst.CSTTransformer):
@@ -196,12 +198,14 @@ class View:
 
             def on_leave(self, original_node: Any, updated_node: Any) -> Any:
                 made = swaps.get(id(original_node), updated_node)
-                texts = before.get(id(original_node))
-                if texts is None:
+                texts, later = before.get(id(original_node)), after.get(id(original_node), ())
+                if texts is None and not later:
                     return made
-                new: list[Any] = [cst.parse_statement(t, config=config) for t in texts]
-                new[0] = new[0].with_changes(leading_lines=made.leading_lines)
-                return cst.FlattenSentinel([*new, made.with_changes(leading_lines=())])
+                new: list[Any] = [cst.parse_statement(t, config=config) for t in texts or ()]
+                if new:
+                    new[0] = new[0].with_changes(leading_lines=made.leading_lines)
+                    made = made.with_changes(leading_lines=())
+                return cst.FlattenSentinel([*new, made, *(cst.parse_statement(t, config=config) for t in later)])
 
         changed: Any = self.module.visit(Swap())
         changed = add_imports(changed, edit.imports)
@@ -216,6 +220,26 @@ def call(function: str, *arguments: cst.BaseExpression) -> cst.Call:
 TIGHT = cst.AssignEqual(whitespace_before=cst.SimpleWhitespace(""), whitespace_after=cst.SimpleWhitespace(""))
 
 
+def added(node: cst.Call, *new: cst.Arg) -> cst.Call:
+    """The call with arguments added at its end, laid out as the others are."""
+    args = list(node.args)
+    if not args:
+        return node.with_changes(args=list(new))
+    last = args[-1]
+    broken = "\n" in cst.Module([]).code_for_node(last).removeprefix(cst.Module([]).code_for_node(last.value)) or (
+        isinstance(node.whitespace_before_args, cst.ParenthesizedWhitespace)
+    )
+    separator: Any = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+    if broken:
+        separator = cst.Comma(whitespace_after=node.whitespace_before_args)
+    elif len(args) > 1 and isinstance(args[-2].comma, cst.Comma):
+        separator = args[-2].comma
+    args[-1] = last.with_changes(comma=separator, whitespace_after_arg=cst.SimpleWhitespace(""))
+    made = [a.with_changes(comma=separator) for a in new[:-1]]
+    made.append(new[-1].with_changes(comma=last.comma, whitespace_after_arg=last.whitespace_after_arg))
+    return node.with_changes(args=[*args, *made])
+
+
 def with_argument(node: cst.Call, name: str, value: cst.BaseExpression) -> cst.Call:
     """The call with one keyword argument set: replaced where it stands, else added at the end, layout kept."""
     args = list(node.args)
@@ -223,19 +247,7 @@ def with_argument(node: cst.Call, name: str, value: cst.BaseExpression) -> cst.C
         if a.keyword is not None and a.keyword.value == name:
             args[i] = a.with_changes(value=value)
             return node.with_changes(args=args)
-    made = cst.Arg(value, keyword=cst.Name(name), equal=TIGHT)
-    if not args:
-        return node.with_changes(args=[made])
-    last = args[-1]
-    separator: Any = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-    if isinstance(last.comma, cst.Comma):  # a trailing comma: the new argument gets a line like the others
-        before = args[-2].comma if len(args) > 1 else None
-        separator = before if isinstance(before, cst.Comma) else cst.Comma(whitespace_after=node.whitespace_before_args)
-        made = made.with_changes(comma=last.comma)
-    elif len(args) > 1 and isinstance(args[-2].comma, cst.Comma):
-        separator = args[-2].comma
-    args[-1] = last.with_changes(comma=separator)
-    return node.with_changes(args=[*args, made])
+    return added(node, cst.Arg(value, keyword=cst.Name(name), equal=TIGHT))
 
 
 def argument(node: cst.Call, position: int, *names: str) -> cst.Arg | None:
