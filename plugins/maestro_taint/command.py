@@ -63,7 +63,7 @@ def _one(found: list[Finding], prefix: str) -> Finding:
     return hits[0]
 
 
-def _explain(  # noqa: PLR0913, PLR0917 - what a trial needs
+def _explain(
     arguments: Namespace,
     found: list[Finding],
     files: list[SourceFile],

@@ -1,4 +1,4 @@
-"""``maestro taint explain``: one finding in full: the way there line by line, what to do, and the patch if there is one.
+"""``maestro taint explain``: one finding in full: the way there line by line, what to do, and the patch if any.
 
 Invariant: explaining changes nothing; the patch shown is the one a repair would write, tried on a copy.
 """

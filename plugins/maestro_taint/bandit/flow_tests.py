@@ -1,7 +1,7 @@
 """Which Bandit tests are about what flows into a call, and the sink kinds each speaks of.
 
-Invariant: a test about how a program is set up (TLS, permissions, weak hashes, PATH look-ups) is not listed: a proof that
-an argument is constant says nothing about it, so it stays Bandit's.
+Invariant: a test about how a program is set up (TLS, permissions, weak hashes, PATH look-ups) is not listed: a proof
+that an argument is constant says nothing about it, so it stays Bandit's.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.obligation import Finding, Level, Location
 from maestro_taint.bandit import flow_tests, proof, running
-from maestro_taint.bandit.running import Issue, Skipped
 from maestro_taint.frontend.ir import line_of
 from maestro_taint.kinds import mask
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.requests import SourceFile
     from maestro_taint.analysis import Analysis
+    from maestro_taint.bandit.running import Issue, Skipped
     from maestro_taint.models.model import Models
     from maestro_taint.settings import TaintSettings
 

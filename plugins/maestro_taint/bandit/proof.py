@@ -60,7 +60,7 @@ class _Proof:
                 found = function  # walked outside in: the last is the innermost
         return found
 
-    def safe(self, node: ast.expr, scope: ast.AST, depth: int) -> bool:
+    def safe(self, node: ast.expr, scope: ast.AST, depth: int) -> bool:  # noqa: PLR0911 - one return per form
         """Whether an expression is made of constants and sanitized values."""
         if isinstance(node, ast.Constant):
             # A value quoted for the shell is not safe inside the text's own quotes.
@@ -89,14 +89,9 @@ class _Proof:
         return True
 
     def _name(self, node: ast.Name, scope: ast.AST, depth: int) -> bool:
-        stores = [
-            n
-            for n in ast.walk(scope)
-            if isinstance(n, ast.Name) and n.id == node.id and not isinstance(n.ctx, ast.Load)
-        ]
-        found = [
-            n.value for n in ast.walk(scope)
-            if isinstance(n, ast.Assign) and len(n.targets) == 1 and isinstance(n.targets[0], ast.Name) and n.targets[0].id == node.id
-        ]  # fmt: skip
-        arguments = [a.arg for a in ast.walk(scope) if isinstance(a, ast.arg)]
-        return len(stores) == len(found) == 1 and node.id not in arguments and self.safe(found[0], scope, depth - 1)
+        name = node.id
+        nodes = list(ast.walk(scope))
+        stores = [n for n in nodes if isinstance(n, ast.Name) and n.id == name and not isinstance(n.ctx, ast.Load)]
+        found = [n for n in nodes if isinstance(n, ast.Assign) and len(n.targets) == 1 and n.targets[0] in stores]
+        given = any(isinstance(n, ast.arg) and n.arg == name for n in nodes)
+        return len(stores) == len(found) == 1 and not given and self.safe(found[0].value, scope, depth - 1)

@@ -7,12 +7,14 @@ a protocol, stored, or reproducible on purpose, the edit says so and is refused,
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from maestro_taint.fixes.site import Site
 from maestro_taint.fixes.view import Edit, Refusal, argument, has_star, with_argument
+
+if TYPE_CHECKING:
+    from maestro_taint.fixes.site import Site
 
 NOT_SECURITY = re.compile(
     r"etag|cache|checksum|md5sum|sha1sum|fingerprint|gravatar|content.?md5|dedup|bucket|shard|partition|git|blob|"
@@ -106,11 +108,7 @@ def weak_random(site: Site) -> Edit | Refusal:
             swaps.append((call.func, made))
     if not swaps:
         return Refusal("the numbers come from another file")
-    return site.edit(*swaps, unused=(*unused, "random") if _only_import(code) else tuple(unused))
-
-
-def _only_import(code: str) -> bool:
-    return False if code is None else bool(re.search(r"^import random$", code, re.MULTILINE)) and False
+    return site.edit(*swaps, unused=tuple(unused))
 
 
 def _origins(site: Site) -> list[cst.CSTNode]:
@@ -123,8 +121,9 @@ def _origins(site: Site) -> list[cst.CSTNode]:
 
 SAME = {"choice": "secrets.choice", "randbytes": "secrets.token_bytes", "getrandbits": "secrets.randbits"}
 METHODS = frozenset(
-    "random randint randrange choices sample uniform shuffle normalvariate gauss triangular betavariate expovariate".split()
-)
+    {"random", "randint", "randrange", "choices", "sample", "uniform", "shuffle", "normalvariate", "gauss",
+     "triangular", "betavariate", "expovariate"}
+)  # fmt: skip
 
 
 def _strong(site: Site, call: cst.Call, unused: list[str]) -> cst.BaseExpression | None:
@@ -171,8 +170,8 @@ def _lxml(site: Site, call: cst.Call) -> Edit | Refusal:
         name = site.view.code(call.func)
         etree = name.rpartition(".")[0]
         parser = f"{etree}.XMLParser" if etree.endswith("etree") else site.use("lxml.etree.XMLParser")
-        made = cst.parse_expression(f"{parser}(resolve_entities=False, no_network=True)")
-        return site.edit((call, with_argument(call, "parser", made)))
+        safe = cst.parse_expression(f"{parser}(resolve_entities=False, no_network=True)")
+        return site.edit((call, with_argument(call, "parser", safe)))
     maker: Any = given.value
     if isinstance(maker, cst.Name):
         one = site.view.assigned(maker)
@@ -187,7 +186,7 @@ def _features(site: Site, call: cst.Call) -> Edit | Refusal:
     swaps = []
     scope = site.view.scope(call)
     for one in site.view.nodes(cst.Call, scope):
-        if site.view.code(one.func).endswith(".setFeature") and len(one.args) == 2:  # noqa: PLR2004 - name and state
+        if site.view.code(one.func).endswith(".setFeature") and len(one.args) == 2:
             feature = site.view.code(one.args[0].value)
             if re.search(r"external_(ges|pes)|external-(general|parameter)-entities", feature):
                 swaps.append((one.args[1].value, cst.Name("False")))
@@ -196,7 +195,8 @@ def _features(site: Site, call: cst.Call) -> Edit | Refusal:
 
 DEFUSED = {
     "xml.etree.ElementTree": "defusedxml.ElementTree", "xml.dom.minidom": "defusedxml.minidom",
-    "xml.dom.pulldom": "defusedxml.pulldom", "xml.sax": "defusedxml.sax", "xml.etree.cElementTree": "defusedxml.ElementTree",
+    "xml.dom.pulldom": "defusedxml.pulldom", "xml.sax": "defusedxml.sax",
+    "xml.etree.cElementTree": "defusedxml.ElementTree",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import libcst as cst
 
 from maestro_taint.fixes import template
-from maestro_taint.fixes.site import Built, Site, bare
+from maestro_taint.fixes.site import Built, Site, bare, paren
 from maestro_taint.fixes.template import Hole, Piece, Text
 from maestro_taint.fixes.view import Edit, Refusal, argument, has_star
 
@@ -21,9 +21,10 @@ AGAIN = re.compile(
     r"psql|mysql|sqlite3|parallel|watch|at|crontab|expect|docker\s+exec|kubectl\s+exec|env\s+-S|find\b.*-exec)(\s|$)"
 )
 BUILTINS = frozenset(
-    "cd echo export source . exec set unset test [ type ulimit umask wait read printf pwd kill alias command trap times "
-    "shift return exit eval if for while case until { ( ! time local hash jobs bg fg getopts".split()
-)
+    {"cd", "echo", "export", "source", ".", "exec", "set", "unset", "test", "[", "type", "ulimit", "umask", "wait",
+     "read", "printf", "pwd", "kill", "alias", "command", "trap", "times", "shift", "return", "exit", "eval", "if",
+     "for", "while", "case", "until", "{", "(", "!", "time", "local", "hash", "jobs", "bg", "fg", "getopts"}
+)  # fmt: skip
 PLAIN = re.compile(r"[\w./:=,@%+\-\s'\"]*")
 SUBPROCESS = re.compile(r"subprocess\.(run|call|check_call|check_output|Popen)$")
 
@@ -69,7 +70,7 @@ def _script(argv: cst.List | cst.Tuple) -> cst.BaseExpression | None:
     values = [e.value for e in argv.elements]
     texts = [v.evaluated_value if isinstance(v, cst.SimpleString) else None for v in values]
     shell = isinstance(texts[0], str) and re.search(r"(^|/)(sh|bash|dash|zsh|ksh)$", texts[0]) if texts else None
-    return values[2] if shell and len(values) == 3 and texts[1] == "-c" else None  # noqa: PLR2004 - sh -c script
+    return values[2] if shell and len(values) == 3 and texts[1] == "-c" else None
 
 
 def _unsafe(built: Built) -> str:
@@ -214,11 +215,13 @@ def _word(site: Site, word: list[Any]) -> cst.BaseExpression:
             parts.append(p)
     made: Any = None
     for p in parts:
-        if isinstance(p, str):
-            one: Any = template.quoted(p)
-        else:
-            one = bare(p.expr) if site.is_text(p.expr) else cst.Call(cst.Name("str"), [cst.Arg(bare(p.expr))])
-            one = one if len(parts) == 1 or not isinstance(one, cst.BinaryOperation | cst.BooleanOperation | cst.IfExp) else one.with_changes(
-                lpar=[cst.LeftParen()], rpar=[cst.RightParen()])  # fmt: skip
+        one: Any = template.quoted(p) if isinstance(p, str) else _argument(site, p, alone=len(parts) == 1)
         made = one if made is None else cst.BinaryOperation(made, cst.Add(), one)
     return made  # type: ignore[no-any-return]
+
+
+def _argument(site: Site, hole: Hole, *, alone: bool) -> Any:
+    """A value as a text of its own, or as an operand of a sum."""
+    if not site.is_text(hole.expr):
+        return cst.Call(cst.Name("str"), [cst.Arg(bare(hole.expr))])
+    return bare(hole.expr) if alone else paren(hole.expr)

@@ -40,7 +40,7 @@ EDITS: dict[str, Callable[[Site], Edit | Refusal]] = {
 }
 REASONS = {
     "taint-trust": "what may enter the session is the application's to say: validate it there",
-    "taint-secret-literal": "a published secret must be changed where it is in force: rotate it, and read it from outside",
+    "taint-secret-literal": "a published secret must be changed where it is in force, and then read from outside",
 }
 
 

@@ -67,7 +67,8 @@ def _rebound(view: View, name: str) -> bool:
             return True
     if any(p.name.value == name for p in view.nodes(cst.Param)):
         return True
-    return any(d.name.value == name for kind in (cst.FunctionDef, cst.ClassDef) for d in view.nodes(kind))
+    functions = any(d.name.value == name for d in view.nodes(cst.FunctionDef))
+    return functions or any(d.name.value == name for d in view.nodes(cst.ClassDef))
 
 
 def _top(module: cst.Module) -> list[Any]:
@@ -107,40 +108,50 @@ def add_imports(module: cst.Module, statements: tuple[str, ...]) -> cst.Module:
 
 
 def _added(module: cst.Module, text: str) -> cst.Module:
-    body = list(module.body)
+    body: list[Any] = list(module.body)
     new: Any = cst.parse_statement(text, config=module.config_for_parsing)
     start = _after_docstring(body)
-    places = [i for i, line in enumerate(body) if _is_import(line)]
-    leading = []
-    for i in places:
-        if leading and i != leading[-1] + 1:
-            break
-        leading.append(i)
+    leading = _leading(body)
     name = text.split()[1]
     own = _group(name)
     after = start - 1
     for i in leading:
-        key = _first_name(body[i])
-        plain = isinstance(body[i].body[0], cst.Import)  # type: ignore[union-attr]
+        key, plain = _first_name(body[i]), isinstance(body[i].body[0], cst.Import)
         if key == "__future__" or _group(key) < own or (_group(key) == own and plain and key < name):
             after = i
     if after < start and leading and leading[0] >= start:
-        # It becomes the first import: the blank lines above the old first one stay above it.
-        old: Any = body[leading[0]]
-        new = new.with_changes(leading_lines=[x for x in old.leading_lines if x.comment is None])
-        apart = _group(_first_name(old)) != own
-        kept = [x for x in old.leading_lines if x.comment is not None]
-        body[leading[0]] = old.with_changes(leading_lines=[cst.EmptyLine(indent=False), *kept] if apart else kept)
-        body.insert(leading[0], new)
-        return module.with_changes(body=body)
-    at = after + 1
+        return _first_of_all(module, body, new, leading[0], own)
     previous = body[after] if after >= 0 else None
-    if previous is not None and _is_import(previous) and _group(_first_name(previous)) != own:
-        new = new.with_changes(leading_lines=[cst.EmptyLine(indent=False)])
-    elif previous is not None and not _is_import(previous):
-        new = new.with_changes(leading_lines=[cst.EmptyLine(indent=False)])
+    if previous is not None and (not _is_import(previous) or _group(_first_name(previous)) != own):
+        new = new.with_changes(leading_lines=[_BLANK])
+    at = after + 1
     if at < len(body) and not _is_import(body[at]) and not getattr(body[at], "leading_lines", ()):
-        body[at] = body[at].with_changes(leading_lines=[cst.EmptyLine(indent=False)])  # type: ignore[call-arg]
+        body[at] = body[at].with_changes(leading_lines=[_BLANK])
+    body.insert(at, new)
+    return module.with_changes(body=body)
+
+
+_BLANK = cst.EmptyLine(indent=False)
+
+
+def _leading(body: list[Any]) -> list[int]:
+    """The places of the first run of imports."""
+    found: list[int] = []
+    for i, line in enumerate(body):
+        if _is_import(line):
+            if found and i != found[-1] + 1:
+                break
+            found.append(i)
+    return found
+
+
+def _first_of_all(module: cst.Module, body: list[Any], new: Any, at: int, group: int) -> cst.Module:
+    """The new import before all others: blank lines above the old first one stay above it, its comments with it."""
+    old = body[at]
+    kept = [x for x in old.leading_lines if x.comment is not None]
+    new = new.with_changes(leading_lines=[x for x in old.leading_lines if x.comment is None])
+    apart = _group(_first_name(old)) != group
+    body[at] = old.with_changes(leading_lines=[_BLANK, *kept] if apart else kept)
     body.insert(at, new)
     return module.with_changes(body=body)
 

@@ -184,5 +184,5 @@ def _chained(site: Site, call: cst.Call, target: cst.Call, swaps: list[Any], val
             inner = inner.deep_replace(node, new)
         else:
             others.append((node, new))
-    func = target.func.with_changes(value=inner)  # type: ignore[call-arg]
+    func = target.func.with_changes(value=inner)
     return site.edit((target, _with(target.with_changes(func=func), values)), *others)

@@ -20,7 +20,7 @@ LOGS = ("taint-pii-log", "taint-secret-log")
 
 
 def one_line(site: Site) -> Edit | Refusal:
-    """``re.sub(r"[\\r\\n]+", " ", x)`` round each tainted value."""
+    """Each tainted value through ``re.sub``: line breaks become one space."""
     function = site.use("re.sub")
 
     def mend(hole: Hole) -> bool:

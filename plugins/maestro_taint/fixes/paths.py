@@ -146,7 +146,7 @@ def _base_of(site: Site, head: list[Any]) -> str | None:
         folder, slash, _ = text.rpartition("/")
         return repr(folder or "/") if slash else '"."'
     first = head[0]
-    if isinstance(first, Hole) and not first.suffix and _steady(first.expr) and len(head) == 2:  # noqa: PLR2004 - base and separator
+    if isinstance(first, Hole) and not first.suffix and _steady(first.expr) and len(head) == 2:
         second = head[1]
         if isinstance(second, Text) and second.value.startswith("/"):
             rest = second.value.rpartition("/")[0]

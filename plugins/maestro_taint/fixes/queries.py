@@ -85,7 +85,7 @@ def xpath(site: Site) -> Edit | Refusal:
     return _bound(site, call, first, built, values, select=select)
 
 
-def _bound(  # noqa: PLR0913 - what a binding consists of
+def _bound(
     site: Site,
     call: cst.Call,
     first: cst.Arg,

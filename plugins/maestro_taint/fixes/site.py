@@ -13,6 +13,7 @@ import libcst as cst
 
 from maestro_taint.fixes import template
 from maestro_taint.fixes.imports import meaning, spelled
+from maestro_taint.fixes.rendering import render
 from maestro_taint.fixes.template import Hole, Piece, Text, Tree
 from maestro_taint.fixes.view import Edit, Refusal, View
 
@@ -59,7 +60,7 @@ class Built:
 
     def swaps(self) -> list[tuple[cst.CSTNode, cst.CSTNode]]:
         """Every feed as it now reads."""
-        return [(f.node, template.render(f.tree)) for f in self.feeds if f.tree is not None]
+        return [(f.node, render(f.tree)) for f in self.feeds if f.tree is not None]
 
 
 @dataclass(slots=True)
@@ -92,7 +93,7 @@ class Site:
         return meaning(self.view, func)
 
     def put(self, hole: Hole, expr: cst.BaseExpression, name: str = "safe_value") -> bool:
-        """Another value in a hole; one that an f-string could not hold before Python 3.12 goes into a variable before."""
+        """Another value in a hole; one an f-string could not hold before Python 3.12 goes into a variable before."""
         if hole.within and "\\" in self.view.code(expr):
             statement = self.view.statement(hole.expr)
             if statement is None:
@@ -170,9 +171,8 @@ class Site:
         scope = self.view.scope(name)
         stores = self.view.stores(scope, name.value)
         plain = [s for s in stores if self._plain_store(s, name.value)]
-        texts = any(
-            _has_text(template.parse(self._inner(s.value))) for s in plain if getattr(s, "value", None) is not None
-        )
+        values = [v for v in (getattr(s, "value", None) for s in plain) if v is not None]
+        texts = any(_has_text(template.parse(self._inner(v))) for v in values)
         if not texts or len(plain) != len(stores) or any(self.view.order(s) > self.view.order(name) for s in stores):
             hole = Hole(name)
             made.feeds.append(Feed(name, hole))
@@ -221,7 +221,7 @@ class Site:
     def hot_nodes(self, nodes: Iterable[cst.BaseExpression]) -> list[cst.BaseExpression]:
         """Of several expressions those that bring the finding by themselves."""
         open_ = [n for n in nodes if not isinstance(n, cst.SimpleString | cst.Integer | cst.Float)]
-        if len(open_) < 2:  # noqa: PLR2004 - one candidate needs no asking
+        if len(open_) < 2:
             return open_
         constant = cst.SimpleString('"0"')
         return [n for n in open_ if self.probe([(m, constant) for m in open_ if m is not n])]
@@ -250,7 +250,7 @@ class Site:
         if not isinstance(expr.func, cst.Attribute):
             return False
         name, owner = expr.func.attr.value, expr.func.value
-        if name in ("get", "pop") and len(expr.args) == 2:  # noqa: PLR2004 - key and default
+        if name in ("get", "pop") and len(expr.args) == 2:
             places = (".args", ".form", ".GET", ".POST", ".cookies", ".headers", "environ", ".values")
             return self.view.code(owner).endswith(places) and self.is_text(expr.args[1].value)
         return name in TEXT_METHODS
@@ -291,15 +291,13 @@ def _call(function: str, argument: cst.BaseExpression) -> cst.Call:
 
 def bare(expr: Any) -> Any:
     """The expression without its own parentheses, for a place that brings some."""
-    return expr.with_changes(lpar=(), rpar=()) if getattr(expr, "lpar", ()) and not isinstance(
+    return expr.with_changes(lpar=(), rpar=()) if getattr(expr, "lpar", None) and not isinstance(
         expr, cst.Tuple | cst.GeneratorExp) else expr  # fmt: skip
 
 
 def paren(expr: Any) -> Any:
     """The expression in parentheses where an operator or a dot beside it would take it apart."""
-    plain = isinstance(
-        expr, cst.Name | cst.Attribute | cst.Call | cst.Subscript | cst.SimpleString | cst.FormattedString
-    )
-    if plain or getattr(expr, "lpar", ()):
+    plain = cst.Name | cst.Attribute | cst.Call | cst.Subscript | cst.SimpleString | cst.FormattedString
+    if isinstance(expr, plain) or getattr(expr, "lpar", None):
         return expr
     return expr.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])

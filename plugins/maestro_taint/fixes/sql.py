@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from maestro_taint.fixes import template
-from maestro_taint.fixes.site import Built, Site, bare
+from maestro_taint.fixes.site import Built, Site, bare, paren
 from maestro_taint.fixes.template import Hole, Text
 from maestro_taint.fixes.view import TIGHT, Edit, Refusal, added, argument, has_star
 
@@ -82,7 +82,7 @@ def _target(site: Site) -> Target | Refusal:
     if first is None:
         return Refusal("the query's call cannot be rewritten")
     inner = _text_call(site, first.value)
-    if inner is not None or site.sink.startswith("sqlalchemy.") and name in ("text", "literal_column"):
+    if inner is not None or (site.sink.startswith("sqlalchemy.") and name in ("text", "literal_column")):
         if name == "literal_column":
             return Refusal("literal_column() holds an expression, not values")
         made = inner if inner is not None else call
@@ -171,7 +171,7 @@ def _bound(site: Site, target: Target, built: Built) -> Edit | Refusal:
         if not built.is_hot(piece):
             before += "\0"
             continue
-        value = _value(target, pieces, i, before)
+        value = _value(site, target, pieces, i, before)
         if isinstance(value, Refusal):
             return value
         quote = _open_quote(before)
@@ -199,7 +199,7 @@ def _marks(text: str, style: str) -> int:
     return bare_text.count("?") if style == "?" else len(re.findall(r"(?<!%)%s", bare_text)) if style == "%s" else 0
 
 
-def _value(target: Target, pieces: list[Piece], i: int, before: str) -> cst.BaseExpression | Refusal:  # noqa: PLR0911 - one return per place
+def _value(site: Site, target: Target, pieces: list[Piece], i: int, before: str) -> cst.BaseExpression | Refusal:
     """The value to bind for the hole at ``i``; quotes around it leave the text."""
     hole = pieces[i]
     if not isinstance(hole, Hole):
@@ -210,7 +210,7 @@ def _value(target: Target, pieces: list[Piece], i: int, before: str) -> cst.Base
     if quote == "'" or (quote == '"' and target.driver in DOUBLE_QUOTES):
         if TYPED.search(before[: before.rindex(quote)]):
             return Refusal("a typed literal (DATE '...', INTERVAL '...') takes no placeholder")
-        return _quoted(pieces, i, quote)
+        return _quoted(site, pieces, i, quote)
     if quote:
         return Refusal("a table or column name comes from outside: offer an allow-list")
     if COUNTS.search(before):
@@ -240,7 +240,7 @@ def _open_quote(before: str) -> str:
     return state
 
 
-def _quoted(pieces: list[Piece], i: int, quote: str) -> cst.BaseExpression | Refusal:
+def _quoted(site: Site, pieces: list[Piece], i: int, quote: str) -> cst.BaseExpression | Refusal:
     """A hole inside a quoted text: the whole of it becomes the value (``'%{x}%'`` binds ``f'%{x}%'``)."""
     hole, left = pieces[i], pieces[i - 1] if i else None
     right = pieces[i + 1] if i + 1 < len(pieces) else None
@@ -260,21 +260,10 @@ def _quoted(pieces: list[Piece], i: int, quote: str) -> cst.BaseExpression | Ref
         return hole.expr
     if "\\" in head + tail:
         return Refusal("a quoted text in the query holds backslashes")
-
-    expr: Any = hole.expr
-    for text, leads in ((head, True), (tail, False)):
-        if text:
-            lit = template.quoted(text)
-            value = (
-                expr
-                if isinstance(expr, cst.BinaryOperation | cst.Name | cst.Subscript | cst.Call | cst.Attribute)
-                else None
-            )
-            if value is None:
-                return Refusal("a quoted text in the query is built of several values")
-            expr = cst.BinaryOperation(lit, cst.Add(), value) if leads else cst.BinaryOperation(value, cst.Add(), lit)
-
-    return expr
+    made: Any = paren(hole.expr) if site.is_text(hole.expr) else cst.Call(cst.Name("str"), [cst.Arg(bare(hole.expr))])
+    if head:
+        made = cst.BinaryOperation(template.quoted(head), cst.Add(), made)
+    return cst.BinaryOperation(made, cst.Add(), template.quoted(tail)) if tail else made
 
 
 def _bindparams(site: Site, target: Target, built: Built, values: list[cst.BaseExpression]) -> Edit:
@@ -327,7 +316,7 @@ def _within(site: Site, node: cst.CSTNode, outer: cst.CSTNode) -> bool:
     return any(n is outer for n in site.view.up(node))
 
 
-def _parameters(  # noqa: PLR0913, PLR0917 - what a binding consists of
+def _parameters(
     site: Site, target: Target, built: Built, values: list[cst.BaseExpression], order: list[int], marks: int
 ) -> Edit | Refusal:
     call = target.call
@@ -371,4 +360,4 @@ def _merged(given: Any, values: list[cst.BaseExpression], order: list[int], mark
     for at, value in zip(order, values, strict=True):
         all_values.insert(at, value)
     elements = [cst.Element(v) for v in all_values]
-    return given.with_changes(elements=elements)  # type: ignore[no-any-return]
+    return given.with_changes(elements=elements)

@@ -1,26 +1,27 @@
-"""Text built from pieces: a concatenation, an f-string, ``%`` or ``.format`` as texts and holes, changed and written back.
+"""Text built from pieces: a concatenation, an f-string, ``%``, ``.format`` or ``join`` as texts and holes.
 
-Invariant: a piece that is not changed is written as it stood, quotes, prefix, escapes and line breaks included;
-``parse`` answers only for forms whose text it knows exactly.
+Invariant: ``parse`` answers only for forms whose text it knows exactly.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import libcst as cst
 
-_PERCENT = re.compile(r"%(?:\((?P<name>[^)]*)\))?(?P<spec>[#0\- +]*\d*(?:\.\d+)?)(?P<kind>[a-zA-Z%])")
-_FIELD = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}!:]*)(?P<rest>(?:![rsa])?(?::[^{}]*)?)\}")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PERCENT = re.compile(r"%(?:\((?P<name>[^)]*)\))?(?P<spec>[#0\- +]*\d*(?:\.\d+)?)(?P<kind>[a-zA-Z%])")
+FIELD = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}!:]*)(?P<rest>(?:![rsa])?(?::[^{}]*)?)\}")
 
 
 @dataclass(slots=True)
 class Text:
-    """A constant piece: its source text between the quotes, and how it is quoted. ``doubled`` are escapes by doubling."""
+    """A constant piece: its source text between the quotes, how it is quoted, and characters escaped by doubling."""
 
     raw: str
     prefix: str
@@ -85,7 +86,7 @@ def _requoted(expr: cst.BaseExpression, outer: str) -> cst.BaseExpression:
     return made  # type: ignore[no-any-return]
 
 
-Piece = Union[Text, Hole]
+Piece: TypeAlias = Text | Hole
 
 
 @dataclass(slots=True)
@@ -131,7 +132,7 @@ class Listed:
     between: Text
 
 
-Tree = Union[Plus, Joined, Filled, Literal, Listed, Hole]
+Tree: TypeAlias = Plus | Joined | Filled | Literal | Listed | Hole
 
 
 def parse(node: cst.BaseExpression) -> Tree | None:
@@ -233,7 +234,7 @@ def _percent(node: cst.BinaryOperation) -> Filled | None:
             values[str(e.key.evaluated_value)] = e.value
     else:
         values = {0: right}
-    return _filled(node, left, _PERCENT, values, "%")
+    return _filled(node, left, PERCENT, values, "%")
 
 
 def _format(node: cst.Call) -> Filled | None:
@@ -245,7 +246,7 @@ def _format(node: cst.Call) -> Filled | None:
     values: dict[int | str, cst.BaseExpression] = {}
     for i, a in enumerate(node.args):
         values[a.keyword.value if a.keyword else i] = a.value
-    return _filled(node, func.value, _FIELD, values, "{}")
+    return _filled(node, func.value, FIELD, values, "{}")
 
 
 def _filled(
@@ -281,176 +282,12 @@ def _filled(
     return Filled(node, made, keys)
 
 
-def render(tree: Tree) -> cst.BaseExpression:
-    """The expression with what was changed."""
-    if isinstance(tree, Literal):
-        return _literal(tree.node, tree.piece.raw)
-    if isinstance(tree, Hole):
-        return tree.expr if tree.text is None else quoted(tree.text)
-    if isinstance(tree, Plus):
-        return _plus(tree)
-    if isinstance(tree, Joined):
-        return _render_joined(tree)
-    if isinstance(tree, Listed):
-        arg: Any = tree.node.args[0]
-        new = [e.with_changes(value=render(t)) for e, t in zip(arg.value.elements, tree.elements, strict=True)]
-        return tree.node.with_changes(args=[arg.with_changes(value=arg.value.with_changes(elements=new))])
-    return _render_filled(tree)
-
-
-def _literal(node: cst.SimpleString, raw: str) -> cst.SimpleString:
-    return node.with_changes(value=f"{node.prefix}{node.quote}{raw}{node.quote}")
+def constant_of(parts: Sequence[Piece]) -> str:
+    """The constant text of pieces, holes left out."""
+    return "".join(p.value for p in parts if isinstance(p, Text))
 
 
 def quoted(text: str, quote: str = '"') -> cst.SimpleString:
     """A new literal."""
     plain = quote not in text and "\\" not in text and text.isprintable()
     return cst.SimpleString(f"{quote}{text}{quote}" if plain else repr(text))
-
-
-def _plus(tree: Plus) -> cst.BaseExpression:
-    left, right = render(tree.left), render(tree.right)
-    for text, hole, other in ((tree.left, tree.right, left), (tree.right, tree.left, right)):
-        if isinstance(hole, Hole) and hole.text is not None and isinstance(text, Plus | Literal):
-            style = _edge(other, last=text is tree.left)
-            if style is not None and hole is tree.right:
-                right = quoted(hole.text, style)
-            elif style is not None:
-                left = quoted(hole.text, style)
-    if _empty(right) and isinstance(left, cst.SimpleString | cst.BinaryOperation) and _touched(tree.right):
-        return _parens(left, tree.node)
-    if _empty(left) and isinstance(right, cst.SimpleString) and _touched(tree.left):
-        return _parens(right, tree.node)
-    if isinstance(tree.node, cst.BinaryOperation) and (_touched(tree.left) or _touched(tree.right)):
-        made = _merged(tree.node, left, right)
-        if made is not None:
-            return made
-    return tree.node.with_changes(left=left, right=right)
-
-
-def _touched(tree: Tree) -> bool:
-    """Whether a piece is (or stands beside) a hole that became text: only there are literals joined."""
-    if isinstance(tree, Hole):
-        return tree.text is not None
-    if isinstance(tree, Literal):
-        return tree.piece.raw != tree.node.raw_value
-    return any(isinstance(p, Hole) and p.text is not None for p in pieces(tree))
-
-
-def _merged(node: cst.BinaryOperation, left: Any, right: Any) -> cst.BaseExpression | None:
-    """Two literals on one line as one."""
-    head = left.right if isinstance(left, cst.BinaryOperation) and isinstance(left.operator, cst.Add) else left
-    if not isinstance(head, cst.SimpleString) or not isinstance(right, cst.SimpleString):
-        return None
-    if (head.prefix, head.quote) != (right.prefix, right.quote) or head.lpar or right.lpar:
-        return None
-    if "\n" in cst.Module([]).code_for_node(node.operator):
-        return None
-    one = _literal(head, head.raw_value + right.raw_value)
-    return _parens(one, node) if head is left else left.with_changes(right=one, lpar=node.lpar, rpar=node.rpar)
-
-
-def _parens(made: Any, node: Any) -> cst.BaseExpression:
-    """Parentheses are kept where they hold a line break, dropped round a single literal."""
-    if isinstance(made, cst.SimpleString) and node.lpar and "\n" not in cst.Module([]).code_for_node(made):
-        return made  # type: ignore[no-any-return]
-    return made.with_changes(lpar=node.lpar, rpar=node.rpar) if node.lpar else made  # type: ignore[no-any-return]
-
-
-def _edge(node: Any, *, last: bool) -> str | None:
-    """The quote of the literal at one end."""
-    while isinstance(node, cst.BinaryOperation):
-        node = node.right if last else node.left
-    return node.quote if isinstance(node, cst.SimpleString) and not node.prefix and len(node.quote) == 1 else None
-
-
-def _empty(node: Any) -> bool:
-    return isinstance(node, cst.SimpleString) and node.raw_value == ""
-
-
-def _render_joined(tree: Joined) -> cst.BaseExpression:
-    made: list[Any] = []
-    holes = False
-    for part, piece in tree.pieces:
-        if isinstance(piece, Text):
-            made.append(part.with_changes(value=piece.raw))
-        elif piece.text is not None:
-            made.append(cst.FormattedStringText(piece.text.replace("{", "{{").replace("}", "}}")))
-        else:
-            holes = True
-            made.append(cst.FormattedStringExpression(piece.expr) if piece.changed else part)
-    if holes or not any(isinstance(p, Hole) for _, p in tree.pieces):
-        return tree.node.with_changes(parts=made)
-    raw = "".join(p.value for p in made).replace("{{", "{").replace("}}", "}")
-    prefix = tree.node.start.rstrip("'\"").replace("f", "").replace("F", "")
-    return cst.SimpleString(f"{prefix}{tree.node.end}{raw}{tree.node.end}", lpar=tree.node.lpar, rpar=tree.node.rpar)
-
-
-def _render_filled(tree: Filled) -> cst.BaseExpression:
-    percent = isinstance(tree.node, cst.BinaryOperation)
-    holes = [p for p in tree.pieces if isinstance(p, Hole)]
-    gone = {k for k, p in zip(tree.keys, holes, strict=True) if p.text is not None}
-    kept = [k for k in dict.fromkeys(tree.keys) if k not in gone]
-    literal = tree.node.left if percent else tree.node.func.value
-    order = {k: i for i, k in enumerate(kept)}
-    raw, at = "", 0
-    source = [
-        m[0] for m in (_PERCENT if percent else _FIELD).finditer(literal.raw_value) if m[0] not in ("%%", "{{", "}}")
-    ]
-    for p in tree.pieces:
-        if isinstance(p, Text):
-            raw += p.raw
-            continue
-        key = tree.keys[at]
-        if p.text is None:
-            raw += (
-                source[at]
-                if not re.match(r"\{\d", source[at])
-                else re.sub(r"\d+", str(order[key]), source[at], count=1)
-            )
-        else:
-            raw += p.text.replace("%", "%%") if percent and kept else p.text
-        at += 1
-    if not kept:
-        raw = raw.replace("%%", "%") if percent and holes and "%s" not in raw else raw
-        raw = raw.replace("{{", "{").replace("}}", "}") if not percent else raw
-        return _literal(literal, raw).with_changes(
-            lpar=tree.node.lpar or literal.lpar, rpar=tree.node.rpar or literal.rpar
-        )
-    values = {k: p.expr for k, p in zip(tree.keys, holes, strict=True) if p.text is None}
-    return _refilled(tree.node, _literal(literal, raw), values)
-
-
-def _refilled(node: Any, literal: cst.SimpleString, values: dict[int | str, cst.BaseExpression]) -> cst.BaseExpression:
-    if isinstance(node, cst.Call):
-        args = []
-        for i, a in enumerate(node.args):
-            key: int | str = a.keyword.value if a.keyword else i
-            if key in values:
-                args.append(a.with_changes(value=values[key]))
-        args[-1] = args[-1].with_changes(comma=node.args[-1].comma)
-        return node.with_changes(func=node.func.with_changes(value=literal), args=args)  # type: ignore[no-any-return]
-    right = node.right
-    if isinstance(right, cst.Tuple):
-        elements: list[Any] = [e.with_changes(value=values[i]) for i, e in enumerate(right.elements) if i in values]
-        if len(elements) == 1:
-            elements[0] = elements[0].with_changes(comma=cst.Comma())
-        elif elements:
-            elements[-1] = elements[-1].with_changes(comma=right.elements[-1].comma)
-        right = right.with_changes(elements=elements)
-    elif isinstance(right, cst.Dict):
-        entries = [
-            e.with_changes(value=values[str(e.key.evaluated_value)])
-            for e in right.elements  # type: ignore[union-attr]
-            if str(e.key.evaluated_value) in values
-        ]  # type: ignore[union-attr]
-        entries[-1] = entries[-1].with_changes(comma=right.elements[-1].comma)
-        right = right.with_changes(elements=entries)
-    else:
-        right = values[0]
-    return node.with_changes(left=literal, right=right)  # type: ignore[no-any-return]
-
-
-def constant_of(parts: Sequence[Piece]) -> str:
-    """The constant text of pieces, holes left out."""
-    return "".join(p.value for p in parts if isinstance(p, Text))

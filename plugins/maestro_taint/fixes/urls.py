@@ -51,7 +51,7 @@ def ssrf(site: Site) -> Edit | Refusal:
     call = site.node
     if not isinstance(call, cst.Call):
         return Refusal("the request's address cannot be seen here")
-    position = 1 if site.sink.endswith(".request") or site.sink.endswith("urlopen") and "urllib3" in site.sink else 0
+    position = 1 if site.sink.endswith(".request") or (site.sink.endswith("urlopen") and "urllib3" in site.sink) else 0
     first = argument(call, position, "url")
     hosts = _hosts(site)
     if not hosts:

@@ -22,8 +22,8 @@ Scope = cst.FunctionDef | cst.Lambda | cst.ClassDef | cst.Module
 
 # What stands in these is evaluated later, more than once, or not always.
 _LATER = (
-    cst.BooleanOperation, cst.IfExp, cst.Lambda, cst.While, cst.Decorator, cst.BaseComp, cst.CompFor, cst.CompIf, cst.Param,
-    cst.ClassDef, cst.Assert, cst.SimpleStatementSuite,
+    cst.BooleanOperation, cst.IfExp, cst.Lambda, cst.While, cst.Decorator, cst.BaseComp, cst.CompFor, cst.CompIf,
+    cst.Param, cst.ClassDef, cst.Assert, cst.SimpleStatementSuite,
 )  # fmt: skip
 
 
@@ -36,7 +36,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class Edit:
-    """Nodes to swap, statements to put before and after others, imports to add, imported names that may go."""
+    """Nodes to swap, statements to put before and after others, imports to add, names that may go."""
 
     swaps: list[tuple[cst.CSTNode, cst.CSTNode]] = field(default_factory=list)
     before: list[tuple[cst.CSTNode, tuple[str, ...]]] = field(default_factory=list)

@@ -94,7 +94,9 @@ def test_whether_it_was_joined_is_said(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_every_trigger_word_lets_its_own_test_through() -> None:
     """The words that decide whether Bandit is loaded cover what its flow tests report on."""
-    for line in ("eval(x)", "exec(x)", "pickle.loads(x)", "marshal.load(x)", "yaml.load(x)", "subprocess.run(x)", "os.popen(x)",
-                 "os.system(x)", "mark_safe(x)", "Markup(x)", "xml.sax.parse(x)", "urllib.request.urlopen(x)", "q.extra(x)",
-                 "RawSQL(x)", "torch.load(x)", "'SELECT a FROM b WHERE c=' + x", "'insert into t values' + x"):  # fmt: skip
-        assert flow_tests.may_apply(line.encode()), line
+    lines = (
+        "eval(x)", "exec(x)", "pickle.loads(x)", "marshal.load(x)", "yaml.load(x)", "subprocess.run(x)", "os.popen(x)",
+        "os.system(x)", "mark_safe(x)", "Markup(x)", "xml.sax.parse(x)", "urllib.request.urlopen(x)", "q.extra(x)",
+        "RawSQL(x)", "torch.load(x)", "'SELECT a FROM b WHERE c=' + x", "'insert into t values' + x",
+    )  # fmt: skip
+    assert [line for line in lines if not flow_tests.may_apply(line.encode())] == []

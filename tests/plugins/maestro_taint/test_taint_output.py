@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,9 @@ def test_sarif_holds_under_the_schemas_own_model_and_reads_in_sarif_tools(tmp_pa
     model = pytest.importorskip("pydantic_sarif.model")
     loader = pytest.importorskip("sarif.loader")
     made = log({"app.py": TWO_STEPS})
-    parsed = [c for c in vars(model).values() if isinstance(c, type) and "StaticAnalysisResults" in c.__name__]
+    parsed: list[Any] = [
+        c for c in vars(model).values() if isinstance(c, type) and "StaticAnalysisResults" in c.__name__
+    ]
     assert parsed, "the model generated from the SARIF schema has a root class"
     parsed[0].model_validate(made)
     with pytest.raises(ValueError, match="unknown"):

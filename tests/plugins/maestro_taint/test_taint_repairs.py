@@ -1,4 +1,4 @@
-"""Repairs judged by running the programs: the attack stops, ordinary input gives what it gave, and the rate is stated."""
+"""Repairs judged by running the programs: the attack stops, ordinary input gives what it gave; the rate is stated."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_generated_programs(start: int) -> None:
 
 @pytest.mark.slow
 def test_many_generated_programs() -> None:
-    """Of what can be repaired at all (pickle and computed code cannot), nothing is refused often and nothing is wrong."""
+    """Of what can be repaired at all (pickle and computed code cannot) little is refused, and nothing is wrong."""
     outcomes = []
     for seed in range(40_000, 40_400):
         case = make(seed)

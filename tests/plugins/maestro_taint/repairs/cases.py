@@ -1,7 +1,8 @@
 """True findings to repair: per kind, the shapes people write, with an attack and ordinary inputs.
 
 The programs are data (``programs/*.yaml``). Each defines ``handle()`` and takes its input from ``request.args["q"]``.
-Whether it is really vulnerable is not written there: the harness runs the attack. Nothing there knows how repairs are made.
+Whether it is really vulnerable is not written there: the harness runs the attack. Nothing there knows how repairs are
+made.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A program, the input that breaks it, inputs that must work as before; ``hosts`` is a setting it is repaired under."""
+    """A program, the input that breaks it, inputs that must work as before, and hosts it may reach (a setting)."""
 
     name: str
     attack: str

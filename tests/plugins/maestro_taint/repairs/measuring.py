@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One case: ``verified``, ``refused``, ``failed`` (a rung), ``wrong`` (kept, but the run says no), ``missed`` (no finding),
-    ``harmless`` (the attack does nothing before)."""
+    """One case and what became of it.
+
+    ``verified``, ``refused``, ``failed`` (a rung), ``wrong`` (kept, but the run says no), ``missed`` (no finding),
+    ``harmless`` (the attack does nothing before).
+    """
 
     case: Case
     state: str
@@ -33,7 +36,7 @@ class Measured:
     text: str = ""
 
 
-def measure(case: Case) -> Measured:
+def measure(case: Case) -> Measured:  # noqa: PLR0911 - one return per outcome
     """Repair one case and run it."""
     old = case.text.encode()
     if not exploited(case, old):
