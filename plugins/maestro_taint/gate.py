@@ -22,10 +22,11 @@ from maestro_taint.running import run
 from maestro_taint.settings import TaintSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from maestro_hooks.requests import CheckRequest, SourceFile
     from maestro_taint.analysis import Gap
+    from maestro_taint.fixes.apply import Outcome
 
 RANK = {"note": 0, "warning": 1, "error": 2}
 
@@ -49,13 +50,19 @@ def check(request: CheckRequest) -> Iterator[Obligation]:
     if request.fix:
         from maestro_taint.fixes.apply import fix_tree  # noqa: PLC0415 - libcst only when a repair is asked for
 
-        yield from fix_tree(request, settings, chosen)
+        outcomes, chosen = fix_tree(request, settings, chosen)
+        fixed = sum(o.state == "verified" for o in outcomes)
+        for name, value in (("fixes", fixed), ("fixes-refused", len(outcomes) - fixed)):
+            yield Obligation(key=f"taint/{name}", value=value, kind="taint", files=tuple(f.path for f in chosen))
+        yield from obligations(request, settings, chosen, outcomes)
         return
     yield from obligations(request, settings, chosen)
 
 
-def obligations(request: CheckRequest, settings: TaintSettings, chosen: list[SourceFile]) -> Iterator[Obligation]:
-    """Analyse and state what was found."""
+def obligations(
+    request: CheckRequest, settings: TaintSettings, chosen: list[SourceFile], outcomes: Sequence[Outcome] = ()
+) -> Iterator[Obligation]:
+    """Analyse and state what was found; what was just repaired still counts once, so that a commit stops to show it."""
     models = project_models(request.root, settings)
     asked = {f.path for f in chosen}
     outcome = run(request, settings, chosen, models)
@@ -69,6 +76,10 @@ def obligations(request: CheckRequest, settings: TaintSettings, chosen: list[Sou
     paths = tuple(sorted(asked))
     blocking = tuple(f for f in fresh if RANK[f.level] >= RANK[settings.block])
     rest = tuple(f for f in fresh if RANK[f.level] < RANK[settings.block])
+    if outcomes:
+        from maestro_taint.fixes.apply import told  # noqa: PLC0415 - as above
+
+        blocking = told(outcomes, blocking)
     gaps = (*(_gap(g) for g in outcome.gaps if g.path in asked), *joined.gaps)
     places = tuple(Location(g.at.path, g.at.line, message=g.message) for g in gaps)
     log = sarif.sarif_log(fresh, tool="maestro-taint", version="1", rules=catalogue(), unanalysed=places)

@@ -5,21 +5,23 @@ Theorem: after a repair the tree holds the same findings as before, less the rep
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from maestro_hooks.evidence.obligation import Finding, Obligation
 from maestro_hooks.project.files import write_atomic
 from maestro_taint.fixes import ladder
 from maestro_taint.fixes.patch import Patch, patched
 from maestro_taint.fixes.tree import Tree
 from maestro_taint.fixes.view import Refusal
 from maestro_taint.models.load import project_models
+from maestro_taint.report import baseline, suppress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
+    from maestro_hooks.evidence.obligation import Finding
     from maestro_hooks.requests import CheckRequest, SourceFile
     from maestro_taint.settings import TaintSettings
 
@@ -120,26 +122,44 @@ def _identity(f: Finding) -> tuple[str, str, str]:
     return (f.at.path, f.rule, f.fingerprint.rpartition("-")[0])
 
 
-def fix_tree(request: CheckRequest, settings: TaintSettings, chosen: list[SourceFile]) -> Iterator[Obligation]:
-    """Repair the files of a request in the work tree; what was found still fails the check once."""
+def fix_tree(
+    request: CheckRequest, settings: TaintSettings, chosen: list[SourceFile]
+) -> tuple[list[Outcome], list[SourceFile]]:
+    """Repair the files of a request in the work tree: what became of each finding, and the files as they are now.
+
+    What a comment or the baseline accepts is not touched.
+    """
     from maestro_taint.running import neighbours  # noqa: PLC0415 - running imports the gate's parts
 
-    models = project_models(request.root, settings)
     files = {f.path: f.data for f in chosen}
     around = {} if request.whole else neighbours(request, set(files))
-    tree = Tree(dict(files), settings, models, request.root, around)
-    outcomes = repair(tree)
-    places = {f.path: f.place for f in chosen}
-    for path, data in tree.files.items():
-        if data != files[path]:
-            write_atomic(places[path], data, mode=places[path].stat().st_mode & 0o777)
-    told = tuple(
-        replace(o.finding, message=f"[{o.state}: {o.detail}] {o.finding.message}",
-                properties={**o.finding.properties, "fix": o.state, "fix_detail": o.detail})
-        for o in outcomes
-    )  # fmt: skip
-    paths = tuple(sorted(files))
-    fixed = sum(o.state == "verified" for o in outcomes)
-    yield Obligation(key="taint/flows", value=len(told), max=0, kind="taint", files=paths, findings=told)
-    yield Obligation(key="taint/fixes", value=fixed, kind="taint", files=paths)
-    yield Obligation(key="taint/fixes-refused", value=len(told) - fixed, kind="taint", files=paths)
+    tree = Tree(dict(files), settings, project_models(request.root, settings), request.root, around)
+    judged = suppress.judge(tree.findings(), {f.path: f for f in chosen})
+    fresh, _ = baseline.split(judged.open, baseline.read(request.root / settings.baseline))
+    outcomes = repair(tree, {f.fingerprint for f in fresh})
+    now = []
+    for f in chosen:
+        data = tree.files[f.path]
+        if data != files[f.path]:
+            write_atomic(f.place, data, mode=f.place.stat().st_mode & 0o777)
+        now.append(replace(f, digest=hashlib.sha256(data).hexdigest()))
+    return outcomes, now
+
+
+def told(outcomes: Iterable[Outcome], left: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """What a check that repaired reports: the findings left, each with why it was not repaired, and those repaired."""
+    reasons = {_identity(o.finding): o for o in outcomes if o.state != "verified"}
+    made = []
+    for f in left:
+        why = reasons.get(_identity(f))
+        made.append(f if why is None else _marked(f, why))
+    done = (o for o in outcomes if o.state == "verified")
+    return (*made, *(replace(_marked(o.finding, o), trace=()) for o in done))
+
+
+def _marked(f: Finding, o: Outcome) -> Finding:
+    words = "repaired" if o.state == "verified" else f"not repaired ({o.state})"
+    kept = {k: v for k, v in f.properties.items() if k != "next" or o.state != "verified"}
+    return replace(
+        f, message=f"{words}: {o.detail}: {f.message}", properties={**kept, "fix": o.state, "fix_detail": o.detail}
+    )

@@ -222,3 +222,21 @@ def test_a_repair_that_is_interrupted_leaves_the_file(tmp_path: Path, monkeypatc
     check(tmp_path, {"a.py": COMMAND}, fix=True)
     assert "shlex.quote" in place.read_text(encoding="utf-8")
     assert place.stat().st_mode & 0o777 == 0o755
+
+
+def test_what_is_accepted_is_not_repaired_and_what_is_not_read_still_blocks(tmp_path: Path) -> None:
+    accepted = COMMAND.replace("# é why", "# maestro: ignore[taint-command] an operator's")
+    found = check(tmp_path, {"a.py": accepted, "b.py": "def f(:\n"}, fix=True)
+    assert (tmp_path / "a.py").read_text(encoding="utf-8") == accepted
+    assert (found["taint/flows"].value, found["taint/suppressed"].value, found["taint/unanalysed"].value) == (0, 1, 1)
+
+
+def test_after_repairs_the_rest_is_reported_where_it_now_stands(tmp_path: Path) -> None:
+    text = COMMAND + "    import pickle\n    pickle.loads(request.data)\n"
+    found = check(tmp_path, {"a.py": text}, fix=True)
+    told = {f.properties["fix"]: f for f in found["taint/flows"].findings}
+    assert set(told) == {"verified", "refused"}
+    lines = (tmp_path / "a.py").read_text(encoding="utf-8").split("\n")
+    assert "pickle.loads" in lines[told["refused"].at.line - 1]
+    assert "not repaired" in told["refused"].message
+    assert (found["taint/fixes"].value, found["taint/fixes-refused"].value) == (1, 1)
