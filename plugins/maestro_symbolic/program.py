@@ -146,8 +146,11 @@ def _read_one(path: str, source: str, module: str = "") -> Program:
         imports = {full(n): d for n, d in imports.items()}
         mutated = frozenset(map(full, mutated))
     infos = {name: _class_info(node, imports, name) for name, node in classes.items()}
-    methods = (m for i in infos.values() for m in i.methods.values())
-    defined: list[ast.AST] = [*functions.values(), *classes.values(), *methods]
+    defined: list[ast.AST] = [
+        *functions.values(),
+        *classes.values(),
+        *(m for i in infos.values() for m in i.methods.values()),
+    ]
     homes = dict.fromkeys(defined, (module, names)) if module else {}
     return Program(path, tree, functions, infos, constants, imports, source, mutated, homes=homes)
 

@@ -304,6 +304,8 @@ def after_result(
     fact["after"] = {k: codec.encode(v) for k, v in arguments.items()}
     for clause in job["post"]:
         kept = attempt(holds, clause, names, module)
+        if isinstance(kept.error, NameError):
+            return {"status": "error", "detail": f"the contract does not evaluate: {kept.error}"}
         if not kept.value:
             detail = f"; the clause raised {type(kept.error).__name__}" if kept.error else ""
             said = {**fact, "outcome": fact["outcome"] + detail}

@@ -75,15 +75,17 @@ class BuiltinCalls(MathCalls):
         term = self.integer(value)
         return self.value_of("i", z3.If(term < 0, -term, term))
 
-    def _call_int(self, value: Value = 0) -> Value:
+    def _call_int(self, value: Value = 0, base: Value = 10) -> Value:
         value = self.resolve(value)
+        if isinstance(base, Sym) or not 2 <= base <= 36 or (base != 10 and not is_text(value)):
+            raise self.unsupported("int() with this base")
         if isinstance(value, Member):
             value = self.member_value(value)
         if is_text(value):
-            return self.integer_of_text(value)
+            return self.integer_of_text(value, base)
         return self._rounded(value, "trunc")
 
-    def integer_of_text(self, target: Value) -> Value:
+    def integer_of_text(self, target: Value, base: int) -> Value:
         """``int(text)``; supplied by the layer of texts."""
         raise NotImplementedError
 

@@ -12,14 +12,17 @@ from maestro_symbolic.engine.instances import CONTRACT_LIBRARIES, Instances
 from maestro_symbolic.engine.values import (
     Bound,
     Builtin,
+    CannotMergeError,
     ClassValue,
     Closure,
     CutError,
     DictCell,
     ExceptionValue,
     Frame,
+    IteratorCell,
     Manager,
     ObjectCell,
+    RaisedError,
     Ref,
     Super,
 )
@@ -198,10 +201,33 @@ class Calling(Instances):
             if isinstance(closure.node, ast.Lambda):
                 return self.evaluate(closure.node.body)
             self._require(closure)
-            return self.run_body(body)
+            return self._generated(body) if yields(closure.node) else self.run_body(body)
         finally:
             self.frame, self.line = outer, line
             self.depth -= 1
+
+    def _generated(self, body: Sequence[ast.stmt]) -> Value:
+        """A generator run at once: what it yields, as long as running it early changes nothing anybody could see."""
+        before, self.frame.yielded = dict(self.heap), []
+        try:
+            self.run_body(body)
+        except RaisedError as error:
+            raise self.unsupported("an error inside a generator") from error
+        if any(self.heap.get(place) is not cell for place, cell in before.items()):
+            raise self.unsupported("a generator that changes something")
+        return self.new(IteratorCell(tuple(self.frame.yielded)))
+
+    def _on_yield(self, node: ast.Yield) -> Value:
+        if self.frame.yielded is None or self.speculating:
+            raise CannotMergeError if self.speculating else self.unsupported("yield here", node)
+        self.frame.yielded.append(None if node.value is None else self.evaluate(node.value))
+        return None
+
+    def _on_yieldfrom(self, node: ast.YieldFrom) -> Value:
+        if self.frame.yielded is None or self.speculating:
+            raise CannotMergeError if self.speculating else self.unsupported("yield from here", node)
+        self.frame.yielded += self.items_of(self.evaluate(node.value))
+        return None
 
     def _require(self, closure: Closure) -> None:
         contract = None if self.in_clause else self.contract_of(closure.node, closure.owner)
@@ -246,6 +272,18 @@ class Calling(Instances):
         return names
 
     # -- instances --------------------------------------------------------------------------------------------
+
+
+def yields(node: ast.FunctionDef | ast.Lambda) -> bool:
+    """Whether a function is a generator."""
+    pending: list[ast.AST] = list(node.body) if isinstance(node, ast.FunctionDef) else []
+    while pending:
+        one = pending.pop()
+        if isinstance(one, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(one, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            pending += ast.iter_child_nodes(one)
+    return False
 
 
 def nonlocal_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:

@@ -143,6 +143,7 @@ class Frame:
     owner: ClassInfo | None = None
     receiver: Value = None
     free: frozenset[str] = frozenset()
+    yielded: list[Value] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
