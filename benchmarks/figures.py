@@ -2,10 +2,10 @@
 
     python benchmarks/figures.py OUT [--runs 3]
 
-Writes what 'nox -s release' imports: OUT/coverage.json (coverage.py: lines and branches of the host under the tests
-of its rooms), OUT/runs/*.xml (JUnit: the main job's tests again and again) and OUT/speed.json (in pytest-benchmark's form:
-wall time of 'maestro verify' over a release with 100,000 obligations, a process of its own each time). The mutation
-score, the fourth figure, comes from the gate of plugin ``mutation``.
+Writes what 'nox -s release' imports: OUT/coverage.json (coverage.py: lines and branches of the host under the tests of
+its rooms), OUT/runs/*.xml (JUnit: the main job's tests again and again) and OUT/speed.json (in pytest-benchmark's
+form: wall time of 'maestro verify' over a release with 100,000 obligations, a process of its own each time). The
+mutation score, the fourth figure, comes from the gate of plugin ``mutation``.
 """
 
 from __future__ import annotations
