@@ -18,7 +18,7 @@ nox.options.sessions = ["lint", "types", "check", "tests"]
 GROUPS = ["-e", ".", "--group", "dev"]
 SOURCES = [
     "maestro_hooks/**/*.py", "plugins/**/*.py", "tests/**/*.py", "benchmarks/**/*.py", "docs/*.py", "*.py",
-    "pyproject.toml", "**/py.typed", ".gitignore",
+    "pyproject.toml", "**/py.typed", ".gitignore", "README.md", "LICENSE",
 ]  # fmt: skip
 
 MEASURED = "build/measured"
@@ -54,7 +54,9 @@ def release(session: nox.Session) -> None:
 
 @nox.session(venv_backend="maestro")
 @maestro.cached(
-    inputs=[*SOURCES, "README.md", "LICENSE"], allow_empty=True, caches=[".ruff_cache", ".import_linter_cache"]
+    inputs=[*SOURCES, "**/*.md", "**/*.pyi", "**/*.ipynb"],
+    allow_empty=True,
+    caches=[".git", ".ruff_cache", ".import_linter_cache"],
 )
 def lint(session: nox.Session) -> None:
     """Style and import contracts."""
@@ -65,7 +67,7 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="maestro")
-@maestro.cached(inputs=[*SOURCES, "README.md", "LICENSE"], allow_empty=True, caches=[".mypy_cache"])
+@maestro.cached(inputs=[*SOURCES, "**/*.pyi"], allow_empty=True, caches=[".git", ".mypy_cache"])
 def types(session: nox.Session) -> None:
     """Types, strictly."""
     session.install(*GROUPS)

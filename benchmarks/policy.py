@@ -12,7 +12,7 @@ import sys
 import time
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -33,7 +33,7 @@ from maestro_hooks.policy.program import Program, compile_policy
 from maestro_hooks.policy.scoring import score
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 RULES, OBLIGATIONS, CASES = 20, 100, 100
 TODAY = dt.date(2026, 11, 22)
@@ -97,25 +97,43 @@ def decision_card() -> Card:
     )
 
 
-def cel_seconds(program: Program, given: list[Record]) -> float | None:
-    """One batch by cel-python, compiled beforehand; ``None`` without it."""
+def peers(program: Program, given: list[Record]) -> dict[str, float | None]:
+    """CPU seconds of one batch by CEL implementations, compiled beforehand; ``None`` for one that is not installed."""
+    claims: dict[str, Any] = {
+        r.key: {"verdict": VERDICT_OF[r.verdict], "q": int(r.quantity.q), "scale": r.quantity.scale}
+        for r in given
+        if r.quantity is not None
+    }
+    texts = [expression(check, "o") for check in program.checks]
+    return {
+        "cel-python (Python)": _python_cel(texts, claims),
+        "common-expression-language (Rust)": _rust(texts, claims),
+    }
+
+
+def _python_cel(texts: list[str], claims: dict[str, Any]) -> float | None:
     try:
         import celpy  # noqa: PLC0415 - a peer, not a dependency
         from celpy.adapter import json_to_cel  # noqa: PLC0415 - as above
     except ImportError:
         return None
     environment = celpy.Environment()
-    runners = [environment.program(environment.compile(expression(c, "o"))) for c in program.checks]
-    claims = {
-        r.key: {"verdict": VERDICT_OF[r.verdict], "q": int(r.quantity.q), "scale": r.quantity.scale}
-        for r in given
-        if r.quantity is not None
-    }
+    runners = [environment.program(environment.compile(text)) for text in texts]
     activation = {"o": json_to_cel(claims)}
     began = time.process_time()
     for runner in runners:
         runner.evaluate(activation)
     return time.process_time() - began
+
+
+def _rust(texts: list[str], claims: Mapping[str, object]) -> float | None:
+    try:
+        import cel  # noqa: PLC0415 - as above
+    except ImportError:
+        return None
+    runners = [cel.compile(text) for text in texts]
+    activation = {"o": claims}
+    return median_s(lambda: [runner.execute(activation) for runner in runners], number=5)
 
 
 def main() -> None:
@@ -133,12 +151,12 @@ def main() -> None:
     print(row("decide (every result, compiled once)", f"{once * 1e6:.0f} us", f"{results / once:,.0f}", "100,000"))
     print(row("decide, policy compiled anew", f"{fresh * 1e6:.0f} us", f"{results / fresh:,.0f}", "100,000"))
     print(row("decide, every result put into words", f"{worded * 1e6:.0f} us", f"{results / worded:,.0f}", "100,000"))
-    peer = cel_seconds(program, given)
-    if peer is None:
-        print("cel-python: not installed, no peer measured")
-    else:
-        print(row("cel-python on the exported expressions", f"{peer * 1e6:.0f} us", f"{results / peer:,.0f}", ""))
-        print(f"observe is {peer / fast:,.0f} times as fast as cel-python; {1 / fast:,.0f} whole batches/s")
+    for name, seconds in peers(program, given).items():
+        if seconds is None:
+            print(f"{name}: not installed, not measured")
+        else:
+            print(row(name, f"{seconds * 1e6:,.0f} us", f"{results / seconds:,.0f}", f"x {seconds / fast:,.1f}"))
+    print(f"{1 / once:,.0f} whole batches/s; the last column of a peer is its time over that of observe")
     suite = read_suite(cases_text(), where="cases", rules=[c.id for c in program.checks])
     began = time.process_time()
     result = score(program, suite.cases)

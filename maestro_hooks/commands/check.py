@@ -51,7 +51,8 @@ def run(arguments: Namespace) -> ExitCode:
         failures = [f"::error::{run.failure}" for run in runs if run.failure is not None]
         emit({}, [*github_annotations(findings), *failures], as_json=False)
     else:
-        emit(check_payload(runs), check_lines(runs, everything=arguments.all), as_json=arguments.json)
+        lines = check_lines(runs, workspace.root, everything=arguments.all)
+        emit(check_payload(runs), lines, as_json=arguments.json)
     return exit_code(runs)
 
 

@@ -91,16 +91,24 @@ def _check(subject: Subject, arguments: Namespace) -> ExitCode:
     if found:
         raise ConfigError("\n".join(map(str, found)), fix="mend each place above")
     digest = hashlib.sha256(policy.exported()).hexdigest()
-    rows = [(r.id, demand(r), r.severity, r.why) for r in policy.rules]
     lines = [f"{subject.name}: {len(policy.rules)} rules, {len(policy.waivers)} waivers, sha256 {digest}", ""]
-    lines += table(("rule", "demands", "severity", "because"), rows)
-    lines += [f"waived until {w.expires}: {w.key} by {w.owner}: {w.reason}" for w in policy.waivers]
+    lines += _told(policy)
     if not keys:
         lines += ["", "nothing is recorded here yet, so patterns were not tried"]
     payload = {"schema": "maestro.policy-check/1", "ok": True, "digest": digest, "patterns_tried": bool(keys)}
     payload |= {"rules": msgspec.to_builtins(policy.rules), "waivers": msgspec.to_builtins(policy.waivers)}
     emit(payload, lines, as_json=arguments.json)
     return ExitCode.OK
+
+
+def _told(policy: Policy) -> list[str]:
+    """Each rule with what it demands and why, then each waiver."""
+    lines: list[str] = []
+    for rule in policy.rules:
+        lines.append(f"{rule.id} ({rule.severity}): {demand(rule)}")
+        lines += [f"    {' '.join(rule.why.split())}"] if rule.why else []
+    lines += [f"waived until {w.expires}: {w.key} by {w.owner}: {w.reason}" for w in policy.waivers]
+    return lines
 
 
 def _suite(subject: Subject) -> Suite:
@@ -191,11 +199,7 @@ def _percent(share: Fraction) -> str:
 
 def _explain(subject: Subject, arguments: Namespace) -> ExitCode:
     policy = subject.policy
-    if arguments.key:
-        lines = about(policy, arguments.key)
-    else:
-        lines = [f"{r.id} ({r.severity}): {demand(r)}" + (f"\n    {r.why}" if r.why else "") for r in policy.rules]
-        lines += [f"waived until {w.expires}: {w.key} by {w.owner}: {w.reason}" for w in policy.waivers]
+    lines = about(policy, arguments.key) if arguments.key else _told(policy)
     emit({"schema": "maestro.policy-explain/1", "ok": True, "lines": lines}, lines, as_json=arguments.json)
     return ExitCode.OK
 
@@ -204,7 +208,9 @@ def _export(subject: Subject, arguments: Namespace) -> ExitCode:
     if arguments.cel:
         from maestro_hooks.policy.cel import admission_policy  # noqa: PLC0415 - as above
 
-        emit({}, [admission_policy(subject.policy)], as_json=False)
+        manifest = admission_policy(subject.policy)
+        payload = {"schema": "maestro.policy-export/1", "ok": True, "cel": manifest}
+        emit(payload, [manifest], as_json=arguments.json)
     else:
         emit({}, [subject.policy.exported().decode()], as_json=False)
     return ExitCode.OK

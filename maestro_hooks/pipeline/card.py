@@ -226,7 +226,7 @@ def decision_digest(card: Card) -> str:
 
 
 def from_json(body: Any) -> Card:
-    """Read a card back. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else."""
+    """Read back what ``to_json`` writes. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else."""
     if not isinstance(body, dict) or body.get("schema") != SCHEMA:
         raise ValueError(f"expected an object of schema {SCHEMA!r}")
     verdict = body["verdict"]
@@ -238,7 +238,7 @@ def from_json(body: Any) -> Card:
         Action(**{**a, **{n: tuple(a[n]) for n in ("command", "keys", "rules", "reasons")}})
         for a in body["plan"]["actions"]
     ]
-    return Card(
+    card = Card(
         verdict=verdict,
         subject=Subject(**body["subject"]),
         results=tuple(RuleResult(**{**r, "outcome": Outcome(r["outcome"])}) for r in body["results"]),
@@ -257,3 +257,6 @@ def from_json(body: Any) -> Card:
         remarks_left_out=body["remarks_left_out"],
         proof=Proof(**body["proof"]),
     )
+    if canonical.encode(to_json(card)) != canonical.encode(body):
+        raise ValueError("its parts contradict each other, or it has fields this version does not know")
+    return card

@@ -64,8 +64,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     id: Name
     require: Text
     why: str = ""
-    min: Decimal | None = None
-    max: Decimal | None = None
+    min: Decimal | int | None = None
+    max: Decimal | int | None = None
     accept: tuple[Literal["met", "waived"], ...] = ("met", "waived")
     severity: Literal["block", "warn"] = "block"
     when: Conditions | None = None
@@ -73,8 +73,10 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     allow_empty: Annotated[bool, Meta(description="Whether the pattern may match nothing.")] = False
 
     def __post_init__(self) -> None:
-        for bound in (self.min, self.max):
-            if bound is not None and not _is_exact(bound):
+        for name, bound in (("min", self.min), ("max", self.max)):
+            if isinstance(bound, int):
+                msgspec.structs.force_setattr(self, name, Decimal(bound))
+            elif bound is not None and not _is_exact(bound):
                 raise ValueError(
                     f"rule {self.id}: a bound has at most {MAX_DIGITS} digits, {MAX_PLACES} of them after the point,"
                     f" got {bound}"

@@ -1,4 +1,4 @@
-"""``maestro cas run | ls | stat | why | report | gc | fsck | export | key``."""
+"""``maestro cas run | ls | stat | why | report | gc | fsck | export | attached | key``."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     export = verbs.add_parser("export", help="write a result's signed record, or its SLSA provenance")
     export.add_argument("key", help="a result's key, or its beginning")
     export.add_argument("--slsa", action="store_true", help="SLSA provenance v1, unsigned")
+    attached = verbs.add_parser("attached", help="list what OCI remotes hold about a result: provenance, attestations")
+    attached.add_argument("key", help="a result's key, or its beginning if the result is here")
     verbs.add_parser("key", help="this machine's public key, for tool.maestro.cas.writers of others")
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
@@ -85,6 +87,10 @@ def run(arguments: Namespace) -> ExitCode | int:
     store = open_for(root, settings)
     if arguments.action == "gc":
         return _gc(arguments, store, settings.max_bytes if arguments.max_bytes is None else arguments.max_bytes)
+    if arguments.action == "attached":
+        from maestro_cas.command_attached import attached  # noqa: PLC0415
+
+        return attached(arguments, store, settings, root)
     from maestro_cas.command_why import why  # noqa: PLC0415
 
     actions = {"ls": _ls, "stat": _stat, "why": why, "report": _report, "fsck": _fsck, "export": _export}
@@ -135,7 +141,7 @@ def _stat(arguments: Namespace, store: Store) -> ExitCode:
     from maestro_cas.collecting import blobs  # noqa: PLC0415
 
     if arguments.key:
-        found = _chosen(store, arguments.key)
+        found = chosen(store, arguments.key)
         body = {**_row(found), "components": dict(found.components), "undeclared": list(found.reads.undeclared)}
         lines = [f"{name}: {value}" for name, value in body.items()]
         emit({"schema": "maestro.cas.stat/1", "ok": True, **body}, lines, as_json=arguments.json)
@@ -249,7 +255,7 @@ def _export(arguments: Namespace, store: Store) -> ExitCode:
     from maestro_cas.provenance import statement  # noqa: PLC0415
     from maestro_cas.scan import parse_listing  # noqa: PLC0415
 
-    found = _chosen(store, arguments.key)
+    found = chosen(store, arguments.key)
     envelope = store.envelope(found.key) or b""
     if not arguments.slsa:
         sys.stdout.write(envelope.decode() + "\n")
@@ -262,7 +268,8 @@ def _export(arguments: Namespace, store: Store) -> ExitCode:
     return ExitCode.OK
 
 
-def _chosen(store: Store, beginning: str) -> Record:
+def chosen(store: Store, beginning: str) -> Record:
+    """The one result whose key begins so. Raises ``UsageError``."""
     keys = [key for key in store.keys() if key.startswith(beginning)]  # noqa: SIM118 - a method of the store
     found = store.record(keys[0]) if len(keys) == 1 else None
     if found is None:

@@ -238,7 +238,7 @@ def _action(
             "env": key.environment(spec.env, os.environ),
             "install": lock,
             "venv": session.venv_backend,
-            "venv parameters": [str(p) for p in runner.func.venv_params],
+            "venv parameters": [str(p) for p in runner.func.venv_params or ()],
             "caches": list(spec.caches),
             "platform": key.platform_tag(),
         },

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,12 +68,17 @@ class CachedSession(Session):
             self._hook()
         if self._notes.env is not None and options.get("include_outer_env", True):
             options["include_outer_env"] = False
-            env = {**self._notes.env, **(env or {})}
+            # The environment's programs come first; not every release of nox sees to that when PATH is given.
+            path = os.pathsep.join((*(self.bin_paths or ()), self._notes.env["PATH"]))
+            env = {**self._notes.env, "PATH": path, **(env or {})}
         watching = dict(self._notes.watch.env)
         if self._notes.hooked:
             watching.pop("PYTHONPATH", None)  # the environment's own hook is enough
         env = {**(env or {}), **watching}
         if self._notes.watch.prefix:
+            if options.get("log", True):
+                self.log(shlex.join(map(str, args)))  # as nox would, without the words of the watch
+            options["log"] = False
             args = (*self._notes.watch.prefix, *args)
             options["external"] = True
         if not options.get("silent") and options.get("stdout") is None:

@@ -112,6 +112,7 @@ def _conclude(
             inputs = [c.arguments for c in found.candidates]
             inputs += [found.witness] if found.witness is not None else []
             jobs += [replay.Job(one.target, one.place, arguments) for arguments in inputs]
+            jobs += [replay.Job(one.target, one.place, arguments, sample=True) for arguments in found.samples]
         spans.append((start, len(jobs)))
     answers = replay.replay(root, jobs) if jobs else []
     outcomes: list[Outcome | None] = []
@@ -124,8 +125,10 @@ def _conclude(
 
 
 def decide(target: Target, found: Examined, answers: Sequence[dict[str, Any]]) -> Outcome:
-    """The verdict. ``answers`` are the replays of the candidates, then of the witness if there is one."""
+    """The verdict. ``answers``: the replays of the candidates, of the witness if there is one, and of the samples."""
     count = len(found.candidates)
+    tried = answers[len(answers) - len(found.samples) :] if found.samples else ()
+    answers = answers[: len(answers) - len(found.samples)]
     for candidate, answer in zip(found.candidates, answers[:count], strict=True):
         if answer["status"] == "broken":
             return _outcome(target, found, "refuted", "", counterexample=_counterexample(target, candidate, answer))
@@ -133,7 +136,13 @@ def decide(target: Target, found: Examined, answers: Sequence[dict[str, Any]]) -
     if witness is not None and witness["status"] == "broken" and found.witness is not None:
         shown = _witnessed(target, found.witness, witness)
         return _outcome(target, found, "refuted", "", counterexample=shown)
+    for sample, answer in zip(found.samples, tried, strict=True):
+        if answer["status"] == "broken":
+            return _outcome(target, found, "refuted", "", counterexample=_witnessed(target, sample, answer))
     verdict, reason, line = _undecided(found, answers[:count], witness)
+    kept = sum(answer["status"] == "holds" for answer in tried)
+    if verdict and kept:
+        reason = f"{reason}; {kept} inputs were run and kept the contract"
     if verdict:
         return _outcome(target, found, verdict, reason, line=line)
     if found.cuts:

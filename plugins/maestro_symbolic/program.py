@@ -9,8 +9,12 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from maestro_symbolic.linking import MAX_MODULES, Qualifier
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from maestro_symbolic.linking import Finder
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -56,7 +60,11 @@ class ClassInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """One parsed module. ``imports`` maps a local name to the dotted name it stands for."""
+    """One parsed module, with those of the project it imports under their full names.
+
+    ``imports`` maps a local name to the dotted name it stands for; ``homes`` a linked definition to its module and the
+    names of that; ``definitions`` is everything defined, by name.
+    """
 
     path: str
     tree: ast.Module
@@ -66,30 +74,51 @@ class Program:
     imports: Mapping[str, str]
     source: str = field(repr=False, default="")
     mutated: frozenset[str] = frozenset()
+    linked: tuple[tuple[str, str], ...] = ()  # (path, dotted name) of the modules of the project read with it
+    homes: Mapping[ast.AST, tuple[str, frozenset[str]]] = field(repr=False, default_factory=dict)
+    definitions: Mapping[str, ast.AST] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        classes = {name: info.node for name, info in self.classes.items()}
+        object.__setattr__(self, "definitions", {**self.functions, **classes, **self.constants})
+
+    def known(self, name: str) -> str:
+        """The full name of a definition that a name of the module stands for, imported or its own; else the name."""
+        seen: set[str] = set()
+        while name in self.imports and name not in seen:
+            seen.add(name)
+            name = self.imports[name]
+        return name
 
     def dotted(self, node: ast.expr) -> str:
         """``a.b.c`` for a name or attribute chain with imports resolved; empty for anything else."""
         if isinstance(node, ast.Name):
-            return self.imports.get(node.id, node.id)
+            return self.known(node.id)
         if isinstance(node, ast.Attribute):
             head = self.dotted(node.value)
-            return f"{head}.{node.attr}" if head else ""
+            return self.known(f"{head}.{node.attr}") if head else ""
         return ""
 
-    def callables(self) -> Iterator[tuple[str, Function, ClassInfo | None]]:
-        """(qualified name, node, class) of every function and method, in the order of the file."""
+    def callables(self, *, linked: bool = False) -> Iterator[tuple[str, Function, ClassInfo | None]]:
+        """(qualified name, node, class) of every function and method of the file in its order, or of what is linked."""
         found: list[tuple[str, Function, ClassInfo | None]] = [(n, f, None) for n, f in self.functions.items()]
         for info in self.classes.values():
             found += [(f"{info.name}.{name}", node, info) for name, node in info.methods.items()]
-        yield from sorted(found, key=lambda item: item[1].lineno)
+        chosen = [one for one in found if ("." in (one[2].name if one[2] else one[0])) == linked]
+        yield from sorted(chosen, key=lambda item: item[1].lineno)
 
 
-def read_program(path: str, source: str) -> Program:
-    """Parse one module.
+def read_program(path: str, source: str, finder: Finder | None = None) -> Program:
+    """Parse one module, and with a finder the modules of the project it imports.
 
     Raises:
         SyntaxError: or ``ValueError``, ``RecursionError``, ``MemoryError``: what ``ast.parse`` raises.
     """
+    program = _read_one(path, source)
+    return program if finder is None else _linked(program, finder)
+
+
+def _read_one(path: str, source: str, module: str = "") -> Program:
     tree = ast.parse(source, filename=path)
     functions: dict[str, Function] = {}
     classes: dict[str, ast.ClassDef] = {}
@@ -106,11 +135,56 @@ def read_program(path: str, source: str) -> Program:
             _bind(node, bindings)
     rebound = _rebound(tree) | {name for name, values in bindings.items() if len(values) > 1}
     constants = {n: v[0] for n, v in bindings.items() if n not in rebound and n not in functions}
-    infos = {}
-    for name, node in classes.items():
-        infos[name] = _class_info(node, imports)
     mutated = frozenset(name.removeprefix("!") for name in rebound if name.startswith("!"))
-    return Program(path, tree, functions, infos, constants, imports, source, mutated)
+    names = frozenset({*functions, *classes, *bindings, *imports})
+    if module:
+        qualifier = Qualifier(module, names)
+        full = f"{module}.{{}}".format
+        functions = {full(n): qualifier.visit(f) for n, f in functions.items()}
+        classes = {full(n): qualifier.visit(c) for n, c in classes.items()}
+        constants = {full(n): qualifier.visit(v) for n, v in constants.items()}
+        imports = {full(n): d for n, d in imports.items()}
+        mutated = frozenset(map(full, mutated))
+    infos = {name: _class_info(node, imports, name) for name, node in classes.items()}
+    methods = (m for i in infos.values() for m in i.methods.values())
+    defined: list[ast.AST] = [*functions.values(), *classes.values(), *methods]
+    homes = dict.fromkeys(defined, (module, names)) if module else {}
+    return Program(path, tree, functions, infos, constants, imports, source, mutated, homes=homes)
+
+
+def _linked(program: Program, finder: Finder) -> Program:
+    """The program with what it imports from the project, and what that imports in turn."""
+    programs = {"": (program, finder.package)}
+    pending = [("", program)]
+    while pending and len(programs) <= MAX_MODULES:
+        name, one = pending.pop()
+        package = programs[name][1]
+        for local, dotted in one.imports.items():
+            whole = finder.absolute(dotted, package)
+            one.imports[local] = whole  # type: ignore[index]  # a mapping to readers, made here
+            for candidate in (whole, whole.rpartition(".")[0]):
+                found = None if candidate in programs else finder.module(candidate)
+                if found is not None:
+                    try:
+                        other = _read_one(*found, candidate)
+                    except (SyntaxError, ValueError):
+                        continue  # what cannot be read stays an unknown name
+                    inside = candidate if found[0].endswith("/__init__.py") else candidate.rpartition(".")[0]
+                    programs[candidate] = (other, tuple(inside.split(".")) if inside else ())
+                    pending.append((candidate, other))
+    rest = [one for name, (one, _) in programs.items() if name]
+    return Program(
+        program.path,
+        program.tree,
+        {**program.functions, **{n: f for one in rest for n, f in one.functions.items()}},
+        {**program.classes, **{n: c for one in rest for n, c in one.classes.items()}},
+        {**program.constants, **{n: v for one in rest for n, v in one.constants.items()}},
+        {**program.imports, **{n: d for one in rest for n, d in one.imports.items()}},
+        program.source,
+        program.mutated.union(*(one.mutated for one in rest)),
+        tuple(sorted((one.path, name) for name, (one, _) in programs.items() if name)),
+        {node: home for one in rest for node, home in one.homes.items()},
+    )
 
 
 def _top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
@@ -198,7 +272,7 @@ MUTATORS = frozenset(
 )
 
 
-def _class_info(node: ast.ClassDef, imports: Mapping[str, str]) -> ClassInfo:
+def _class_info(node: ast.ClassDef, imports: Mapping[str, str], name: str) -> ClassInfo:
     bare = Program("", ast.Module([], []), {}, {}, {}, imports)
     defined = [s for s in node.body if isinstance(s, ast.FunctionDef)]
     setters = {s.name: s for s in defined if any(ast.unparse(d) == f"{s.name}.setter" for d in s.decorator_list)}
@@ -214,6 +288,4 @@ def _class_info(node: ast.ClassDef, imports: Mapping[str, str]) -> ClassInfo:
         call = decorator if isinstance(decorator, ast.Call) else None
         if bare.dotted(call.func if call else decorator) in ("dataclasses.dataclass", "dataclass"):
             options = {k.arg: k.value for k in call.keywords if k.arg} if call else {}
-    return ClassInfo(
-        node.name, node, tuple(bare.dotted(b) for b in node.bases), methods, setters, fields, members, options
-    )
+    return ClassInfo(name, node, tuple(bare.dotted(b) for b in node.bases), methods, setters, fields, members, options)

@@ -44,13 +44,13 @@ def python_of(value: Any) -> str:
     if kind == "dict":
         return f"{{{', '.join(f'{python_of(k)}: {python_of(v)}' for k, v in content)}}}"
     if kind in ("member", "class"):
-        return str(content)
+        return str(content).rpartition(":")[2]
     if kind in MADE:
         return MADE[kind](content)
     if kind == "set":
         return f"{{{', '.join(map(python_of, content))}}}" if content else "set()"
     fields = ", ".join(f"{name}={python_of(v)}" for name, v in value["fields"].items())
-    return f"{content}({fields})"
+    return f"{content.rpartition(':')[2]}({fields})"
 
 
 def _number_text(kind: str, content: str) -> str:
@@ -142,11 +142,14 @@ def _expression(value: Any) -> str:
         return f"{{{', '.join(map(_expression, content))}}}" if content else "set()"
     if kind == "dict":
         return f"{{{', '.join(f'{_expression(k)}: {_expression(v)}' for k, v in content)}}}"
+    place, _, name = str(content).rpartition(":")
+    owner = f"importlib.import_module({place!r})" if place else "module"
     if kind in ("member", "class"):
-        return f"module.{content}"
+        return f"{owner}.{name}"
     if kind == "obj":
+        content = name
         fields = "".join(f", {name}={_expression(v)}" for name, v in value["fields"].items())
-        return f"made(module.{content}{fields})"
+        return f"made({owner}.{content}{fields})"
     return python_of(value)
 
 

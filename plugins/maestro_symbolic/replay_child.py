@@ -14,7 +14,9 @@ import inspect
 import json
 import os
 import resource
+import signal
 import sys
+import time
 import types
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.remove")
+WAITING = ("time.sleep",)
 FORBIDDEN_CHANGES = ("os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "shutil.", "ctypes.")
 CPU_S = 5
+SAMPLE_CPU_S = 0.5
 MEMORY_BYTES = 2 << 30
 
 
@@ -44,6 +48,10 @@ codec = sibling("replay_codec")
 
 class CalleeError(BaseException):
     """A call broke the callee's precondition."""
+
+
+class SpentError(BaseException):
+    """The target took too long."""
 
 
 class Refused(BaseException):
@@ -68,7 +76,7 @@ def attempt(code: Callable[..., Any], *arguments: Any, **named: Any) -> Attempt:
 
 def guard(event: str, arguments: tuple[Any, ...]) -> None:
     """An audit hook: what leaves the process is refused."""
-    if event.startswith(FORBIDDEN) or event.startswith(FORBIDDEN_CHANGES):
+    if event.startswith(FORBIDDEN) or event.startswith(FORBIDDEN_CHANGES) or event in WAITING:
         raise Refused(event)
     if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
         raise Refused(f"open for writing: {arguments[0]}")
@@ -134,12 +142,19 @@ def holds(clause: dict[str, Any], names: dict[str, Any], module: types.ModuleTyp
     return not isinstance(value, str) and bool(value) if clause["words_fail"] else bool(value)
 
 
+def linked_value(dotted: str) -> Any:
+    """What a full name of another module of the project stands for."""
+    place, _, name = dotted.rpartition(".")
+    return getattr(importlib.import_module(place), name)
+
+
 def clause_value(clause: dict[str, Any], names: dict[str, Any], module: types.ModuleType) -> Any:
     """The value of one clause. Names are globals of the evaluation, so that inner scopes see them too."""
     bound = {}
     for name, role in clause["roles"].items():
         bound[name] = names[role.removeprefix("arg:") if role.startswith("arg:") else f"*{role}"]
-    scope = {"implies": lambda test, then: (not test) or then, **vars(module), **bound}
+    linked = {name: linked_value(dotted) for name, dotted in clause["linked"].items()}
+    scope = {"implies": lambda test, then: (not test) or then, **vars(module), **linked, **bound}
     return eval(compile(clause["code"], "<contract>", "eval"), scope)  # noqa: S307 - the module's own contract  # nosec B307
 
 
@@ -244,12 +259,13 @@ def after_error(error: BaseException, job: dict[str, Any], module: types.ModuleT
 def wrap_callees(job: dict[str, Any], module: types.ModuleType, active: list[bool]) -> list[tuple[Any, str, Any]]:
     """Put checks around functions of the module that have preconditions; what was there is returned."""
     saved = []
-    for qualname, clauses in job["callees"].items():
-        place, key = resolve(qualname, module)
+    for callee in job["callees"]:
+        home = importlib.import_module(callee["place"]) if callee["place"] else module
+        place, key = resolve(callee["name"], home)
         original = inspect.getattr_static(place, key)
         if inspect.isfunction(original):
             saved.append((place, key, original))
-            setattr(place, key, checked(original, clauses, module, active))
+            setattr(place, key, checked(original, callee["clauses"], home, active))
     return saved
 
 
@@ -298,12 +314,28 @@ def after_result(
     return {"status": "holds", **fact}
 
 
+def out_of_time(_signal: int, _frame: object) -> None:
+    """What the timer of a job calls."""
+    raise SpentError("ran out of CPU time")
+
+
+def timed(job: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
+    """One job within its CPU seconds; a sample is worth fewer."""
+    limit = SAMPLE_CPU_S if job["sample"] else CPU_S
+    signal.setitimer(signal.ITIMER_VIRTUAL, limit)
+    # The timer waits for a single long operation to end; the limit of the process does not.
+    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + limit) + 2, resource.RLIM_INFINITY))
+    try:
+        return run(job, module)
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
 def main() -> None:
     """Jobs in, one answer per line."""
     request = json.load(sys.stdin)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the target prints is not an answer
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S * (1 + len(request["jobs"])), CPU_S * (2 + len(request["jobs"]))))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     sys.dont_write_bytecode = True
     for name in ("icontract", "deal"):
@@ -311,12 +343,18 @@ def main() -> None:
     if importlib.util.find_spec("annotated_types") is None:
         sys.modules["annotated_types"] = stub("annotated_types")
     sys.addaudithook(guard)
+    signal.signal(signal.SIGVTALRM, out_of_time)
     loaded: dict[str, types.ModuleType] = {}
+    slow: set[tuple[str, str]] = set()
     for job in request["jobs"]:
-        print(json.dumps({"id": job["id"], **answer(job, Path(request["root"]), loaded)}), file=answers, flush=True)
+        print(
+            json.dumps({"id": job["id"], **answer(job, Path(request["root"]), loaded, slow)}), file=answers, flush=True
+        )
 
 
-def answer(job: dict[str, Any], root: Path, loaded: dict[str, types.ModuleType]) -> dict[str, Any]:
+def answer(
+    job: dict[str, Any], root: Path, loaded: dict[str, types.ModuleType], slow: set[tuple[str, str]]
+) -> dict[str, Any]:
     """The answer to one job; whatever goes wrong is one."""
     if job["file"] not in loaded:
         made = attempt(load, Path(job["file"]), root)
@@ -324,7 +362,12 @@ def answer(job: dict[str, Any], root: Path, loaded: dict[str, types.ModuleType])
             words = f"the module cannot be imported: {type(made.error).__name__}: {made.error}"
             return {"status": "error", "detail": words}
         loaded[job["file"]] = made.value
-    tried = attempt(run, job, loaded[job["file"]])
+    name = (job["file"], job["function"])
+    if job["sample"] and name in slow:
+        return {"status": "error", "detail": "another sample ran out of CPU time"}
+    tried = attempt(timed, job, loaded[job["file"]])
+    if isinstance(tried.error, SpentError):
+        slow.add(name)
     if tried.error is not None:
         return {"status": "error", "detail": f"{type(tried.error).__name__}: {tried.error}"}
     found: dict[str, Any] = tried.value

@@ -35,7 +35,8 @@ def _repairs(request: AdviceRequest, count: int) -> Advice:
         words = f"apply the repairs that hold, of {count} flows, and mend the others by hand"
         return Advice("taint/flows", words, command, BY_HAND_S * count, "medium")
     from maestro_taint.command import project  # noqa: PLC0415 - libcst and the models only for repairs
-    from maestro_taint.fixes.apply import Tree, repair  # noqa: PLC0415 - as above
+    from maestro_taint.fixes.apply import repair  # noqa: PLC0415 - as above
+    from maestro_taint.fixes.tree import Tree  # noqa: PLC0415
     from maestro_taint.models.load import project_models  # noqa: PLC0415 - as above
 
     root, files, settings = project(request.root)

@@ -18,7 +18,8 @@ from maestro_reports.settings import ReportsSettings
 from maestro_symbolic.advice import advise as symbolic
 from maestro_taint.advice import advise as taint
 from maestro_taint.command import project
-from maestro_taint.fixes.apply import Tree, repair
+from maestro_taint.fixes.apply import repair
+from maestro_taint.fixes.tree import Tree
 from maestro_taint.models.load import project_models
 
 if TYPE_CHECKING:

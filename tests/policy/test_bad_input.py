@@ -46,6 +46,9 @@ BAD = {
     "hexadecimal": (HEAD + "    max: 0x10\n", "line 5, column 10", "no exact decimal"),
     "sexagesimal": (HEAD + "    max: 1:30\n", "line 5, column 10", "no exact decimal"),
     "underscores": (HEAD + "    max: 1_000\n", "line 5, column 10", "no exact decimal"),
+    "a number as a text": (HEAD + "    max: '3'\n", "line 5, column 5", "got `str`"),
+    "a power of ten": (HEAD + "    max: 1e3\n", "line 5, column 10", "no exact decimal"),
+    "true for a number": (HEAD + "    max: true\n", "line 5, column 5", "got `bool`"),
     "infinity": (HEAD + "    max: .inf\n", "line 5, column 10", "no exact decimal"),
     "not a number": (HEAD + "    max: .nan\n", "line 5, column 10", "no exact decimal"),
     "too fine": (HEAD + "    max: 0.0000000000001\n", "line 3", "12 of them after the point"),
@@ -152,6 +155,15 @@ def test_a_bad_policy_is_refused_with_its_place(text: str, place: str, words: st
     assert str(caught.value).startswith("maestro-policy.yaml")
     assert place in caught.value.where + caught.value.what
     assert words in caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("requires: x/y", "require"), ("exempts: []", "exempt"), ("wen: {}", "when"), ("zzz: 1", "")]
+)
+def test_an_unknown_field_is_told_with_its_nearest_neighbour(wrong: str, right: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_policy(f"{HEAD}    {wrong}\n".encode(), where="p")
+    assert caught.value.fix == (f"did you mean '{right}'?" if right else "correct the file")
 
 
 def test_sizes_and_encodings_are_bounded() -> None:

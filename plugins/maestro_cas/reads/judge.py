@@ -29,15 +29,18 @@ VOLATILE = ("/proc", "/sys", "/dev", "/run", "/var/run")
 # What CPython's getpath looks for in the directories above its executable (Modules/getpath.py).
 _LANDMARK = re.compile(r"python3\d+\.zip|pyvenv\.cfg|python3?\d*\._pth|pybuilddir\.txt")
 
-Kind = Literal["read", "write", "update", "move", "absent", "directory", "listing", "execute", "through"]
+# What only a strict judgement counts: the witnesses hold all there is to know about it.
+_WITNESSED = ("absent", "execute", "stat")
+
+Kind = Literal["read", "stat", "write", "update", "move", "absent", "directory", "listing", "execute", "through"]
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """One look at a file: absolute, normalised path.
 
-    ``update`` reads and writes, ``move`` goes from ``path`` to ``to``, and ``through`` is the name, links and all, by
-    which a file was reached that another access tells.
+    ``stat`` asks about it without opening it, ``update`` reads and writes, ``move`` goes from ``path`` to ``to``, and
+    ``through`` is the name, links and all, by which a file was reached that another access tells.
     """
 
     path: str
@@ -57,8 +60,8 @@ class Scope:
         covered: prefixes that the key speaks for besides ``SYSTEM``: interpreter, environment.
         private: prefixes that belong to the run itself and are gone or made again on a hit.
         programs: executables the key names; ``None`` if there is no way to name them.
-        strict: whether a program that is not among them, and a file looked for in vain, count as undeclared; without
-            it they are witnesses only.
+        strict: whether a program that is not among them, and a file that was looked for in vain or asked about only,
+            count as undeclared; without it they are witnesses only.
     """
 
     root: str
@@ -112,7 +115,7 @@ def undeclared(accesses: Iterable[Access], scope: Scope) -> tuple[str, ...]:
     inside = tuple(p for p in prefixes((*SYSTEM, *scope.covered, *scope.private)) if p.startswith(f"{scope.root}/"))
     outside = prefixes((*SYSTEM, *scope.covered, *scope.private))
     for access in accesses:
-        if not writes.follow(access) or (access.kind in ("absent", "execute") and not scope.strict):
+        if not writes.follow(access) or (access.kind in _WITNESSED and not scope.strict):
             continue
         if access.kind == "execute" and scope.programs is None:
             continue

@@ -125,7 +125,7 @@ def _look(call: str, rest: str, texts: list[str], *, landed: str | None, error: 
         yield Access(reached, _opened(rest) if error is None else "read")
     elif '""' not in rest[: rest.find(",") + 4]:
         # A look at the name alone; what exists is told from a directory by the mode strace prints.
-        yield Access(path, "directory" if "S_IFDIR" in rest or call in ("readlink", "readlinkat") else "read")
+        yield Access(path, "directory" if "S_IFDIR" in rest or call in ("readlink", "readlinkat") else "stat")
 
 
 def _made(call: str, path: str, target: str) -> Iterator[Access]:

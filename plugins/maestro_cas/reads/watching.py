@@ -6,6 +6,7 @@ Invariant: a run whose watch failed, or during which somebody else wrote what it
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import tempfile
 from contextlib import contextmanager, suppress
@@ -47,12 +48,20 @@ def watching(*, mode: str) -> Iterator[Watch]:
             yield Watch("none", (), {}, log, scratch, began_ns)
         elif strace.available():
             log.touch()
-            yield Watch("strace", tuple(strace.command(log)), {}, log, scratch, began_ns)
+            yield Watch("strace", (str(_wrapper(scratch, log)),), {}, log, scratch, began_ns)
         else:
             hook = scratch / "hook"
             hook.mkdir()
             audit.sitecustomize(hook)
             yield Watch("audit", (), {"PYTHONPATH": str(hook), audit.VARIABLE: str(log)}, log, scratch, began_ns)
+
+
+def _wrapper(scratch: Path, log: Path) -> Path:
+    """A program that runs its arguments traced, so that what is shown of a command stays short."""
+    wrapper = scratch / "watched"
+    wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(strace.command(log))} "$@"\n', encoding="utf-8")
+    wrapper.chmod(0o700)
+    return wrapper
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ run would make now. What a watch cannot see stays outside; the record names the 
 
 A witness is one line, ``SCOPE KIND NUMBER DIGEST PATH``. Scope ``p`` (portable) is compared on every machine; ``s``
 (system: interpreter, libraries, /usr) on the machine that ran it, as between machines the platform tag speaks for it.
-Kinds: ``f`` and ``x`` a file (size, SHA-256), ``l`` a link, ``d`` a directory, ``n`` the names in one, ``a`` nothing
-there, ``u`` something that cannot be read, ``e`` a variable that code of the noxfile read.
+Kinds: ``f`` and ``x`` a file (size, SHA-256), ``t`` one that was asked about only (its size), ``l`` a link, ``d`` a
+directory, ``n`` the names in one, ``a`` nothing there, ``u`` something that cannot be read, ``e`` a variable that code
+of the noxfile read.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from maestro_cas.key import environment
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
 
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - their names change all the time; files in them are witnesses
 
-_WEIGHT = {"state": 0, "env": 1, "names": 2}  # what explains most comes first
+_WEIGHT = {"state": 0, "env": 1, "type": 2, "names": 3}  # what explains most comes first
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Wanted:
-    """What to look at again: scope ``p`` or ``s``; ``what`` is ``state``, ``names`` or ``env``; a path or a name."""
+    """What to look at again: scope ``p`` or ``s``; ``what`` is ``state``, ``type``, ``names`` or ``env``."""
 
     scope: str
     what: str
@@ -48,7 +49,7 @@ def wanted(accesses: Iterable[Access], scope: Scope, *, variables: Iterable[str]
     followed: dict[str, tuple[str, tuple[str, ...]]] = {}
     for access in accesses:
         path = access.path
-        if access.kind in ("read", "execute", "through"):
+        if access.kind in ("read", "stat", "execute", "through"):
             if path not in followed:
                 followed[path] = _followed(path)
             path, links = followed[path]
@@ -56,11 +57,12 @@ def wanted(accesses: Iterable[Access], scope: Scope, *, variables: Iterable[str]
             found |= {Wanted(side, "state", link) for side, link in places}
         if not writes.follow(access) or path in writes.paths:
             continue
-        what = "names" if access.kind == "listing" else "state"
+        what = {"listing": "names", "stat": "type"}.get(access.kind, "state")
         place = _place(path, what, scope)
         if place is not None:
             portable = access.kind == "execute" and not f"{path}/".startswith(prefixes(scope.covered))
             found.add(Wanted("p" if portable else place[0], what, place[1]))
+    found -= {replace(one, what="type") for one in found if one.what == "state"}
     own = set(left_behind(writes.paths, scope))
     return sorted(found | {Wanted("p", "state", path) for path in own}), own
 
@@ -85,7 +87,7 @@ def _place(path: str, what: str, scope: Scope) -> tuple[str, str] | None:
         return None
     if slashed.startswith(f"{scope.root}/"):
         below = path[len(scope.root) + 1 :]
-        if below.split("/")[0] in (".maestro", ".nox") or (what == "state" and (not below or scope.declares(below))):
+        if below.split("/")[0] in (".maestro", ".nox") or (what != "names" and (not below or scope.declares(below))):
             return None
         covered = slashed.startswith(tuple(p for p in prefixes(scope.covered) if p.startswith(f"{scope.root}/")))
         return ("s" if covered else "p"), below or "."
@@ -112,7 +114,9 @@ def snapshot(asked: Iterable[Wanted], scope: Scope, cache: StatCache, environ: M
         except OSError as error:
             stands[one] = "a 0 -" if isinstance(error, FileNotFoundError | NotADirectoryError) else "u 0 -"
             continue
-        if stat.S_ISREG(numbers.st_mode) and os.access(place, os.R_OK):
+        if one.what == "type" and stat.S_ISREG(numbers.st_mode):
+            stands[one] = f"t {numbers.st_size} -"
+        elif stat.S_ISREG(numbers.st_mode) and os.access(place, os.R_OK):
             files[one] = numbers
         else:
             stands[one] = _other(place, numbers.st_mode)
@@ -166,7 +170,7 @@ def parse(lines: bytes) -> dict[Wanted, str]:
         parts = os.fsdecode(line).split(" ", 4)
         if len(parts) != 5 or parts[0] not in ("p", "s"):
             raise EvidenceError("is no witness", where=repr(line)[:80])
-        what = {"n": "names", "e": "env"}.get(parts[1], "state")
+        what = {"n": "names", "e": "env", "t": "type"}.get(parts[1], "state")
         found[Wanted(parts[0], what, parts[4])] = " ".join(parts[1:4])
     return found
 

@@ -16,6 +16,7 @@ import z3
 from maestro_symbolic.contracts.clauses import conjuncts
 from maestro_symbolic.engine import solvers
 from maestro_symbolic.engine.paths import Path
+from maestro_symbolic.engine.sampling import samples
 from maestro_symbolic.engine.search import Ledger, Limits, fresh_context
 from maestro_symbolic.engine.values import (
     CannotMergeError,
@@ -57,6 +58,7 @@ class Examined:
     candidates: list[Candidate] = field(default_factory=list)
     queries: list[Query] = field(default_factory=list)
     witness: dict[str, object] | None = None
+    samples: list[dict[str, object]] = field(default_factory=list)
     cuts: list[tuple[str, int]] = field(default_factory=list)
     outside: list[tuple[str, int]] = field(default_factory=list)
     undecided: list[tuple[str, int]] = field(default_factory=list)
@@ -115,6 +117,8 @@ class _Examination:
         except ExhaustedError as error:
             self.found.unsure = True
             self.found.undecided.append((str(error), self.target.node.lineno))
+        if not self.found.candidates and (self.found.outside or self.found.undecided or self.found.approximate):
+            self.found.samples = samples(self.target, self.limits)
         self.found.units = self.used.units
         return self.found
 
@@ -175,7 +179,10 @@ class _Examination:
             except CutError as cut:
                 self.found.cuts.append((cut.bound, cut.line))
             except UnsupportedError as error:
-                self.found.outside.append((error.construct, error.line or self.target.node.lineno))
+                if path.possible():
+                    self.found.outside.append((error.construct, error.line or self.target.node.lineno))
+                else:
+                    self.impossible += 1
             self.found.cuts += [(what, self.target.node.lineno) for what in path.narrowed]
             if path.approximated:
                 self.found.approximate.append((path.approximated, path.line or self.target.node.lineno))

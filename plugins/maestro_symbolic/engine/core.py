@@ -66,6 +66,7 @@ class Core(Search):
         self.has_floats = False
         self.globals: dict[str, Value] = {}
         self.shared: dict[int, Cell] = {}
+        self.made: list[Term] = []
         self.bits: dict[int, tuple[Term, list[Term]]] = {}
 
     # -- values -----------------------------------------------------------------------------------------------

@@ -87,6 +87,7 @@ class Evaluating(Attributes):
     def global_name(self, name: str) -> Value:
         """A name of the module or a builtin."""
         program = self.program
+        name = program.known(name) if program.known(name) in self.program.definitions else name
         if name in program.functions:
             node = program.functions[name]
             if isinstance(node, ast.AsyncFunctionDef):
@@ -198,6 +199,8 @@ class Evaluating(Attributes):
 
     def _on_attribute(self, node: ast.Attribute) -> Value:
         dotted = self.program.dotted(node)
+        if self._is_module_path(node) and dotted in self.program.definitions:
+            return self.global_name(dotted)
         if dotted in MODULE_CONSTANTS and self._is_module_path(node):
             return MODULE_CONSTANTS[dotted]
         if self._is_module_path(node):

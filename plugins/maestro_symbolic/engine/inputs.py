@@ -7,34 +7,25 @@ about separately, so a cap never turns into silence.
 from __future__ import annotations
 
 import ast
-import struct
-from decimal import Context, Decimal
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import z3
 
 from maestro_symbolic.contracts.bounds import resolve_annotation
-from maestro_symbolic.engine import doubles
 from maestro_symbolic.engine.calendars import DAY_US, LAST_ORDINAL, LAST_US, MAX_DAYS
+from maestro_symbolic.engine.decoding import Decoding
 from maestro_symbolic.engine.exact import INPUT_PLACES, PRECISION
-from maestro_symbolic.engine.managing import Managing
 from maestro_symbolic.engine.values import (
-    Builtin,
     Choice,
-    ClassValue,
     DictCell,
     Exact,
-    ExceptionValue,
     InfeasibleError,
     LengthCell,
     ListCell,
-    Manager,
     Member,
     ObjectCell,
     RaisedError,
     Ref,
-    SetCell,
     Sym,
     Text,
 )
@@ -43,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from maestro_symbolic.contracts.clauses import Contract
-    from maestro_symbolic.engine.values import Cell, Term, Value
+    from maestro_symbolic.engine.values import Term, Value
     from maestro_symbolic.program import ClassInfo
 
 LISTS = frozenset({"list", "List", "Sequence", "Iterable", "Collection", "MutableSequence"})
@@ -56,11 +47,10 @@ EXACT_INPUTS = {
     "datetime.timedelta": "timedelta",
 }
 STATELESS = ("threading.", "logging.")  # a lock or a logger has no state of its own here
-WIDE = Context(prec=2000)
 MAX_CODE_POINT = 0x10FFFF
 
 
-class Inputs(Managing):
+class Inputs(Decoding):
     """Makes unknown arguments on one path."""
 
     caps: Mapping[str, int] = {}
@@ -89,25 +79,30 @@ class Inputs(Managing):
             return self._text(name)
         if self.program.dotted(node) in EXACT_INPUTS:
             return self._exact(EXACT_INPUTS[self.program.dotted(node)], name)
-        if isinstance(node, ast.Name) and node.id in self.program.classes:
-            return self._instance(self.program.classes[node.id], name)
+        if self.program.dotted(node) in self.program.classes:
+            return self._instance(self.program.classes[self.program.dotted(node)], name)
         if kind in LISTS or kind in DICTS or kind == "tuple":
             raise self.unsupported(f"parameter {name}: {kind} of unknown items", annotation)
         raise self.unsupported(f"parameter type {ast.unparse(annotation)}", annotation)
 
     def _scalar(self, kind: str, name: str) -> Value:
         if kind == "int":
-            return Sym("i", z3.Int(name, self.context))
+            return Sym("i", self._made_term(z3.Int(name, self.context)))
         if kind == "bool":
-            return Sym("b", z3.Bool(name, self.context))
+            return Sym("b", self._made_term(z3.Bool(name, self.context)))
         self.has_floats = True
-        return Sym("f", z3.FP(name, z3.Float64(self.context)))
+        return Sym("f", self._made_term(z3.FP(name, z3.Float64(self.context))))
+
+    def _made_term(self, term: Term) -> Term:
+        """An unknown of the inputs, noted."""
+        self.made.append(term)
+        return term
 
     def _exact(self, kind: str, name: str) -> Value:
         """An exact number or time: of a Decimal the plain ones of few places, of a datetime the naive ones."""
         if kind == "fraction":
-            return Exact(kind, z3.Real(name, self.context))
-        term = z3.Int(name, self.context)
+            return Exact(kind, self._made_term(z3.Real(name, self.context)))
+        term = self._made_term(z3.Int(name, self.context))
         if kind == "decimal":
             self.narrow(f"plain Decimals of up to {INPUT_PLACES} places")
             self.assume(z3.And(term < 10**PRECISION, term > -(10**PRECISION)))
@@ -124,7 +119,7 @@ class Inputs(Managing):
 
     def _text(self, name: str) -> Value:
         if self.use_atoms:
-            return Sym("a", z3.Int(name, self.context))
+            return Sym("a", self._made_term(z3.Int(name, self.context)))
         if self.probing:
             return self.new(LengthCell(self._length_beyond(name)))
         points = []
@@ -132,7 +127,7 @@ class Inputs(Managing):
         if isinstance(size, Ref):
             return size
         for n in range(size):
-            point = z3.Int(f"{name}[{n}]", self.context)
+            point = self._made_term(z3.Int(f"{name}[{n}]", self.context))
             self.assume(z3.And(point >= 0, point <= MAX_CODE_POINT))
             points.append(Sym("i", point))
         return Text(tuple(points)) if points else ""
@@ -343,96 +338,3 @@ class Inputs(Managing):
         return None
 
     # -- models -----------------------------------------------------------------------------------------------
-
-    def decoded(self, value: Value, model: z3.ModelRef, heap: Mapping[int, Cell]) -> object:  # noqa: C901 - one branch per kind
-        """A value under a model, in the typed JSON of the evidence."""
-        if isinstance(value, Choice):
-            for guard, option in value.options:
-                if z3.is_true(model.eval(guard, model_completion=True)):
-                    return self.decoded(option, model, heap)
-            return self.decoded(value.options[-1][1], model, heap)
-        if isinstance(value, Sym):
-            return self._decoded_term(value, model)
-        if isinstance(value, Text):
-            points = [
-                c if isinstance(c, int) else model.eval(c.term, model_completion=True).as_long() for c in value.chars
-            ]
-            return {"str": "".join(map(chr, points)).encode("utf-16-le", "surrogatepass").hex()}
-        if isinstance(value, tuple):
-            return {"tuple": [self.decoded(v, model, heap) for v in value]}
-        if isinstance(value, Ref):
-            return self._decoded_cell(heap[value.id], model, heap)
-        if isinstance(value, Member):
-            return {"member": f"{value.info.name}.{value.name}"}
-        if isinstance(value, ExceptionValue):
-            return {"raised": value.kind.__name__ if isinstance(value.kind, type) else value.kind.name}
-        if isinstance(value, ClassValue):
-            return {"class": value.info.name}
-        if isinstance(value, Exact):
-            return exact_encoded(value, model)
-        if isinstance(value, Manager | Builtin):
-            return {"lock": ""} if isinstance(value, Manager) else {"logger": ""}
-        return encoded(value)
-
-    def _decoded_term(self, value: Sym, model: z3.ModelRef) -> object:
-        term = model.eval(value.term, model_completion=True)
-        if value.kind == "b":
-            return encoded(bool(z3.is_true(term)))
-        if value.kind == "f":
-            return encoded(double_of(term))
-        number = term.as_long()
-        if value.kind == "i":
-            return encoded(number)
-        known = {place: text for text, place in self.atoms.items()}
-        text = known.get(number, f"s{number}" if number >= 0 else f"s_{-number}")
-        while number not in known and text in self.atoms:
-            text += "_"
-        return encoded(text)
-
-    def _decoded_cell(self, cell: Cell, model: z3.ModelRef, heap: Mapping[int, Cell]) -> object:
-        if isinstance(cell, ListCell):
-            return {"list": [self.decoded(v, model, heap) for v in cell.items]}
-        if isinstance(cell, SetCell):
-            return {"set": sorted((self.decoded(v, model, heap) for v in cell.items), key=str)}
-        if isinstance(cell, DictCell):
-            return {"dict": [[self.decoded(k, model, heap), self.decoded(v, model, heap)] for k, v in cell.entries]}
-        if isinstance(cell, ObjectCell):
-            fields = {name: self.decoded(v, model, heap) for name, v in cell.fields.items()}
-            return {"obj": cell.info.name, "fields": fields}
-        return {"unknown": "length"}
-
-
-def encoded(value: object) -> object:
-    """A plain value as typed JSON: ints in hexadecimal, floats as exact hexadecimal, text as UTF-16."""
-    if value is None:
-        return {"none": ""}
-    if isinstance(value, bool):
-        return {"bool": "true" if value else "false"}
-    if isinstance(value, int):
-        return {"int": hex(value)}
-    if isinstance(value, float):
-        return {"float": value.hex()}
-    if isinstance(value, str):
-        return {"str": value.encode("utf-16-le", "surrogatepass").hex()}
-    return {"unknown": type(value).__name__}
-
-
-def exact_encoded(value: Exact, model: z3.ModelRef) -> object:
-    """An exact number or time under a model."""
-    term = model.eval(value.term, model_completion=True)
-    if value.kind == "fraction":
-        if not z3.is_rational_value(term):
-            term = term.approx(20)
-        number = Fraction(term.numerator_as_long(), term.denominator_as_long())
-        return {"fraction": str(number)}
-    if value.kind == "decimal":
-        return {"decimal": str(Decimal(term.as_long()).scaleb(-value.scale, WIDE).normalize(WIDE))}
-    return {value.kind: str(term.as_long())}
-
-
-def double_of(term: Term) -> float:
-    """The exact double a model gives, by its 64 bits; every NaN is the same to Python code."""
-    if z3.is_true(z3.simplify(doubles.is_nan(term))):
-        return float("nan")
-    bits = z3.simplify(doubles.to_bits(term)).as_long()
-    return float(struct.unpack("<d", bits.to_bytes(8, "little"))[0])

@@ -82,6 +82,7 @@ class Instances(MethodCalls):
 
     def exception_class(self, name: str) -> ExceptionClass | None:
         """A builtin exception type or a class of the module that derives from one."""
+        name = self.program.known(name)
         if name in self.program.classes:
             info = self.program.classes[name]
             return info if self.exception_base(info) is not None else None

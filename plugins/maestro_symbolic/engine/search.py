@@ -121,6 +121,14 @@ class Search:
         self._solver.pop()
         return bool(answer != z3.unsat)
 
+    def possible(self) -> bool:
+        """Whether anything satisfies the path condition; a limit counts as yes."""
+        if self._model is not None:
+            return True
+        answer = self._solver.check()
+        self._count()
+        return bool(answer != z3.unsat)
+
     def _count(self) -> None:
         """Add what the check used; the statistic is cumulative in a context."""
         statistics = self._solver.statistics()

@@ -51,6 +51,7 @@ def work(tmp_path: Path) -> Callable[..., Work]:
         (root / folder / "x.txt").write_text(f"{folder}\n")
     (root / "current").symlink_to("v1")
     (root / "config.h").write_text("one\n")
+    (root / "sized").write_text("")
     (tmp_path / "outside.cfg").write_text("far\n")
     subprocess.run(["git", "init", "-q", str(root)], check=True)
     broken = tmp_path / "no-strace" / "strace"
@@ -76,6 +77,7 @@ try: w.write(open('optional.cfg').read())
 except OSError: pass
 """
 SHELL = """cat src/x.txt config.h ../outside.cfg current/x.txt > out.txt; echo other/* >> out.txt
+test -s sized && echo full >> out.txt
 if test -f optional.cfg; then cat optional.cfg >> out.txt; fi"""
 
 
@@ -105,6 +107,16 @@ def rewrite(path: Path, text: str) -> None:
     before = path.stat()
     path.write_text(text)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_the_size_of_a_file_that_was_only_asked_about_counts(work: Callable[..., Work]) -> None:
+    w = work()
+    assert "full" not in w.make(SHELL)[0]
+    assert "sized" not in w.make(SHELL)[1], "no finding: its content was not read"
+    (w.root / "sized").write_text("x")
+    made, said = w.make(SHELL)
+    assert "from local" not in said
+    assert "full" in made
 
 
 @pytest.mark.parametrize("change", CHANGES)
