@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         CheckRequest,
         Commitment,
         CommitRequest,
+        Documents,
         FetchRequest,
         LedgerView,
         LogProof,
@@ -123,8 +124,8 @@ def maestro_commit(request: CommitRequest) -> Iterable[Commitment]:  # type: ign
 
 
 @hookspec
-def maestro_attach(draft: SealDraft) -> Iterable[Section]:  # type: ignore[empty-body]
-    """Gate. Sealing process, after the tree, before the signature: sections of the predicate."""
+def maestro_attach(draft: SealDraft) -> Iterable[Section | Documents]:  # type: ignore[empty-body]
+    """Gate. Sealing process, after the tree, before the signature: sections of the predicate, files to ship."""
 
 
 @hookspec

@@ -282,6 +282,14 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """Files to ship beside the bundle, name (after the release's own) to content, and the leaves that name them."""
+
+    files: Mapping[str, bytes] = field(repr=False)
+    leaves: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogRequest:
     """A log entry to append: canonical JSON in Rekor's shape (evidence format 4.7), at most 65,535 bytes."""
 
@@ -344,8 +352,16 @@ class Advice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdviceRequest:
-    """The obligations that are not met, for which a plugin may know a remedy."""
+    """The obligations that are not met, for which a plugin may know a remedy.
+
+    Attributes:
+        root: the repository root.
+        unmet: the records that do not meet the policy.
+        missing: keys, or patterns of keys, that nothing was recorded under.
+        settings: the plugin's own table.
+    """
 
     root: Path
     unmet: tuple[Record, ...]
     missing: tuple[str, ...] = ()
+    settings: object = None

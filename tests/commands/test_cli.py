@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -114,6 +114,23 @@ def test_errors_say_what_where_and_what_to_do(tmp_path: Path) -> None:
     assert json.loads(as_json.stdout)["error"]["class"] == "UsageError"
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_fault_of_its_own_is_exit_3_and_ready_for_an_issue(
+    options: tuple[str, ...], repository: GitRepository, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def broken(arguments: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr("maestro_hooks.commands.config.run", broken)
+    assert main(["config", "-C", str(repository.root), *options]) == 3
+    shown = capsys.readouterr()
+    assert "Traceback" in shown.err
+    assert f"maestro {__version__}, Python" in shown.err
+    assert shown.err.splitlines()[-2] == "maestro: internal error: RuntimeError: unforeseen"
+    if options:
+        assert json.loads(shown.out)["error"]["class"] == "RuntimeError"
+
+
 def test_wrong_configuration_is_exit_2_for_every_verb_that_reads_it(repository: GitRepository) -> None:
     repository.commit({"pyproject.toml": "[tool.maestro]\npolcy = 'x'\n"})
     for verb in (["check"], ["config"], ["plugins"], ["init"], ["policy"], ["seal"], ["run"]):
@@ -181,6 +198,19 @@ def test_a_check_is_not_run_again_while_it_holds(repository: GitRepository) -> N
     third = json.loads(maestro("check", "--json", cwd=repository.root).stdout)
     assert third["reused"] == []
     assert not third["ok"]
+
+
+def test_check_counts_what_is_met_and_shows_what_is_not(repository: GitRepository) -> None:
+    repository.commit({"a.py": "eval(input())\n"})
+    shown = maestro("check", "--only", "reports", cwd=repository.root).stdout.splitlines()
+    assert any(line.startswith("unmet  ") and "bandit/issues" in line for line in shown)
+    assert not any("bandit/unparsed" in line for line in shown)
+    assert shown[-1].startswith("met  ")
+    assert "reports" in shown[-1]
+    everything = maestro("check", "--only", "reports", "--all", cwd=repository.root).stdout.splitlines()
+    rows = [line for line in everything if line.startswith("met ")]
+    assert any("bandit/unparsed" in line for line in rows)
+    assert shown[-1].split()[1] == str(len(rows))
 
 
 @pytest.mark.parametrize("path", ["missing.py", "../outside.py", "ignored.log"])
