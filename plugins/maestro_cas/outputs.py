@@ -19,7 +19,7 @@ from maestro_cas.aside import absent_directories, note_made
 from maestro_cas.globs import compile_globs
 from maestro_cas.record import Output, check_layout
 from maestro_cas.scan import parse_listing, present, walk
-from maestro_hooks.errors import EvidenceError, ToolError
+from maestro_hooks.errors import ConfigError, ToolError
 
 if TYPE_CHECKING:
     from maestro_cas.globs import Globs
@@ -230,7 +230,7 @@ def _clone(source: int, target: int) -> bool:
 
 
 def check_disjoint(inputs: Globs, outputs: Globs) -> None:
-    """Refuse outputs that are inputs by name. Raises ``EvidenceError``."""
+    """Refuse outputs that are inputs by name. Raises ``ConfigError``."""
     for pattern in outputs.patterns:
         if pattern in inputs.patterns:
-            raise EvidenceError("is both an input and an output", where=pattern)
+            raise ConfigError("is both an input and an output", where=pattern, fix="name what is made apart")

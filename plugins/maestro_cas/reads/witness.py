@@ -133,18 +133,19 @@ def _digests(files: Mapping[Wanted, os.stat_result], scope: Scope, cache: StatCa
 
 
 def _names(place: str, written: str, scope: Scope) -> str:
-    """The names in a directory that neither the key nor the convention for private files (a dot) speaks for."""
+    """The names in a directory that neither the key nor the convention for private files (a dot) speaks for.
+
+    What leads to outputs is there after a run and may be gone before the next: a hit brings it back.
+    """
     try:
         names = os.listdir(place)
     except OSError:
         return "a 0 -"
     base = "" if written == "." else f"{written}/"
     inside = not written.startswith("/")
-    kept = [
-        name
-        for name in names
-        if name not in PRUNED and not name.startswith(".") and not (inside and scope.declares(base + name))
-    ]
+    kept = [name for name in names if name not in PRUNED and not name.startswith(".")]
+    if inside:
+        kept = [n for n in kept if not scope.declares(base + n) and not scope.leads_to_outputs(base + n)]
     return f"n {len(kept)} {hashlib.sha256(os.fsencode(chr(0).join(sorted(kept)))).hexdigest()}"
 
 
