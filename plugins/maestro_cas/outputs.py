@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from maestro_cas.aside import absent_directories, note_made
+from maestro_cas.aside import absent_outputs, note_made
 from maestro_cas.globs import compile_globs
 from maestro_cas.record import Output, check_layout
 from maestro_cas.scan import parse_listing, present, walk
@@ -95,7 +95,7 @@ def restore(
     for output in wanted:
         if output.kind == "f" and not store.has(output.digest, output.size):
             return f"the content of {output.path} is not in the store"
-    absent = absent_directories(root, globs) if wanted else []
+    absent = absent_outputs(root, globs) if wanted else []
     strays = sorted(set(there) - {o.path for o in record.outputs}, reverse=True)
     try:
         for path in strays:

@@ -29,6 +29,9 @@ VOLATILE = ("/proc", "/sys", "/dev", "/run", "/var/run")
 # What CPython's getpath looks for in the directories above its executable (Modules/getpath.py).
 _LANDMARK = re.compile(r"python3\d+\.zip|pyvenv\.cfg|python3?\d*\._pth|pybuilddir\.txt")
 
+# Where nox and Maestro keep their own state: nobody's input.
+OWN = (".maestro", ".nox")
+
 # What only a strict judgement counts: the witnesses hold all there is to know about it.
 _WITNESSED = ("execute", "stat")
 
@@ -160,7 +163,10 @@ def _directory(path: str) -> bool:
 
 
 def _declared(scope: Scope, below: str, kind: Kind) -> bool:
-    if not below or "__pycache__" in below.split("/") or scope.declares(below):
+    parts = below.split("/")
+    if not below or "__pycache__" in parts or parts[0] in OWN or scope.declares(below):
+        return True
+    if below == ".git" and kind in ("directory", "listing"):  # where the project begins; a witness
         return True
     # A directory on the way to declared files; what else it holds shows when it is read.
     on_the_way = any(globs.enters(below) for globs in (scope.inputs, scope.outputs, scope.caches))
