@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import importlib.util
 import re
 import shutil
@@ -43,6 +44,7 @@ from maestro_cas.settings import CasSettings
 from maestro_cas.store import Store, open_store
 
 OUT = "made-by-the-build"
+SAMPLE = 8
 
 
 @dataclass
@@ -53,11 +55,12 @@ class Build:
     store: Store
     remotes: Remotes
     wrong: int = 0
+    compared: int = 0
     cold: int = 0
     events: list[journal.Event] = field(default_factory=list)
 
     def act(self, name: str, inputs: list[str], output: str) -> None:
-        """Look one action up, or do it; each hit is compared with what doing it makes."""
+        """Look one action up, or do it; one hit in ``SAMPLE`` is compared with what doing it makes."""
         action = Action(
             name=name, root=str(self.root), inputs=compile_globs(inputs, where=name),
             outputs=compile_globs([output], where=name), components={"action": name, "of": output}, mode="trust",
@@ -67,8 +70,10 @@ class Build:
         outcome = engine.look_up(self.store, prepared)
         target = self.root / output
         if isinstance(outcome, Hit):
-            size, expected = outcome.record.size, make(name, self.root, inputs)
-            self.wrong += target.read_bytes() != expected
+            size = outcome.record.size
+            if int(prepared.key[:4], 16) % SAMPLE == len(self.events) % SAMPLE:
+                self.compared += 1
+                self.wrong += target.read_bytes() != make(name, self.root, inputs)
         else:
             aside = Aside(str(self.root), action.outputs)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -172,8 +177,14 @@ def build_tree(build: Build) -> None:
 
 def compiles(path: Path) -> bool:
     """Whether a file is Python: samples for tests need not be."""
+    return is_python(path.read_bytes())
+
+
+@functools.cache
+def is_python(source: bytes) -> bool:
+    """Whether a source compiles."""
     try:
-        compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+        compile(source, "module", "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         return False
     return True
@@ -207,9 +218,8 @@ def report(build: Build, per_commit: list[int]) -> list[str]:
         (name, f"{r.lookups:,}", f"{r.hits:,}", f"{r.action_permille / 10:.1f} %", f"{r.byte_permille / 10:.1f} %")
         for name, r in rows
     ]
-    hits = sum(e.result == "hit" for e in build.events)
     least = f"Least of any later build: {min(per_commit[1:]) / 10:.1f} % of results."
-    checked = f"Hits compared with a fresh computation: {hits:,}; wrong: {build.wrong}."
+    checked = f"Hits compared with a fresh computation, one in {SAMPLE}: {build.compared:,}; wrong: {build.wrong}."
     header = ("action", "look-ups", "hits", "results reused", "bytes of outputs reused")
     return [*markdown(header, cells), "", f"`all` counts the first build, whose cache was empty. {least} {checked}"]
 

@@ -34,8 +34,8 @@ class Aside:
         self._place = f"{root}/.maestro/aside/{os.getpid()}-{os.urandom(4).hex()}"
         self._kept: list[str] = []
         _recover(root)
-        self._absent = absent_directories(root, globs)
-        made = _made(root)
+        self._absent = absent_outputs(root, globs)
+        made = made_by_actions(root)
         try:
             for path in sorted(_units(root, globs)):
                 self._move(path, keep=path not in made)
@@ -75,22 +75,23 @@ class Aside:
                 os.rmdir(f"{self._root}/{path}")
 
 
-def absent_directories(root: str, globs: Globs) -> list[str]:
-    """The places of output directories at which nothing stands yet."""
-    return [path for path in _directories(globs) if not os.path.lexists(f"{root}/{path}")]
+def absent_outputs(root: str, globs: Globs) -> list[str]:
+    """The places of outputs named without a wildcard at which nothing stands yet."""
+    return [path for path in _literal(globs) if not os.path.lexists(f"{root}/{path}")]
 
 
 def note_made(root: str, places: list[str]) -> None:
-    """Remember which of these directories a run or a hit made: the user did not, so a run need not find them."""
-    made = [path for path in places if os.path.isdir(f"{root}/{path}")]
+    """Remember which of these a run or a hit made: the user did not, so nothing needs to find them there."""
+    made = [path for path in places if os.path.lexists(f"{root}/{path}")]
     with suppress(OSError):
-        if made and not set(made) <= _made(root):
+        if made and not set(made) <= made_by_actions(root):
             os.makedirs(f"{root}/.maestro/aside", exist_ok=True)
             with open(f"{root}/.maestro/aside/made", "a", encoding="utf-8", errors="surrogateescape") as stream:
                 stream.write("".join(f"{path}\n" for path in made))
 
 
-def _made(root: str) -> set[str]:
+def made_by_actions(root: str) -> set[str]:
+    """The outputs that a run or a hit, of any action of this project, put where nothing stood."""
     try:
         with open(f"{root}/.maestro/aside/made", encoding="utf-8", errors="surrogateescape") as stream:
             return set(stream.read().splitlines())
@@ -121,14 +122,14 @@ def _put_back(root: str, place: str) -> None:
     shutil.rmtree(place, ignore_errors=True)
 
 
-def _directories(globs: Globs) -> list[str]:
-    """Literal patterns without exclusions: what is a directory there is an output as a whole."""
+def _literal(globs: Globs) -> list[str]:
+    """Patterns without wildcard and without exclusions: what is a directory there is an output as a whole."""
     starts = {start for start, _ in globs.starts}
     return [p.rstrip("/") for p in globs.patterns if globs.refuse is None and p.rstrip("/") in starts]
 
 
 def _units(root: str, globs: Globs) -> set[str]:
     """What to move: a directory that is an output as a whole, else file by file."""
-    units = {path for path in _directories(globs) if os.path.lexists(f"{root}/{path}")}
+    units = {path for path in _literal(globs) if os.path.lexists(f"{root}/{path}")}
     walked = walk(root, globs, prune=False)
     return units | {p for p in walked.paths if not any(p == u or p.startswith(f"{u}/") for u in units)}

@@ -67,6 +67,7 @@ class Action:
             outputs=self.outputs,
             caches=self.caches,
             strict=self.mode == "enforce",
+            absences=False,
         )
 
     @property
@@ -191,8 +192,14 @@ def store_run(store: Store, prepared: Prepared, run: Run, *, remotes: Callable[[
             if made.shared and not (action.mode == "observe" and run.reads.undeclared):
                 tiers.publish(prepared, made, envelope)
     except (MaestroError, OSError) as error:
-        return f"not stored: {error}"
+        return _in_one_line(error)
     return ""
+
+
+def _in_one_line(error: MaestroError | OSError) -> str:
+    if isinstance(error, OSError):
+        return str(error)
+    return ": ".join(filter(None, (error.where, error.what))) + (f"; to do: {error.fix}" if error.fix else "")
 
 
 def recheck(store: Store, prepared: Prepared) -> str:

@@ -222,7 +222,7 @@ def _action(
         root=root,
         inputs=compile_globs(spec.inputs, where=f"inputs of {session.name}"),
         outputs=compile_globs(spec.outputs, where=f"outputs of {session.name}"),
-        caches=compile_globs(spec.caches, where=f"caches of {session.name}"),
+        caches=compile_globs((*spec.caches, *spec.lock), where=f"caches of {session.name}"),
         env=spec.env,
         mode=spec.mode,
         allow_empty=spec.allow_empty,

@@ -105,5 +105,5 @@ def _seen(session: Session, notes: Notes, noted: Noted, *, store: Store, prepare
 
 
 def _of_nox(path: str) -> bool:
-    """Whether nox itself opened that on its own account: its code and libraries stand where it is installed."""
-    return path.startswith((f"{sys.prefix}/", f"{sys.base_prefix}/"))
+    """Whether nox or we opened that on our own account: code and libraries stand where they are installed."""
+    return path.startswith((f"{sys.prefix}/", f"{sys.base_prefix}/", f"{os.path.dirname(os.path.abspath(__file__))}/"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,12 +80,18 @@ class CachedSession(Session):
             if options.get("log", True):
                 self.log(shlex.join(map(str, args)))  # as nox would, without the words of the watch
             options["log"] = False
+            args = (self._found(str(args[0])), *args[1:])
             args = (*self._notes.watch.prefix, *args)
             options["external"] = True
         if not options.get("silent") and options.get("stdout") is None:
             options["stdout"] = self._notes.tee.descriptor
             options.setdefault("stderr", subprocess.STDOUT)
         return super().run(*args, env=env, **options)
+
+    def _found(self, program: str) -> str:
+        """Where nox would find a program: in the environment, else by the caller's ``PATH``."""
+        places = os.pathsep.join((*(self.bin_paths or ()), os.environ.get("PATH", DEFAULT_PATH)))
+        return shutil.which(program, path=places) or program
 
     def install(self, *args: str, env: Mapping[str, str | None] | None = None, **options: Any) -> Any:
         """As in nox; what it reads below the project (to build it, or a requirements file) counts as read."""

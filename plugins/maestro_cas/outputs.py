@@ -15,11 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from maestro_cas.aside import absent_directories, note_made
+from maestro_cas.aside import absent_outputs, note_made
 from maestro_cas.globs import compile_globs
 from maestro_cas.record import Output, check_layout
 from maestro_cas.scan import parse_listing, present, walk
-from maestro_hooks.errors import EvidenceError, ToolError
+from maestro_hooks.errors import ConfigError, ToolError
 
 if TYPE_CHECKING:
     from maestro_cas.globs import Globs
@@ -95,7 +95,7 @@ def restore(
     for output in wanted:
         if output.kind == "f" and not store.has(output.digest, output.size):
             return f"the content of {output.path} is not in the store"
-    absent = absent_directories(root, globs) if wanted else []
+    absent = absent_outputs(root, globs) if wanted else []
     strays = sorted(set(there) - {o.path for o in record.outputs}, reverse=True)
     try:
         for path in strays:
@@ -230,7 +230,7 @@ def _clone(source: int, target: int) -> bool:
 
 
 def check_disjoint(inputs: Globs, outputs: Globs) -> None:
-    """Refuse outputs that are inputs by name. Raises ``EvidenceError``."""
+    """Refuse outputs that are inputs by name. Raises ``ConfigError``."""
     for pattern in outputs.patterns:
         if pattern in inputs.patterns:
-            raise EvidenceError("is both an input and an output", where=pattern)
+            raise ConfigError("is both an input and an output", where=pattern, fix="name what is made apart")

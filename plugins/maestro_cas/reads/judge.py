@@ -29,8 +29,11 @@ VOLATILE = ("/proc", "/sys", "/dev", "/run", "/var/run")
 # What CPython's getpath looks for in the directories above its executable (Modules/getpath.py).
 _LANDMARK = re.compile(r"python3\d+\.zip|pyvenv\.cfg|python3?\d*\._pth|pybuilddir\.txt")
 
+# Where nox and Maestro keep their own state: nobody's input.
+OWN = (".maestro", ".nox")
+
 # What only a strict judgement counts: the witnesses hold all there is to know about it.
-_WITNESSED = ("absent", "execute", "stat")
+_WITNESSED = ("execute", "stat")
 
 Kind = Literal["read", "stat", "write", "update", "move", "absent", "directory", "listing", "execute", "through"]
 
@@ -60,8 +63,9 @@ class Scope:
         covered: prefixes that the key speaks for besides ``SYSTEM``: interpreter, environment.
         private: prefixes that belong to the run itself and are gone or made again on a hit.
         programs: executables the key names; ``None`` if there is no way to name them.
-        strict: whether a program that is not among them, and a file that was looked for in vain or asked about only,
-            count as undeclared; without it they are witnesses only.
+        strict: whether a program that is not among them, and a file that was asked about only, count as undeclared;
+            without it they are witnesses only.
+        absences: the same of files that were looked for in vain.
     """
 
     root: str
@@ -72,10 +76,15 @@ class Scope:
     private: Sequence[str] = ()
     programs: Sequence[str] | None = None
     strict: bool = False
+    absences: bool = True
 
     def declares(self, below: str) -> bool:
         """Whether a path below the root is an input, an output or a tool's notes."""
         return self.inputs.matches(below) or self.outputs.matches(below) or self.caches.matches(below)
+
+    def leads_to_outputs(self, below: str) -> bool:
+        """Whether a path below the root is a directory above declared outputs."""
+        return any(start.startswith(f"{below}/") for globs in (self.outputs, self.caches) for start, _ in globs.starts)
 
 
 def prefixes(places: Iterable[str]) -> tuple[str, ...]:
@@ -117,7 +126,7 @@ def undeclared(accesses: Iterable[Access], scope: Scope) -> tuple[str, ...]:
     for access in accesses:
         if not writes.follow(access) or (access.kind in _WITNESSED and not scope.strict):
             continue
-        if access.kind == "execute" and scope.programs is None:
+        if (access.kind == "execute" and scope.programs is None) or (access.kind == "absent" and not scope.absences):
             continue
         path, slashed = access.path, f"{access.path}/"
         if access.kind == "execute" and not slashed.startswith(prefixes(scope.covered)):
@@ -154,7 +163,10 @@ def _directory(path: str) -> bool:
 
 
 def _declared(scope: Scope, below: str, kind: Kind) -> bool:
-    if not below or "__pycache__" in below.split("/") or scope.declares(below):
+    parts = below.split("/")
+    if not below or "__pycache__" in parts or parts[0] in OWN or scope.declares(below):
+        return True
+    if below == ".git" and kind in ("directory", "listing"):  # where the project begins; a witness
         return True
     # A directory on the way to declared files; what else it holds shows when it is read.
     on_the_way = any(globs.enters(below) for globs in (scope.inputs, scope.outputs, scope.caches))

@@ -18,8 +18,9 @@ import stat
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from maestro_cas.aside import made_by_actions
 from maestro_cas.key import environment
-from maestro_cas.reads.judge import SYSTEM, VOLATILE, Writes, left_behind, prefixes
+from maestro_cas.reads.judge import OWN, SYSTEM, VOLATILE, Writes, left_behind, prefixes
 from maestro_cas.scan import PRUNED, Walked, digest_all
 from maestro_hooks.errors import EvidenceError, MaestroError
 
@@ -88,7 +89,7 @@ def _place(path: str, what: str, scope: Scope) -> tuple[str, str] | None:
         return None
     if slashed.startswith(f"{scope.root}/"):
         below = path[len(scope.root) + 1 :]
-        if below.split("/")[0] in (".maestro", ".nox") or (what != "names" and (not below or scope.declares(below))):
+        if below.split("/")[0] in OWN or (what != "names" and (not below or scope.declares(below))):
             return None
         covered = slashed.startswith(tuple(p for p in prefixes(scope.covered) if p.startswith(f"{scope.root}/")))
         return ("s" if covered else "p"), below or "."
@@ -134,18 +135,22 @@ def _digests(files: Mapping[Wanted, os.stat_result], scope: Scope, cache: StatCa
 
 
 def _names(place: str, written: str, scope: Scope) -> str:
-    """The names in a directory that neither the key nor the convention for private files (a dot) speaks for."""
+    """The names in a directory that neither the key nor the convention for private files (a dot) speaks for.
+
+    What leads to outputs is there after a run and may be gone before the next: a hit brings it back. The outputs of
+    the project's other actions come and go as well; whoever reads them has them as witnesses of their own.
+    """
     try:
         names = os.listdir(place)
     except OSError:
         return "a 0 -"
     base = "" if written == "." else f"{written}/"
     inside = not written.startswith("/")
-    kept = [
-        name
-        for name in names
-        if name not in PRUNED and not name.startswith(".") and not (inside and scope.declares(base + name))
-    ]
+    kept = [name for name in names if name not in PRUNED and not name.startswith(".")]
+    if inside:
+        kept = [n for n in kept if not scope.declares(base + n) and not scope.leads_to_outputs(base + n)]
+        made = made_by_actions(scope.root)
+        kept = [n for n in kept if not any(m == base + n or m.startswith(f"{base}{n}/") for m in made)]
     return f"n {len(kept)} {hashlib.sha256(os.fsencode(chr(0).join(sorted(kept)))).hexdigest()}"
 
 

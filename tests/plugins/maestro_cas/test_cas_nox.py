@@ -430,3 +430,40 @@ def test_data_is_described_alike_in_every_checkout() -> None:
     assert described({"b": 1, "a": 2}, "/r") == described({"a": 2, "b": 1}, "/r")
     assert described([1, 2], "/r") != described([2, 1], "/r")
     assert described("1", "/r") != described(1, "/r")
+
+
+def test_the_outputs_of_another_session_are_no_news_in_the_directory(project: Callable[[str], Project]) -> None:
+    p = project(
+        """
+@nox.session(venv_backend="none")
+@maestro.cached(inputs=["src"])
+def listing(session):
+    note("listing")
+    session.run("python", "-c", "import os; os.listdir('.')", external=True)
+
+@nox.session(venv_backend="none")
+@maestro.cached(inputs=["src"], outputs=["dist/"])
+def wheel(session):
+    session.run("python", "-c", "import os; os.mkdir('dist'); open('dist/x', 'w').close()", external=True)
+"""
+    )
+    p.nox("-s", "listing", "wheel")
+    p.nox("-s", "listing", "wheel")
+    assert p.notes == ["listing"]
+    (p.root / "news").mkdir()
+    p.nox("-s", "listing")
+    assert p.notes == ["listing", "listing"]
+
+
+def test_a_lock_that_is_installed_from_is_no_finding(project: Callable[[str], Project]) -> None:
+    p = project(
+        """
+@nox.session(venv_backend="none")
+@maestro.cached(inputs=["src"], lock="lock.txt")
+def build(session):
+    session.run(sys.executable, "-c", "open('lock.txt').read()", external=True)
+"""
+    )
+    said = p.nox("-s", "build")
+    assert "undeclared read: lock.txt" not in said
+    assert "stored" in said

@@ -314,6 +314,9 @@ def test_two_machines_by_the_command_line(tmp_path: Path, engine: str, request: 
     assert (reading / "out.txt").read_text() == "hello\n"
     assert "ran here" in log, "the log is replayed"
     assert not (reading / "ran").exists(), "the command did not run"
+    key = json.loads(maestro(reading, "cas", "ls", "--json"))["results"][0]["key"]
+    attached = maestro(reading, "cas", "attached", key[:12])
+    assert ("https://slsa.dev/provenance/v1" if engine == "oci" else "nothing is attached") in attached
     assert (writing / "ran").exists()
 
 

@@ -61,6 +61,31 @@ def test_an_output_directory_the_command_makes_is_gone_before_it_runs_again(root
     build(root, script)  # the directory was made by the hit
 
 
+@pytest.mark.parametrize("mode", ["observe", "enforce"])
+def test_a_build_tool_that_lists_its_directory_is_reused_when_its_outputs_are_gone(root: Path, mode: str) -> None:
+    (root / "Makefile").write_text("out/deep/app: src/a.txt\n\tmkdir -p out/deep\n\tcp $< $@\n")
+    words = ["run", "--mode", mode, "--inputs", "src", "Makefile", "--outputs", "out/deep/app"]
+    tools = ["--tool", "mkdir", "cp", "--"] if mode == "enforce" else ["--"]
+    said = cas(root, *words, *tools, "make")
+    if mode == "enforce" and "needs strace" in said:
+        pytest.skip("strace with seccomp filters is not available here")
+    assert " stored " in said, said
+    subprocess.run(["rm", "-r", str(root / "out")], check=True)
+    assert "from local" in cas(root, *words, *tools, "make")
+    assert (root / "out/deep/app").read_text() == "alpha\n"
+
+
+def test_what_is_wrong_with_a_declaration_is_said_in_one_place(root: Path) -> None:
+    for words, code, expected in (
+        (("--inputs", "nothing", "--outputs", "x"), 2, "an input pattern matches nothing"),
+        (("--inputs", "../x", "--outputs", "x"), 2, "leaves the root by '..'"),
+        (("--inputs", "src", "--outputs", "/abs"), 2, "is absolute"),
+        (("--inputs", "src", "--outputs", "src"), 2, "is both an input and an output"),
+        (("--inputs", "src", "--outputs", "zz"), 0, "not stored: zz: a declared output was not made; to do:"),
+    ):
+        assert expected in cas(root, "run", *words, "--", "true", code=code)
+
+
 def test_empty_directories_modes_and_links_come_back(root: Path) -> None:
     script = (
         "mkdir -p out/empty/inner out/full; echo x > out/full/x; chmod 750 out/full/x; chmod 700 out/empty/inner;"
