@@ -148,8 +148,7 @@ def integer_cases() -> list[tuple[str, str]]:
 
 def everyday_cases(file: str) -> list[tuple[str, str]]:
     """Name and text of everyday modules, right and faulty."""
-    both = [(f"{c.name}_{side}", getattr(c, side)) for c in everyday(file) for side in ("right", "faulty")]
-    return both
+    return [(f"{c.name}_{side}", getattr(c, side)) for c in everyday(file) for side in ("right", "faulty")]
 
 
 def batch(folder: Path, title: str, cases: list[tuple[str, str]], *, peer: bool) -> list[str]:
@@ -260,10 +259,8 @@ def under_load(folder: Path, repeats: int) -> list[str]:
         differing += ours(*(turned if n % 2 else turned[::-1]))[1] != calm
     for one in burners:
         one.kill()
-    return [
-        f"{repeats} repeats of {len(places)} functions in changing order beside four busy processes: "
-        f"**{differing}** with a differing verdict."
-    ]
+    what = f"{repeats} repeats of {len(places)} functions in changing order beside four busy processes"
+    return [f"{what}: **{differing}** with a differing verdict."]
 
 
 def published(section: str, rows: list[str]) -> None:
