@@ -18,6 +18,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
 MATERIAL = ROOT / "tests" / "plugins" / "maestro_symbolic" / "material"
@@ -284,7 +288,7 @@ def main() -> None:
         print("crosshair-tool is not installed: its columns are left out\n")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        parts = {
+        parts: dict[str, Callable[[], list[str]]] = {
             "integer set": lambda: batch(folder, "Integer set, PEP 316", integer_cases(), peer=peer),
             "decisions": lambda: decisions(folder, peer=peer),
             "cached": lambda: cached(folder),
