@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ def emit(payload: Mapping[str, object], lines: Sequence[str], *, as_json: bool) 
     if as_json:
         sys.stdout.write(json.dumps(payload, ensure_ascii=False, sort_keys=True) + "\n")
     else:
-        shown = [coloured(line) for line in lines] if wants_colour() else lines
+        shown = fitted(lines, shutil.get_terminal_size().columns) if sys.stdout.isatty() else list(lines)
+        shown = [coloured(line) for line in shown] if wants_colour() else shown
         sys.stdout.write("".join(f"{line}\n" for line in shown))
     sys.stdout.flush()
 
@@ -36,6 +39,25 @@ def emit(payload: Mapping[str, object], lines: Sequence[str], *, as_json: bool) 
 def coloured(line: str) -> str:
     """The line with its verdict word coloured, if it begins with one (or has one in its second column)."""
     return _VERDICT.sub(lambda m: f"{m[1]}\x1b[{_COLOURS[m[2]]}m{m[2]}\x1b[0m", line)
+
+
+def fitted(lines: Sequence[str], width: int) -> list[str]:
+    """Lines that fit a terminal: what is longer goes on below, indented, broken between words."""
+    made: list[str] = []
+    for line in lines:
+        indent = line[: len(line) - len(line.lstrip())]
+        words = textwrap.wrap(
+            line.lstrip(),
+            max(width, 40),
+            initial_indent=indent,
+            subsequent_indent=f"{indent}  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+            expand_tabs=False,
+            replace_whitespace=False,
+        )
+        made += words if len(line) > width and words else [line]
+    return made
 
 
 def wants_colour() -> bool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 STATE_SCHEMA = "maestro.head/1"
 BUNDLE_SUFFIX = ".sigstore.json"
+SBOM_SUFFIX = ".sbom.cdx.json"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -150,6 +151,9 @@ def _gather(args: Namespace) -> _Inputs:
         inputs.trust = next(iter(_taken(inputs, beside / "trust.json") or _taken(inputs, Path("trust.json"))), None)
     if not inputs.artifacts:
         inputs.artifacts = [p for n in _subject_names(first) for p in _taken(inputs, beside / n)]
+    sbom = beside / f"{name}{SBOM_SUFFIX}"
+    if sbom not in inputs.artifacts:
+        inputs.artifacts = [*inputs.artifacts, *_taken(inputs, sbom)]
     return inputs
 
 

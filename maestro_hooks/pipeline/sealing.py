@@ -91,8 +91,7 @@ def _with_card(decided: Decided, document: bytes) -> Decision:
         evidence=(EvidenceRef(DOCUMENT, sha256(document).hexdigest()),),
     )
     decision = decided.decision
-    required = tuple(sorted((*decision.required, LEAF_KEY), key=str.encode))
-    return replace(decision, records=(*decision.records, record), required=required)
+    return replace(decision, records=(*decision.records, record), always_required=(LEAF_KEY,))
 
 
 def verify_in_new_process(root: Path, sealed: SealedRelease) -> Proof:

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.inputs import Inputs
@@ -52,11 +53,18 @@ def run_tests(workspace: Workspace, *, tree: str, run_id: str, sink: Sink, show:
         _record_error(sink, tree, words)
         return TestStep(ok=False, words=words, summary={}, tail="to do: pip install pytest")
     settings = workspace.host.settings.run
-    report = workspace.root / ".maestro" / "tmp" / f"pytest-{run_id}.json"
+    # A name of its own: two jobs over one tree share the run id.
+    report = workspace.root / ".maestro" / "tmp" / f"pytest-{token_hex(8)}.json"
     report.parent.mkdir(parents=True, exist_ok=True)
-    report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "--maestro", f"--maestro-json={report}", *settings.pytest_arguments]
-    done = run(command, cwd=workspace.root, env=_environment(run_id), timeout_s=settings.test_timeout_s, show=show)
+    done = run(
+        command,
+        cwd=workspace.root,
+        env=_environment(run_id),
+        timeout_s=settings.test_timeout_s,
+        show=show,
+        label="testing",
+    )
     summary = _read(report)
     if done.timed_out or done.code not in ENDED or not summary:
         words = f"the test process did not end properly ({done.words})"

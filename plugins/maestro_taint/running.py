@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 def run(request: CheckRequest, settings: TaintSettings, chosen: list[SourceFile], models: Models) -> Analysis:  # noqa: ARG001
     """Analyse the request."""
     asked = {f.path: f.data for f in chosen}
-    others = {} if request.whole else _neighbours(request, set(asked))
+    others = {} if request.whole else neighbours(request, set(asked))
     result = analyse(sorted({**others, **asked}.items()), models)
     result.gaps = [g for g in result.gaps if g.path in asked]
     return result
 
 
-def _neighbours(request: CheckRequest, asked: set[str]) -> dict[str, bytes]:
+def neighbours(request: CheckRequest, asked: set[str]) -> dict[str, bytes]:
     """Python files of the repository that were not asked about but may be imported."""
     from maestro_hooks.project.repository import Repository  # noqa: PLC0415 - not needed for a whole tree
 

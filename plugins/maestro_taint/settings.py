@@ -22,9 +22,10 @@ class TaintSettings(Settings, frozen=True, kw_only=True):
     levels: dict[str, Literal["error", "warning", "note", "off"]] = {}  # noqa: RUF012 - msgspec copies defaults
     block: Literal["error", "warning", "note"] = "error"
     names: bool = True
-    bandit: bool = True
+    bandit: Literal["auto", "always", "never"] = "auto"
     baseline: str = ".maestro-taint-baseline.json"
     redactor: str = ""
     hosts: tuple[str, ...] = ()
+    fix_tests: tuple[str, ...] = ()
     parse_with: tuple[str, ...] = ()
     max_seconds: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 600

@@ -13,7 +13,8 @@ from maestro_hooks.policy.document import read_policy
 from maestro_hooks.policy.load import load_policy
 from maestro_hooks.policy.mutation import Mutant, mutants
 from maestro_hooks.policy.program import Bound, Program, Window, compile_policy
-from maestro_hooks.policy.scoring import distinguishing, report, score, suggestions
+from maestro_hooks.policy.scoring import distinguishing, report, score
+from maestro_hooks.policy.suggesting import suggestions
 
 ROOT = Path(__file__).parents[2]
 

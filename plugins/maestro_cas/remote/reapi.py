@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from maestro_cas.engine import Prepared
-    from maestro_cas.record import Blob, Record
-    from maestro_cas.remote.tier import Deadline
+    from maestro_cas.record import Blob
+    from maestro_cas.remote.tier import Deadline, Offer
     from maestro_cas.store import Store
 
 _API = "/build.bazel.remote.execution.v2"
@@ -92,9 +92,10 @@ class ReapiTier:
                 with store.incoming(blob.digest, blob.size) as incoming:
                     self._stream(blob, incoming.write, deadline)
 
-    def publish(self, prepared: Prepared, record: Record, envelope: bytes, store: Store, *, deadline: Deadline) -> int:
-        """Send what is missing, then the ``ActionResult``."""
-        asked, described = messages.action(prepared)
+    def publish(self, offer: Offer, store: Store, *, deadline: Deadline) -> int:
+        """Send what is missing, then the ``ActionResult``; the protocol has no place for a provenance of its own."""
+        record, envelope = offer.record, offer.envelope
+        asked, described = messages.action(offer.prepared)
         own = {messages.blob_of(data): data for data in (*described, envelope)}
         wanted = list({b.digest: b for b in (*own, *record.blobs())}.values())
         missing = self._missing(wanted, deadline)

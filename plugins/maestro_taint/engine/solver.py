@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.values import CLEAN, NO_CONST, Source, Val, root_value
-from maestro_taint.engine import comprehension, expressions, statements
+from maestro_taint.engine import comprehension, expressions, personal, statements
 from maestro_taint.engine.assignment import assign
 from maestro_taint.engine.attributes import Attributes
 from maestro_taint.engine.calls import Calls, facet
@@ -166,7 +166,7 @@ class Solver:
             given = known.get(i)
             if given is not None:
                 value = _specialised(value, given, i)
-            f.state[name] = value
+            f.state[name] = personal.annotated(f, fn, name, value)
 
     def abandon(self) -> None:
         """Forget a solve that was broken off: nothing half-made is kept."""
@@ -281,9 +281,10 @@ class Solver:
         """A call that is wrong by itself."""
         self.patterns[(f.file, at, pattern.rule)] = (pattern, dotted, f.fn.qn)
 
-    def proved(self, f: Frame, sink: SinkModel, at: int) -> None:
-        """A sink argument is made of literals and sanitized values only, in this run."""
-        self.literal.setdefault((f.file, at, sink.bits), True)
+    def proved(self, f: Frame, sink: SinkModel, at: int, *, constant: bool) -> None:
+        """Whether a sink argument is a constant, in this run; one run that cannot tell is enough to say no."""
+        key = (f.file, at, sink.bits)
+        self.literal[key] = constant and self.literal.get(key, True)
 
 
 def _length(step: Any) -> int:

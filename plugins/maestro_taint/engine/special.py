@@ -26,11 +26,25 @@ def argument(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[An
     """What of an argument a sink is exposed to."""
     if sink.special == "argv":
         return _argv(f, value)
+    if sink.special == "lxml" and _entities_off(given.get(1, "parser")):
+        return {}
     if sink.special == "shell_or_argv":
         shell = given.kwargs.get("shell")
         if shell is None or (shell.const is not NO_CONST and not shell.const):
             return _argv(f, value)
     return f.solver.attributes.printed(f, value)
+
+
+def _entities_off(parser: Val | None) -> bool:
+    """Whether a parser object was made with ``resolve_entities=False``."""
+    return parser is not None and ("tag", "no entities") in parser.types
+
+
+def _xml_parser(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - table entry
+    entities = given.kwargs.get("resolve_entities")
+    off = entities is not None and entities.const is False
+    made = ("x", "lxml.etree.XMLParser")
+    return Val(types=(("tag", "no entities"), made) if off else (made,), lit=True)
 
 
 def _argv(f: Frame, value: Val) -> dict[Any, Any]:
@@ -156,7 +170,7 @@ def _filter(f: Frame, given: Arguments) -> Val:
     element = f.place(items, ITER)
     told = f.solver.calls.dispatch(f, fn, None, "", [element], {}, given.at)
     if told.pred is not None:
-        for target, bits in told.pred[0]:
+        for target, bits, *_ in told.pred[0]:
             if target is element or (element.sym is not None and target == element.sym):
                 element = Val(cleared(element.atoms, bits), objs=element.objs, lit=element.lit)
     return f.new(given.at, Obj("list", {}, element), slot=1)
@@ -274,7 +288,8 @@ def _parsed_url(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signat
     v = given.get(0)
     if v is None:
         return CLEAN
-    tags: tuple[Any, ...] = (("tag", "url"), ("tag", "origin", v.sym)) if v.sym is not None else ()
+    # Without a name for what the text is, a test of its host speaks of this very value.
+    tags: tuple[Any, ...] = (("tag", "url"), ("tag", "origin", v.sym if v.sym is not None else v)) if v.atoms else ()
     return Val(v.atoms, types=tags, lit=v.lit)
 
 
@@ -343,6 +358,7 @@ _TABLE: dict[str, Any] = {
     "os.path.join": _joined_path,
     "urllib.parse.urlparse": _parsed_url,
     "urllib.parse.urlsplit": _parsed_url,
+    "lxml.etree.XMLParser": _xml_parser,
     "builtins.len": _dropped,
     "builtins.isinstance": _dropped,
     "builtins.hasattr": _dropped,
