@@ -260,6 +260,20 @@ def test_the_replay_refuses_to_write_and_a_module_that_cannot_be_imported_proves
     assert "cannot be imported" in outcome.reason
 
 
+def test_deals_single_argument_stands_for_all_arguments(check: Check) -> None:
+    source = """
+import deal
+
+@deal.pre(lambda _: _.low <= _.high)
+@deal.ensure(lambda _: _.result + _.low == _.high)
+@deal.post(lambda r: r >= 0)
+def width(low: int, high: int) -> int:
+    return high - low
+"""
+    assert check(source)["width"].verdict == "proven"
+    assert check(source.replace("return high - low", "return low - high"))["width"].verdict == "refuted"
+
+
 def test_lengths_inside_other_containers_are_asked_about(check: Check) -> None:
     source = '''
 def beyond(xss: list[list[int]]) -> bool:
