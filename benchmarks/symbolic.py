@@ -18,6 +18,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
 MATERIAL = ROOT / "tests" / "plugins" / "maestro_symbolic" / "material"
@@ -148,8 +152,7 @@ def integer_cases() -> list[tuple[str, str]]:
 
 def everyday_cases(file: str) -> list[tuple[str, str]]:
     """Name and text of everyday modules, right and faulty."""
-    both = [(f"{c.name}_{side}", getattr(c, side)) for c in everyday(file) for side in ("right", "faulty")]
-    return both
+    return [(f"{c.name}_{side}", getattr(c, side)) for c in everyday(file) for side in ("right", "faulty")]
 
 
 def batch(folder: Path, title: str, cases: list[tuple[str, str]], *, peer: bool) -> list[str]:
@@ -260,10 +263,8 @@ def under_load(folder: Path, repeats: int) -> list[str]:
         differing += ours(*(turned if n % 2 else turned[::-1]))[1] != calm
     for one in burners:
         one.kill()
-    return [
-        f"{repeats} repeats of {len(places)} functions in changing order beside four busy processes: "
-        f"**{differing}** with a differing verdict."
-    ]
+    what = f"{repeats} repeats of {len(places)} functions in changing order beside four busy processes"
+    return [f"{what}: **{differing}** with a differing verdict."]
 
 
 def published(section: str, rows: list[str]) -> None:
@@ -287,7 +288,7 @@ def main() -> None:
         print("crosshair-tool is not installed: its columns are left out\n")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        parts = {
+        parts: dict[str, Callable[[], list[str]]] = {
             "integer set": lambda: batch(folder, "Integer set, PEP 316", integer_cases(), peer=peer),
             "decisions": lambda: decisions(folder, peer=peer),
             "cached": lambda: cached(folder),

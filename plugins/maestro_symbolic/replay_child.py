@@ -217,7 +217,7 @@ def run(job: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
     owner, name = resolve(job["function"], module)
     raw = inspect.getattr_static(owner, name)
     arguments = {k: codec.decode(v, module) for k, v in job["arguments"].items()}
-    names: dict[str, Any] = dict(arguments)
+    names: dict[str, Any] = {**arguments, "*args": types.SimpleNamespace(**arguments)}
     for clause in job["pre"]:
         kept = attempt(holds, clause, names, module)
         if kept.error is not None:

@@ -177,14 +177,13 @@ class Path(Inputs):
         if yields(self.target.node):
             raise self.unsupported("Yield: the contract of a generator", self.target.node)
         arguments = self.make_arguments()
-        names = dict(arguments)
+        names = {**arguments, "*args": Record(dict(arguments))}
         if self.beyond:
             self._ask_beyond(names)
         self.assume_preconditions(names)
         memo: dict[int, Ref] = {}
         old = {name: self.copied(value, memo) for name, value in arguments.items()}
         names["*old"] = Record(old)
-        names["*args"] = Record(dict(arguments))
         captured = {c.name: self.clause_value(c, names) for c in self.target.contract.of("snapshot")}
         names["*captured"] = Record(captured)
         end = End(arguments, dict(self.heap))
