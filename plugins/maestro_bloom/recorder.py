@@ -10,6 +10,7 @@ Invariant: every unit a tracer hands over ends in a bag or in ``folded``.
 from __future__ import annotations
 
 import sys
+import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING, Protocol
 
@@ -50,6 +51,7 @@ class Recorder:
         self.executed: dict[str, str | None] = {}
         self.session = Bag()
         self._bags: list[Bag] = []
+        self._threads: list[int] = []
         self._segments: list[object] = []
         self._fold_all = False
 
@@ -99,15 +101,24 @@ class Recorder:
         """Open the bag of a test. What was seen since the last one belongs to nobody, so it is folded."""
         self.flush(wake=True)
         self._segments.clear()
-        self._fold_all = False
+        self._threads.clear()
+        self._fold_all = self._others_run_project_code()
         bag = Bag()
         self._bags = [bag]
         return bag
 
+    def _others_run_project_code(self) -> bool:
+        """Whether a thread older than the test is inside the project: what it does cannot be told from the test's."""
+        if threading.active_count() < 2:
+            return False
+        own = threading.get_ident()
+        frames = sys._current_frames()  # noqa: SLF001 - the documented way
+        return any(self.territory.nearest(frame) is not None for thread, frame in frames.items() if thread != own)
+
     def end(self) -> None:
         """Close the bag of a test."""
         self.flush(wake=True)
-        if self._fold_all and self._bags:
+        if self._bags and (self._fold_all or self._others_run_project_code()):
             self.fold(self._bags[0].units)
         self._bags = []
         self._fold_all = False
@@ -116,12 +127,16 @@ class Recorder:
         """Open a bag inside the test's: a fixture of wider scope is being set up."""
         self.flush()
         self._bags.append(bag)
+        self._threads.append(threading.active_count())
 
     def pop(self) -> None:
         """Close the innermost bag."""
         self.flush()
         if len(self._bags) > 1:
             self._bags.pop()
+            # A thread it started works for all its users, in whichever test.
+            self._fold_all = self._fold_all or threading.active_count() > self._threads[-1]
+        del self._threads[-1:]
 
     # Other inputs -------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ import msgspec
 from maestro_bloom import imports_of, writers
 from maestro_bloom.keys import DIGEST_SIZE
 
-SCHEMA = 1
+SCHEMA = 2
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Compiled code runs no Python frame, so a body under such a decorator can never be seen to run.
@@ -94,6 +94,7 @@ class _Walker:
         self.blocks: list[Block] = []
         self._names = names
         self._memo = writers.memoisers(tree)
+        self._filled = writers.filled_by(tree)
         self._seen: dict[str, int] = {}
         self._scope: list[str] = []
 
@@ -148,7 +149,7 @@ class _Walker:
             n,
             _hash(tokens),
             first_line(node),
-            writers.kind(node, self._names, self._memo),
+            writers.kind(node, self._names, self._memo, self._filled),
             bool(writers.decorator_names(node) & _COMPILERS),
         )
         self.blocks.insert(place, block)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     ModelOf = Callable[[str], SourceModel | None]
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class HitMap(bytearray):

@@ -10,7 +10,10 @@ decorator that sounds like a memo.
 from __future__ import annotations
 
 import ast
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -23,7 +26,9 @@ _MUTATORS = frozenset(
         *("register", "remove", "set", "setdefault", "update", "__setitem__"),
     }
 )
-_MEMO_WORDS = ("cache", "memo", "once", "lazy", "singleton")
+_MEMO_WORDS = ("cache", "memo", "once", "lazy", "singleton", "reify", "deferred")
+# Called when something is first looked for: what they store is a memo, on whatever object.
+_ON_LOOK_UP = frozenset({"__get__", "__getattr__", "__getattribute__", "__missing__"})
 _XUNIT = ("test", "setUp", "setup_", "tearDown", "teardown_")
 _NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
@@ -52,13 +57,18 @@ def decorator_names(node: Function) -> frozenset[str]:
     return frozenset(names)
 
 
-def kind(node: Function, names: frozenset[str], memo: frozenset[str]) -> int:
-    """``PLAIN``, ``SEGMENT`` or ``WHOLE_TEST`` for one function of a module that binds ``names``."""
+def kind(node: Function, names: frozenset[str], memo: frozenset[str], filled: Mapping[str, frozenset[str]]) -> int:
+    """``PLAIN``, ``SEGMENT`` or ``WHOLE_TEST`` for one function of a module that binds ``names``.
+
+    ``memo`` and ``filled`` are what ``memoisers`` and ``filled_by`` say of the module.
+    """
     if node.name.startswith(_XUNIT):
         return PLAIN  # what one test leaves for the next is a dependency between tests, not a cache
     own = list(_own(node.body))
     decorated = any(word in name.lower() for name in decorator_names(node) for word in _MEMO_WORDS)
-    if not (decorated or node.name in memo or _stores_outside(node, own, names) or _fills_own(own)):
+    looked_up = node.name in _ON_LOOK_UP and any(_stored_into(n) for n in own)
+    outlives = decorated or looked_up or node.name in memo
+    if not (outlives or _stores_outside(node, own, names) or _fills_own(own, filled)):
         return PLAIN
     suspends = isinstance(node, ast.AsyncFunctionDef) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own)
     return WHOLE_TEST if suspends else SEGMENT
@@ -160,36 +170,82 @@ def _root_outside(node: ast.expr, local: set[str]) -> bool:
     return root is not None and root not in local
 
 
-def _fills_own(own: list[ast.AST]) -> bool:
-    """Whether ``self.x`` is filled where it is first found empty: a memo on an object that may outlive the test."""
-    tested = set()
+def filled_by(tree: ast.Module) -> Mapping[str, frozenset[str]]:
+    """Per function name of a module: attributes of ``self`` that a function of this name stores."""
+    found: dict[str, frozenset[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            stored = {name for n in _own(node.body) for name in _filled(n)}
+            found[node.name] = found.get(node.name, frozenset()) | stored
+    return found
+
+
+def _fills_own(own: list[ast.AST], filled: Mapping[str, frozenset[str]]) -> bool:
+    """Whether ``self.x`` is filled where it is first found empty: a memo on an object that may outlive the test.
+
+    Filled here, or by a method called where it was found empty.
+    """
+    tested: set[str] = set()
     for node in own:
         if isinstance(node, ast.If | ast.IfExp | ast.While):
-            tested |= _self_attributes(node.test)
+            empty = _self_attributes(node.test)
+            tested |= empty
+            if empty and isinstance(node, ast.If) and _calls_filler(node, empty, filled):
+                return True
         elif isinstance(node, ast.Try):
             tested |= {name for statement in node.body for name in _self_attributes(statement)}
-    if not tested:
-        return False
-    return any(tested & _self_attributes(t) for n in own for t in _stores(n))
+    return bool(tested) and any(tested & _filled(n) for n in own)
 
 
-def _stores(node: ast.AST) -> list[ast.AST]:
+def _calls_filler(node: ast.If, empty: set[str], filled: Mapping[str, frozenset[str]]) -> bool:
+    calls = [n for s in (*node.body, *node.orelse) for n in ast.walk(s) if isinstance(n, ast.Call)]
+    methods = [c.func.attr for c in calls if isinstance(c.func, ast.Attribute) and _is_self(c.func.value)]
+    return any(empty & filled.get(method, frozenset()) for method in methods)
+
+
+def _filled(node: ast.AST) -> set[str]:
+    """Attributes of ``self`` that this node stores or adds to."""
     if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
-        return [node]
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "setdefault":
-        return [node.func.value]
-    return []
+        return _self_attributes(node)
+    if isinstance(node, ast.Call):
+        called = _last_name(node.func)
+        if called == "setdefault" and isinstance(node.func, ast.Attribute):
+            return _self_attributes(node.func.value)
+        if called in ("setattr", "__setattr__"):
+            return _named(node)
+    return set()
 
 
 def _self_attributes(node: ast.AST) -> set[str]:
-    return {
-        n.attr
-        for n in ast.walk(node)
-        if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "self"
-    }
+    """Attributes of ``self`` mentioned, by ``hasattr`` and ``in self.__dict__`` too."""
+    found = set()
+    for n in ast.walk(node):
+        if isinstance(n, ast.Attribute) and _is_self(n.value):
+            found.add(n.attr)
+        elif isinstance(n, ast.Call) and _last_name(n.func) in ("hasattr", "getattr"):
+            found |= _named(n)
+        elif isinstance(n, ast.Compare | ast.Subscript):
+            inner = list(ast.walk(n))
+            if any(isinstance(i, ast.Attribute) and i.attr == "__dict__" for i in inner):
+                found.update(i.value for i in inner if isinstance(i, ast.Constant) and isinstance(i.value, str))
+    return found
+
+
+def _named(call: ast.Call) -> set[str]:
+    """The attribute a call like ``setattr(self, "x", 1)`` names."""
+    if not (call.args and _is_self(call.args[0])):
+        return set()
+    return {a.value for a in call.args[1:2] if isinstance(a, ast.Constant) and isinstance(a.value, str)}
+
+
+def _is_self(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _sounds_memo(node: ast.expr) -> bool:
-    target = node.func if isinstance(node, ast.Call) else node
-    name = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
+    name = _last_name(node.func if isinstance(node, ast.Call) else node)
     return any(word in name.lower() for word in _MEMO_WORDS)
