@@ -74,7 +74,7 @@ class MainJob:
             raise UsageError("nothing was decided")
         proof = None if self.sealed is None else self.sealed.proof
         cost = [(s.name, f"{s.seconds:.1f} s") for s in self.steps]
-        cost += [("saved", words) for words in self.saved[:1]]
+        cost += [("saved", words) for words in self.saved]
         return card_of(self.workspace, decided, cost=cost, proof=proof)
 
     def _check(self) -> None:
@@ -91,7 +91,16 @@ class MainJob:
     def _test(self, tree: Tree) -> str:
         began = time.monotonic()
         with self.workspace.writer("test") as sink:
-            step = run_tests(self.workspace, tree=tree.id, run_id=self.workspace.run_id(), sink=sink, show=self.show)
+            step = run_tests(
+                self.workspace,
+                tree=tree.id,
+                run_id=self.workspace.run_id(),
+                sink=sink,
+                show=self.show,
+                fresh=self.fresh,
+            )
+        if step.skips:
+            self.saved.append(f"{step.skips} tests not run, for nothing they touched has changed since they passed")
         self._done("test", step.ok, step.words, began, step.tail)
         return step.inputs
 
