@@ -32,6 +32,10 @@ class Tracer(Protocol):
     def drain(self, *, wake: bool) -> set[int]:
         """Units seen since the last call; ``wake`` lets units already folded be seen again."""
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing was seen since the last call of ``drain``."""
+
     def fold(self, units: set[int]) -> None:
         """Say that these units are folded: until the next waking they need not be seen again."""
 
@@ -76,13 +80,15 @@ class Recorder:
     def enter(self, token: object) -> None:
         """A function whose effect outlives the call, or a module, begins."""
         if self.active:
-            self.flush()
+            if self.tracer is not None and not self.tracer.idle:
+                self.flush()
             self._segments.append(token)
 
     def leave(self, token: object) -> None:
         """It ends; whatever was entered inside and not left (another thread, a killed generator) ends with it."""
         if token in self._segments:
-            self.flush()
+            if self.tracer is not None and not self.tracer.idle:
+                self.flush()
             while self._segments.pop() != token:
                 pass
 

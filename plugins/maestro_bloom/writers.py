@@ -10,32 +10,25 @@ decorator that sounds like a memo.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
+
+from maestro_bloom.memos import MUTATORS, Function, fills_own, last_name, own_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+    from maestro_bloom.memos import Fillers
 
 PLAIN, SEGMENT, WHOLE_TEST = 0, 1, 2
 """No writer; fold what runs inside the call; fold all the test runs (a generator's inside has no clear end)."""
 
-_MUTATORS = frozenset(
-    {
-        *("add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "push", "put"),
-        *("register", "remove", "set", "setdefault", "update", "__setitem__"),
-    }
-)
 _MEMO_WORDS = ("cache", "memo", "once", "lazy", "singleton", "reify", "deferred")
 # Called when something is first looked for: what they store is a memo, on whatever object.
 _ON_LOOK_UP = frozenset({"__get__", "__getattr__", "__getattribute__", "__missing__"})
 _XUNIT = ("test", "setUp", "setup_", "tearDown", "teardown_")
-_NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 
 def module_names(tree: ast.Module) -> frozenset[str]:
     """Names bound anywhere at the module's top level."""
-    return frozenset(name for node in _own(tree.body) for name in _bound(node))
+    return frozenset(name for node in own_nodes(tree.body) for name in _bound(node))
 
 
 def memoisers(tree: ast.Module) -> frozenset[str]:
@@ -57,37 +50,26 @@ def decorator_names(node: Function) -> frozenset[str]:
     return frozenset(names)
 
 
-def kind(node: Function, names: frozenset[str], memo: frozenset[str], filled: Mapping[str, frozenset[str]]) -> int:
+def kind(node: Function, names: frozenset[str], memo: frozenset[str], filled: Fillers, around: frozenset[str]) -> int:
     """``PLAIN``, ``SEGMENT`` or ``WHOLE_TEST`` for one function of a module that binds ``names``.
 
-    ``memo`` and ``filled`` are what ``memoisers`` and ``filled_by`` say of the module.
+    ``memo`` and ``filled`` are what ``memoisers`` and ``filled_by`` say of the module; ``around`` are names of the
+    functions around this one that end with their call, this function with them.
     """
     if node.name.startswith(_XUNIT):
         return PLAIN  # what one test leaves for the next is a dependency between tests, not a cache
-    own = list(_own(node.body))
+    own = list(own_nodes(node.body))
     decorated = any(word in name.lower() for name in decorator_names(node) for word in _MEMO_WORDS)
     looked_up = node.name in _ON_LOOK_UP and any(_stored_into(n) for n in own)
     outlives = decorated or looked_up or node.name in memo
-    if not (outlives or _stores_outside(node, own, names) or _fills_own(own, filled)):
+    if not (outlives or _stores_outside(node, own, names, around) or fills_own(node, own, filled)):
         return PLAIN
     suspends = isinstance(node, ast.AsyncFunctionDef) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own)
     return WHOLE_TEST if suspends else SEGMENT
 
 
-def _own(body: list[ast.stmt]) -> list[ast.AST]:
-    """All nodes of these statements, without the insides of nested functions and classes."""
-    found: list[ast.AST] = []
-    stack: list[ast.AST] = list(body)
-    while stack:
-        node = stack.pop()
-        found.append(node)
-        if not isinstance(node, _NESTED):
-            stack.extend(ast.iter_child_nodes(node))
-    return found
-
-
 def _bound(node: ast.AST) -> tuple[str, ...]:
-    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
         return (node.id,)
     if isinstance(node, ast.Import | ast.ImportFrom):
         return tuple((alias.asname or alias.name).partition(".")[0] for alias in node.names)
@@ -111,34 +93,45 @@ def _parameters(node: Function) -> tuple[set[str], set[str]]:
     return everyone - shared, shared
 
 
-def _stores_outside(node: Function, own: list[ast.AST], names: frozenset[str]) -> bool:
+def ending_with(node: Function) -> tuple[frozenset[str], frozenset[str]]:
+    """(names of a function's own, functions defined in it that are only ever called: they end with its call)."""
+    own = own_nodes(node.body)
+    called = {id(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
+    escaping = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and id(n) not in called}
+    inner = {n.name for n in own if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) and not n.decorator_list}
+    declared = {name for n in own if isinstance(n, ast.Global | ast.Nonlocal) for name in n.names}
+    local = {name for n in own for name in _bound(n)} | _parameters(node)[0]
+    return frozenset(local - declared), frozenset(inner - escaping)
+
+
+def _stores_outside(node: Function, own: list[ast.AST], names: frozenset[str], around: frozenset[str]) -> bool:
     declared = {name for n in own if isinstance(n, ast.Global | ast.Nonlocal) for name in n.names}
     parameters, _ = _parameters(node)
     bound = {name for n in own for name in _bound(n)}
-    if bound & declared:
+    if bound & declared - around:
         return True
     # An imported name bound inside the function is a module: a store into it outlives the call.
     imported = {name for n in own if isinstance(n, ast.Import | ast.ImportFrom) for name in _bound(n)}
     aliases = {t for n in own if isinstance(n, ast.Assign) for t in _aliases(n, names)}
-    local = (bound | parameters) - imported - aliases
+    local = (bound | parameters | around) - imported - aliases
     return any(_root_outside(target, local) for n in own for target in _stored_into(n))
 
 
 def _aliases(node: ast.Assign, names: frozenset[str]) -> list[str]:
     """Local names that are just another name of something of the module."""
     root = _root(node.value)
-    if isinstance(node.value, ast.Call) or root is None or root not in names:
-        return []
+    if any(isinstance(n, ast.Call) for n in ast.walk(node.value)) or root is None or root not in names:
+        return []  # what a call returns is taken for new
     return [t.id for t in node.targets if isinstance(t, ast.Name)]
 
 
 def _stored_into(node: ast.AST) -> list[ast.expr]:
     """Containers and owners that this node changes."""
-    if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+    if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
         return [node.value]
     if isinstance(node, ast.Call):
         function = node.func
-        if isinstance(function, ast.Attribute) and function.attr in _MUTATORS:
+        if isinstance(function, ast.Attribute) and function.attr in MUTATORS:
             return [function.value]
         if isinstance(function, ast.Name) and function.id in ("setattr", "delattr") and node.args:
             return [node.args[0]]
@@ -170,82 +163,6 @@ def _root_outside(node: ast.expr, local: set[str]) -> bool:
     return root is not None and root not in local
 
 
-def filled_by(tree: ast.Module) -> Mapping[str, frozenset[str]]:
-    """Per function name of a module: attributes of ``self`` that a function of this name stores."""
-    found: dict[str, frozenset[str]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            stored = {name for n in _own(node.body) for name in _filled(n)}
-            found[node.name] = found.get(node.name, frozenset()) | stored
-    return found
-
-
-def _fills_own(own: list[ast.AST], filled: Mapping[str, frozenset[str]]) -> bool:
-    """Whether ``self.x`` is filled where it is first found empty: a memo on an object that may outlive the test.
-
-    Filled here, or by a method called where it was found empty.
-    """
-    tested: set[str] = set()
-    for node in own:
-        if isinstance(node, ast.If | ast.IfExp | ast.While):
-            empty = _self_attributes(node.test)
-            tested |= empty
-            if empty and isinstance(node, ast.If) and _calls_filler(node, empty, filled):
-                return True
-        elif isinstance(node, ast.Try):
-            tested |= {name for statement in node.body for name in _self_attributes(statement)}
-    return bool(tested) and any(tested & _filled(n) for n in own)
-
-
-def _calls_filler(node: ast.If, empty: set[str], filled: Mapping[str, frozenset[str]]) -> bool:
-    calls = [n for s in (*node.body, *node.orelse) for n in ast.walk(s) if isinstance(n, ast.Call)]
-    methods = [c.func.attr for c in calls if isinstance(c.func, ast.Attribute) and _is_self(c.func.value)]
-    return any(empty & filled.get(method, frozenset()) for method in methods)
-
-
-def _filled(node: ast.AST) -> set[str]:
-    """Attributes of ``self`` that this node stores or adds to."""
-    if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
-        return _self_attributes(node)
-    if isinstance(node, ast.Call):
-        called = _last_name(node.func)
-        if called == "setdefault" and isinstance(node.func, ast.Attribute):
-            return _self_attributes(node.func.value)
-        if called in ("setattr", "__setattr__"):
-            return _named(node)
-    return set()
-
-
-def _self_attributes(node: ast.AST) -> set[str]:
-    """Attributes of ``self`` mentioned, by ``hasattr`` and ``in self.__dict__`` too."""
-    found = set()
-    for n in ast.walk(node):
-        if isinstance(n, ast.Attribute) and _is_self(n.value):
-            found.add(n.attr)
-        elif isinstance(n, ast.Call) and _last_name(n.func) in ("hasattr", "getattr"):
-            found |= _named(n)
-        elif isinstance(n, ast.Compare | ast.Subscript):
-            inner = list(ast.walk(n))
-            if any(isinstance(i, ast.Attribute) and i.attr == "__dict__" for i in inner):
-                found.update(i.value for i in inner if isinstance(i, ast.Constant) and isinstance(i.value, str))
-    return found
-
-
-def _named(call: ast.Call) -> set[str]:
-    """The attribute a call like ``setattr(self, "x", 1)`` names."""
-    if not (call.args and _is_self(call.args[0])):
-        return set()
-    return {a.value for a in call.args[1:2] if isinstance(a, ast.Constant) and isinstance(a.value, str)}
-
-
-def _is_self(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id == "self"
-
-
-def _last_name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-
-
 def _sounds_memo(node: ast.expr) -> bool:
-    name = _last_name(node.func if isinstance(node, ast.Call) else node)
+    name = last_name(node.func if isinstance(node, ast.Call) else node)
     return any(word in name.lower() for word in _MEMO_WORDS)
