@@ -70,6 +70,17 @@ class Keeper:
         self.path = self.store.best(parts) if newest else path
         self._stored, self._absent = opened(self.path)
 
+    @property
+    def usable(self) -> bool:
+        """Whether the index speaks about this environment."""
+        stored = self._stored
+        return stored is not None and stored.index.environment == self.environment and stored.index.salt == self.salt
+
+    @property
+    def written(self) -> Path | None:
+        """The index this run wrote."""
+        return self.path if self._written is not None else None
+
     def judge(self, nodeids: Sequence[str]) -> tuple[list[Judgement], str]:
         """What is to be said of each test, and why all must run if they must. Raises ``MaestroError``."""
         reason = self._reason_for_all(nodeids)
