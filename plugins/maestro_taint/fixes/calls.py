@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from maestro_taint.fixes.site import paren
 from maestro_taint.fixes.view import Edit, Refusal, argument, has_star, with_argument
 
 if TYPE_CHECKING:
@@ -237,7 +238,14 @@ def code(site: Site) -> Edit | Refusal:
         return Refusal("the code itself comes from outside: no edit keeps what it does")
     if not _reads_literals(site, call):
         return Refusal("eval() may be meant to compute: ast.literal_eval reads literals only")
-    return site.edit((call.func, cst.parse_expression(site.use("ast.literal_eval"))))
+    made = call.with_changes(func=cst.parse_expression(site.use("ast.literal_eval")))
+    given = call.args[0].value
+    if re.search(r"\.(data|body)$|\.get_data\(\)$|\.read\(\)$", site.view.code(given)):
+        text = cst.Call(
+            cst.Attribute(paren(given), cst.Name("decode"))
+        )  # eval() reads bytes too, literal_eval() does not
+        made = made.with_changes(args=[call.args[0].with_changes(value=text)])
+    return site.edit((call, made))
 
 
 def _reads_literals(site: Site, call: cst.Call) -> bool:

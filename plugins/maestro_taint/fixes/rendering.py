@@ -38,6 +38,9 @@ def render(tree: Tree) -> cst.BaseExpression:
         return _render_joined(tree)
     if isinstance(tree, Listed):
         arg: Any = tree.node.args[0]
+        if tree.repeated:
+            element = arg.value.with_changes(elt=render(tree.elements[0]))
+            return tree.node.with_changes(args=[arg.with_changes(value=element)])
         new = [e.with_changes(value=render(t)) for e, t in zip(arg.value.elements, tree.elements, strict=True)]
         return tree.node.with_changes(args=[arg.with_changes(value=arg.value.with_changes(elements=new))])
     return _render_filled(tree)

@@ -5,7 +5,7 @@ Invariant: which values are tainted is asked of the analysis, by putting constan
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +76,8 @@ class Site:
     canonical: Callable[[str], str] = str
     needed: list[str] = field(default_factory=list)
     hoisted: list[tuple[cst.CSTNode, tuple[str, ...]]] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
+    muted: list[cst.CSTNode] = field(default_factory=list)
 
     def use(self, dotted: str) -> str:
         """How to write a name here; the import it needs is remembered."""
@@ -106,8 +108,22 @@ class Site:
 
     def free(self, name: str) -> str:
         """A variable's name that the file does not use."""
-        taken = {n.value for n in self.view.nodes(cst.Name)} | {t[0].split()[0] for _, t in self.hoisted}
-        return next(n for n in (name, *(f"{name}_{i}" for i in range(2, 99))) if n not in taken)
+        taken = {n.value for n in self.view.nodes(cst.Name)} | self.named
+        made = next(n for n in (name, *(f"{name}_{i}" for i in range(2, 99))) if n not in taken)
+        self.named.add(made)
+        return made
+
+    def sources_of(self, expr: cst.CSTNode, depth: int = DEPTH) -> list[cst.CSTNode]:
+        """An expression and what the names in it stand for in this file, functions included."""
+        found: list[cst.CSTNode] = [expr]
+        for name in self.view.nodes(cst.Name, expr) if depth else ():
+            own = self.view.stores(self.view.scope(name), name.value)
+            for store in own or self.view.stores(self.view.module, name.value):
+                value = store if isinstance(store, cst.FunctionDef) else getattr(store, "value", None)
+                value = store.iter if isinstance(store, cst.For | cst.CompFor) else value
+                if value is not None and not any(n is value for n in (expr, *self.view.up(expr))):
+                    found += [value] if isinstance(store, cst.FunctionDef) else self.sources_of(value, depth - 1)
+        return found
 
     # -- the text --------------------------------------------------------------------------------------------------
 
@@ -134,6 +150,7 @@ class Site:
             made.pieces.append(hole)
             return None
         made.feeds.append(Feed(expr, tree, name, statement))
+        made.linear = made.linear and not template.repeats(tree)
         for piece in template.pieces(tree):
             if isinstance(piece, Hole) and isinstance(piece.expr, cst.Name) and not piece.suffix and depth:
                 before = len(made.pieces)
@@ -223,8 +240,12 @@ class Site:
         open_ = [n for n in nodes if not isinstance(n, cst.SimpleString | cst.Integer | cst.Float)]
         if len(open_) < 2:
             return open_
+        return [n for n in open_ if self.ask([m for m in open_ if m is not n])]
+
+    def ask(self, nodes: Sequence[cst.CSTNode]) -> bool:
+        """Whether the finding is still there with constants for these nodes (and for those muted throughout)."""
         constant = cst.SimpleString('"0"')
-        return [n for n in open_ if self.probe([(m, constant) for m in open_ if m is not n])]
+        return self.probe([(n, constant) for n in (*nodes, *self.muted)])
 
     def is_text(self, expr: cst.BaseExpression, depth: int = DEPTH) -> bool:
         """Whether an expression is certainly a ``str``."""
@@ -232,7 +253,7 @@ class Site:
             return True
         if isinstance(expr, cst.Subscript):
             return self.view.code(expr.value).endswith((".args", ".form", ".GET", ".POST", ".cookies", ".COOKIES",
-                                                        ".headers", "environ", "sys.argv", ".values"))  # fmt: skip
+                                                        ".headers", "environ", "sys.argv", ".values", ".query"))  # fmt: skip
         if isinstance(expr, cst.BinaryOperation):
             return isinstance(expr.operator, cst.Add | cst.Modulo) and self.is_text(expr.left, depth)
         if isinstance(expr, cst.BooleanOperation):
@@ -253,7 +274,7 @@ class Site:
         if name in ("get", "pop") and len(expr.args) == 2:
             places = (".args", ".form", ".GET", ".POST", ".cookies", ".headers", "environ", ".values")
             return self.view.code(owner).endswith(places) and self.is_text(expr.args[1].value)
-        return name in TEXT_METHODS
+        return name in TEXT_METHODS or name in ("get_argument", "get_query_argument", "get_body_argument")
 
     def _text_store(self, store: cst.CSTNode, depth: int) -> bool:
         if isinstance(store, cst.Param):

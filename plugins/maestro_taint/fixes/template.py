@@ -125,11 +125,12 @@ class Literal:
 
 @dataclass(slots=True)
 class Listed:
-    """``"sep".join([...])``: its elements, the separator between them."""
+    """``"sep".join([...])``: its elements, the separator between them; of a comprehension, its one element."""
 
     node: cst.Call
     elements: list[Tree]
     between: Text
+    repeated: bool = False
 
 
 Tree: TypeAlias = Plus | Joined | Filled | Literal | Listed | Hole
@@ -188,13 +189,24 @@ def _tree(node: cst.BaseExpression) -> Tree | None:
 
 def _listed(node: cst.Call, separator: cst.SimpleString) -> Listed | Hole | None:
     held = node.args[0].value if len(node.args) == 1 else None
+    between = Text(separator.raw_value, separator.prefix.lower(), separator.quote)
+    if isinstance(held, cst.GeneratorExp | cst.ListComp):
+        element = _tree(held.elt)
+        return Hole(node) if element is None or isinstance(element, Hole) else Listed(node, [element], between, True)  # noqa: FBT003 - a field
     if not isinstance(held, cst.List | cst.Tuple) or any(not isinstance(e, cst.Element) for e in held.elements):
         return Hole(node)
     elements = [_tree(e.value) for e in held.elements]
     known = [e for e in elements if e is not None]
     if len(known) != len(elements) or all(isinstance(e, Hole) for e in known):
         return Hole(node)
-    return Listed(node, known, Text(separator.raw_value, separator.prefix.lower(), separator.quote))
+    return Listed(node, known, between)
+
+
+def repeats(tree: Tree) -> bool:
+    """Whether a part of the text is written as often as a comprehension runs."""
+    if isinstance(tree, Plus):
+        return repeats(tree.left) or repeats(tree.right)
+    return isinstance(tree, Listed) and (tree.repeated or any(repeats(e) for e in tree.elements))
 
 
 def _joined(node: cst.FormattedString) -> Joined | None:

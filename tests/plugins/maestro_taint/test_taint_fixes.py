@@ -240,3 +240,46 @@ def test_after_repairs_the_rest_is_reported_where_it_now_stands(tmp_path: Path) 
     assert "pickle.loads" in lines[told["refused"].at.line - 1]
     assert "not repaired" in told["refused"].message
     assert (found["taint/fixes"].value, found["taint/fixes-refused"].value) == (1, 1)
+
+
+PAGE = "from flask import Flask, request\napp = Flask(__name__)\n{head}\n@app.route('/')\ndef h():\n{body}"
+
+
+def page(body: str, head: str = "") -> tuple[str, list[str]]:
+    text = PAGE.format(head=head, body="".join(f"    {line}\n" for line in body.split("\n")))
+    tree = Tree({"a.py": text.encode()}, TaintSettings(), models())
+    outcomes = repair(tree)
+    return tree.files["a.py"].decode(), [o.state for o in outcomes]
+
+
+def test_values_are_escaped_where_they_enter_the_markup_not_the_markup_itself() -> None:
+    text, states = page(
+        "rows = ''.join(f'<li>{i}</li>' for i in request.args.getlist('i'))\nreturn '<ul>' + rows + '</ul>'"
+    )
+    assert states == ["verified"]
+    assert "f'<li>{html.escape(str(i))}</li>'" in text
+    assert "'<ul>' + rows + '</ul>'" in text
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("def row(x):\n    return '<li>' + x + '</li>'\n", "return '<ul>' + row(request.args['i']) + '</ul>'"),
+        ("", "m = '<b>' + request.args['i'] + '</b>' if request.args else ''\nreturn '<p>' + m + '</p>'"),
+        ("", "return f'<a href={request.args.get(\"i\")}>x</a>'"),
+        ("", "n = request.args['i']\nreturn f'<a href=\"{n}\">x</a>'"),
+        ("", "n = request.args['i']\nreturn f'<a onclick=\"f({n})\">x</a>'"),
+        ("", "n = request.args['i']\nreturn f'<!-- {n} -->'"),
+    ],
+)
+def test_where_escaping_would_break_or_not_help_nothing_is_done(head: str, body: str) -> None:
+    text, states = page(body, head)
+    assert set(states) == {"refused"}
+    assert "html.escape" not in text
+
+
+def test_words_joined_are_quoted_one_by_one() -> None:
+    text, _ = repaired("os.system('tar c ' + ' '.join(request.args.getlist('f')))")
+    assert "'tar c ' + shlex.join(request.args.getlist('f'))" in text
+    text, outcomes = repaired("f = ' '.join(request.args.getlist('f'))\nos.system('tar c ' + f)")
+    assert [state for state, _ in outcomes] == ["refused"]
