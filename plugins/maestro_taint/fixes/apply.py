@@ -58,9 +58,13 @@ def repair(tree: Tree, only: set[str] | None = None) -> list[Outcome]:
 
 
 def _attempt(tree: Tree, finding: Finding, before: list[Finding]) -> tuple[Outcome, Patch | None]:
-    made = patched(tree.files, finding, tree.settings, tree.persists(finding), tree.models.canonical)
+    made = patched({**tree.around, **tree.files}, finding, tree.settings, tree.persists(finding), tree.models.canonical)
     if isinstance(made, Refusal):
         return Outcome(finding, "refused", made.reason), None
+    if made.path not in tree.files:
+        return Outcome(
+            finding, "refused", f"the value comes from {made.path}, which is not among the files to repair"
+        ), None
     problem = ladder.text_problem(tree.files[made.path], made, tree.files, tree.root)
     if problem.startswith("V3"):
         return Outcome(finding, "refused", problem), None

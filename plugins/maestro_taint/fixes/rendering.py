@@ -129,41 +129,41 @@ def _render_joined(tree: Joined) -> cst.BaseExpression:
 
 
 def _render_filled(tree: Filled) -> cst.BaseExpression:
+    literal, kept = filled_literal(tree)
+    head = literal if tree.head is tree.literal else tree.head
+    if not kept:
+        return head.with_changes(lpar=tree.node.lpar or head.lpar, rpar=tree.node.rpar or head.rpar)
+    holes = [p for p in tree.pieces if isinstance(p, Hole)]
+    return _refilled(tree.node, head, {k: p.expr for k, p in zip(tree.keys, holes, strict=True) if p.text is None})
+
+
+def filled_literal(tree: Filled) -> tuple[cst.SimpleString, bool]:
+    """The literal with what was changed, and whether any field is left in it."""
     percent = isinstance(tree.node, cst.BinaryOperation)
     holes = [p for p in tree.pieces if isinstance(p, Hole)]
     gone = {k for k, p in zip(tree.keys, holes, strict=True) if p.text is not None}
-    kept = [k for k in dict.fromkeys(tree.keys) if k not in gone]
-    literal = tree.node.left if percent else tree.node.func.value
-    order = {k: i for i, k in enumerate(kept)}
+    order = {k: i for i, k in enumerate(k for k in dict.fromkeys(tree.keys) if k not in gone)}
+    form = PERCENT if percent else FIELD
+    fields = [m[0] for m in form.finditer(tree.literal.raw_value) if m[0] not in ("%%", "{{", "}}")]
     raw, at = "", 0
-    source = [
-        m[0] for m in (PERCENT if percent else FIELD).finditer(literal.raw_value) if m[0] not in ("%%", "{{", "}}")
-    ]
     for p in tree.pieces:
         if isinstance(p, Text):
             raw += p.raw
             continue
-        key = tree.keys[at]
         if p.text is None:
-            raw += (
-                source[at]
-                if not re.match(r"\{\d", source[at])
-                else re.sub(r"\d+", str(order[key]), source[at], count=1)
-            )
+            numbered = re.match(r"\{\d", fields[at])
+            raw += re.sub(r"\d+", str(order[tree.keys[at]]), fields[at], count=1) if numbered else fields[at]
         else:
-            raw += p.text.replace("%", "%%") if percent and kept else p.text
+            raw += p.text.replace("%", "%%") if percent and order else p.text
         at += 1
-    if not kept:
-        raw = raw.replace("%%", "%") if percent and holes and "%s" not in raw else raw
-        raw = raw.replace("{{", "{").replace("}}", "}") if not percent else raw
-        return _literal(literal, raw).with_changes(
-            lpar=tree.node.lpar or literal.lpar, rpar=tree.node.rpar or literal.rpar
+    if not order:  # nothing is left to fill: characters doubled for that stand for themselves again
+        raw = (
+            raw.replace("{{", "{").replace("}}", "}") if not percent else raw if "%s" in raw else raw.replace("%%", "%")
         )
-    values = {k: p.expr for k, p in zip(tree.keys, holes, strict=True) if p.text is None}
-    return _refilled(tree.node, _literal(literal, raw), values)
+    return _literal(tree.literal, raw), bool(order)
 
 
-def _refilled(node: Any, literal: cst.SimpleString, values: dict[int | str, cst.BaseExpression]) -> cst.BaseExpression:
+def _refilled(node: Any, literal: Any, values: dict[int | str, cst.BaseExpression]) -> cst.BaseExpression:
     if isinstance(node, cst.Call):
         args = []
         for i, a in enumerate(node.args):

@@ -13,7 +13,7 @@ import libcst as cst
 
 from maestro_taint.fixes import template
 from maestro_taint.fixes.imports import meaning, spelled
-from maestro_taint.fixes.rendering import render
+from maestro_taint.fixes.rendering import filled_literal, render
 from maestro_taint.fixes.template import Hole, Piece, Text, Tree
 from maestro_taint.fixes.view import Edit, Refusal, View
 
@@ -28,6 +28,9 @@ SAME_TEXT = frozenset({"encode", "strip", "lstrip", "rstrip", "format_map"})
 # Whether the finding is still there when nodes are replaced.
 Probe = Callable[[list[tuple[cst.CSTNode, cst.CSTNode]]], bool]
 TEXT_CALLS = frozenset({"str", "input", "repr", "format", "chr", "hex", "ascii"})
+TEXT_MAPPINGS = (
+    ".args", ".form", ".GET", ".POST", ".cookies", ".COOKIES", ".headers", ".values", ".query", "environ", "sys.argv",
+)  # fmt: skip
 TEXT_METHODS = frozenset(
     {"strip", "lstrip", "rstrip", "lower", "upper", "title", "replace", "join", "format", "decode", "capitalize",
      "casefold", "removeprefix", "removesuffix", "hexdigest", "isoformat", "read_text", "get_full_path"}
@@ -60,7 +63,12 @@ class Built:
 
     def swaps(self) -> list[tuple[cst.CSTNode, cst.CSTNode]]:
         """Every feed as it now reads."""
-        return [(f.node, render(f.tree)) for f in self.feeds if f.tree is not None]
+        made: list[tuple[cst.CSTNode, cst.CSTNode]] = []
+        for f in self.feeds:
+            if f.tree is not None:
+                made.append((f.node, render(f.tree)))
+                made += [(far.literal, filled_literal(far)[0]) for far in template.remote(f.tree)]
+        return made
 
 
 @dataclass(slots=True)
@@ -74,6 +82,7 @@ class Site:
     settings: TaintSettings
     probe: Probe
     canonical: Callable[[str], str] = str
+    elsewhere: Callable[[str], bool] = lambda _: False
     needed: list[str] = field(default_factory=list)
     hoisted: list[tuple[cst.CSTNode, tuple[str, ...]]] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
@@ -141,7 +150,7 @@ class Site:
         self, expr: cst.BaseExpression, made: Built, name: str, depth: int, statement: cst.CSTNode | None = None
     ) -> Refusal | None:
         expr = self._inner(expr)
-        tree = template.parse(expr)
+        tree = template.parse(expr, self.literal)
         if tree is None:
             if isinstance(expr, cst.Name) and depth:
                 return self._named(expr, made, depth)
@@ -162,6 +171,23 @@ class Site:
             made.pieces.append(piece)
         return None
 
+    def literal(self, name: cst.Name) -> cst.SimpleString | None:
+        """The literal a name stands for, if it is read nowhere else: then it may be changed where it is written."""
+        scope = self.view.scope(name)
+        stores = self.view.stores(scope, name.value)
+        if not stores and not self.elsewhere(name.value):
+            stores = self.view.stores(self.view.module, name.value)
+        one = stores[0] if len(stores) == 1 else None
+        value = one.value if isinstance(one, cst.Assign | cst.AnnAssign) else None
+        plain = isinstance(one, cst.AnnAssign) or (isinstance(one, cst.Assign) and len(one.targets) == 1)
+        if (
+            not plain
+            or not isinstance(value, cst.SimpleString)
+            or len(self.view.loads(self.view.module, name.value)) > 1
+        ):
+            return None
+        return value
+
     def _inner(self, expr: cst.BaseExpression) -> cst.BaseExpression:
         """Through calls that leave the text what it is."""
         while isinstance(expr, cst.Call) and isinstance(expr.func, cst.Attribute) and expr.func.attr.value in SAME_TEXT:
@@ -180,7 +206,7 @@ class Site:
         values = [s.value for s in stores if isinstance(s, cst.Assign | cst.AnnAssign | cst.AugAssign)]
         later = any(self.view.order(s) > self.view.order(hole.expr) for s in stores)
         plain = all(self._plain_store(s, hole.expr.value) for s in stores)
-        if later or not plain or not any(v is not None and _has_text(template.parse(v)) for v in values):
+        if later or not plain or not any(v is not None and _has_text(template.parse(v, self.literal)) for v in values):
             return None
         return self._named(hole.expr, made, depth)
 
@@ -189,7 +215,7 @@ class Site:
         stores = self.view.stores(scope, name.value)
         plain = [s for s in stores if self._plain_store(s, name.value)]
         values = [v for v in (getattr(s, "value", None) for s in plain) if v is not None]
-        texts = any(_has_text(template.parse(self._inner(v))) for v in values)
+        texts = any(_has_text(template.parse(self._inner(v), self.literal)) for v in values)
         if not texts or len(plain) != len(stores) or any(self.view.order(s) > self.view.order(name) for s in stores):
             hole = Hole(name)
             made.feeds.append(Feed(name, hole))
@@ -252,8 +278,7 @@ class Site:
         if isinstance(expr, cst.SimpleString | cst.FormattedString | cst.ConcatenatedString):
             return True
         if isinstance(expr, cst.Subscript):
-            return self.view.code(expr.value).endswith((".args", ".form", ".GET", ".POST", ".cookies", ".COOKIES",
-                                                        ".headers", "environ", "sys.argv", ".values", ".query"))  # fmt: skip
+            return self.view.code(expr.value).endswith(TEXT_MAPPINGS)
         if isinstance(expr, cst.BinaryOperation):
             return isinstance(expr.operator, cst.Add | cst.Modulo) and self.is_text(expr.left, depth)
         if isinstance(expr, cst.BooleanOperation):
@@ -272,8 +297,7 @@ class Site:
             return False
         name, owner = expr.func.attr.value, expr.func.value
         if name in ("get", "pop") and len(expr.args) == 2:
-            places = (".args", ".form", ".GET", ".POST", ".cookies", ".headers", "environ", ".values")
-            return self.view.code(owner).endswith(places) and self.is_text(expr.args[1].value)
+            return self.view.code(owner).endswith(TEXT_MAPPINGS) and self.is_text(expr.args[1].value)
         return name in TEXT_METHODS or name in ("get_argument", "get_query_argument", "get_body_argument")
 
     def _text_store(self, store: cst.CSTNode, depth: int) -> bool:

@@ -283,3 +283,25 @@ def test_words_joined_are_quoted_one_by_one() -> None:
     assert "'tar c ' + shlex.join(request.args.getlist('f'))" in text
     text, outcomes = repaired("f = ' '.join(request.args.getlist('f'))\nos.system('tar c ' + f)")
     assert [state for state, _ in outcomes] == ["refused"]
+
+
+CONSTANT = (
+    "import sqlite3\nfrom flask import request\nQUERY = \"SELECT 1 FROM t WHERE a = '%s'\"\n{more}\ndef h():\n"
+    "    sqlite3.connect('d').execute(QUERY % request.args['q'])\n"
+)
+
+
+def test_a_constant_query_is_changed_where_it_is_written() -> None:
+    made = fixed(CONSTANT.format(more="").encode()).decode()
+    assert 'QUERY = "SELECT 1 FROM t WHERE a = ?"' in made
+    assert "execute(QUERY, (request.args['q'],))" in made
+
+
+@pytest.mark.parametrize("other", ["from a import QUERY\n", "import a\nprint(a.QUERY)\n"])
+def test_a_constant_that_others_read_stays(other: str) -> None:
+    files = {"a.py": CONSTANT.format(more="").encode(), "b.py": other.encode()}
+    tree = Tree(dict(files), TaintSettings(), models())
+    assert [o.state for o in repair(tree)] == ["refused"]
+    assert tree.files == files
+    alone = Tree({"a.py": CONSTANT.format(more="print(QUERY)\n").encode()}, TaintSettings(), models())
+    assert [o.state for o in repair(alone)] == ["refused"]
