@@ -13,6 +13,7 @@ from maestro_taint.domain.values import (
     NO_CONST,
     Source,
     Val,
+    cleared,
     join,
     join_atoms,
     source_value,
@@ -48,7 +49,7 @@ class Attributes:
             found = inner if found is None else join(inner, found)
         elif found is None:
             found = self._plain(f, val, name, at)
-        elif f.own(val) and not _is_code(found) and found.sym is None:
+        elif any(t[0] != "x" for t in val.types) and f.own(val) and not _is_code(found) and found.sym is None:
             found = Val(join_atoms(found.atoms, f.own(val)), found.const, found.types, objs=found.objs)
         return found if found is not None else CLEAN
 
@@ -178,6 +179,9 @@ class Attributes:
                 one = Val(types=(("b", qn, receiver),), lit=True)
             made = one if made is None else join(made, one)
         if made is None and "." + name not in self._known_fields(f, val):
+            hook = classes.method(cls, "__getattr__") if classes.field(cls, name) is None else None
+            if hook is not None and t[0] == "i" and name[:2] != "__":
+                return self.solver.calls.invoke(f, hook, [val, Val(const=name, lit=True)], {}, at)
             outside = classes.order(cls)[1]
             if outside and classes.field(cls, name) is None:
                 return self.external(f, Val(f.own(val)), self.solver.models.canonical(outside[0]), name, at)
@@ -198,6 +202,9 @@ class Attributes:
             made = source_value(source, (f.file, at, f"{model.kind} data from {path}", None))
             return Val(made.atoms, types=types, sym=source)
         own = f.own(val)
+        bits = models.clean_reads.get(path)
+        if bits is not None:
+            return Val(cleared(own, bits), types=types, lit=val.lit)
         if own:
             plain = self._plain(f, val, name, at) if name in URL_PARTS or val.sym is not None else Val(own)
             return Val(own, types=types, sym=plain.sym if name in URL_PARTS else None)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import Obj
-from maestro_taint.domain.values import CLEAN, NO_CONST, Val, join, root_value
-from maestro_taint.engine import containers, external
+from maestro_taint.domain.values import CLEAN, Val, join
+from maestro_taint.engine import containers, external, library, special
 from maestro_taint.engine.apply import Application
+from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.expressions import sequence
-from maestro_taint.engine.frame import ITER
+from maestro_taint.engine.frame import DEFAULT, ITER
 from maestro_taint.frontend import ir
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Calls:
                 args.append(f.eval(a))
                 continue
             v = f.eval(a[2])
+            f.note_interest(v)
             exact = containers.exact_items(f, v)
             if exact is not None and spread is None:
                 args += exact
@@ -84,6 +86,7 @@ class Calls:
             if key is not None:
                 kwargs[key] = v
                 continue
+            f.note_interest(v)
             known = containers.exact_keys(f, v)
             if known is not None:
                 kwargs.update(known)
@@ -151,10 +154,14 @@ class Calls:
             method = self.solver.classes.method(t[1], "__call__")
             return self.invoke(f, method, [callee, *args], kwargs, at, spread=spread) if method is not None else None
         if kind == "x":
-            if receiver is not None:
+            if receiver is not None and not special.knows(f.solver.models.canonical(t[1])):
                 folded = containers.method(f, receiver, name, args, kwargs, at)
                 if folded is not None:
                     return folded
+            if t[1] == "collections.namedtuple()":
+                made = library.constructed(f, callee, Arguments(f, args, kwargs, receiver, spread, at))
+                if made is not None:
+                    return made
             return external.call(f, t[1], callee, receiver, name, args, kwargs, at, spread)
         return None
 
@@ -202,23 +209,33 @@ class Calls:
         if fn is None:
             return CLEAN
         f.callees.add(qn)
-        slots = self._bind(f, fn, args, kwargs, at, spread)
-        summary = self.solver.summary(qn, slots, f)
+        slots = self._bind(f, fn, args, kwargs, at, spread, callee)
+        summary, cells = self.solver.chosen(qn, slots, f, callee)
         f.gives_up = f.gives_up or summary.gives_up
-        self._inherit_interest(f, summary.interest, slots)
+        if summary.interest:
+            self._inherit_interest(f, summary.interest, slots, cells)
         made = Application(f, summary, slots, callee, at, fn.name).run()
         if not summary.normal and not fn.is_generator:
             f.solver.diverges(f)
         return made
 
     @staticmethod
-    def _inherit_interest(f: Frame, interest: frozenset[int], slots: list[Val]) -> None:
+    def _inherit_interest(f: Frame, interest: frozenset[Any], slots: list[Val], cells: dict[Any, Val]) -> None:
         for i in interest:
-            if i < len(slots):
+            if type(i) is tuple:
+                f.note_interest(cells[i])
+            elif i < len(slots):
                 f.note_interest(slots[i])
 
     def _bind(
-        self, f: Frame, fn: Function, args: list[Val], kwargs: dict[str, Val], at: int, spread: Val | None
+        self,
+        f: Frame,
+        fn: Function,
+        args: list[Val],
+        kwargs: dict[str, Val],
+        at: int,
+        spread: Val | None,
+        callee: Val | None = None,
     ) -> list[Val]:
         """Arguments by slot, as Python binds them; defaults come from where the function is defined."""
         positional = len(fn.params) - fn.keyword_only
@@ -230,10 +247,10 @@ class Calls:
             elif name in taken:
                 slots.append(taken.pop(name))
             elif spread is not None:
-                default = self.solver.default(fn, name)
+                default = self._default(f, fn, name, callee)
                 slots.append(join(spread, default) if default is not None else spread)
             else:
-                default = self.solver.default(fn, name)
+                default = self._default(f, fn, name, callee)
                 slots.append(CLEAN if default is None else default)
         if fn.vararg:
             extra = sequence("tuple", args[positional:])
@@ -243,20 +260,11 @@ class Calls:
             slots.append(f.new(at, held if spread is None else held.weak(spread), slot=5))
         return slots
 
-
-def bind_unknown(fn: Function) -> list[Val]:
-    """Every slot as an unknown of the caller's."""
-    return [root_value(("p", i)) for i in range(len(fn.slots))]
-
-
-def facet(v: Val) -> Any:
-    """What of an argument may select a context: its constant, or what code or class it is; ``None`` if neither."""
-    if v.const is not NO_CONST:
-        return (
-            ("k", type(v.const).__name__, repr(v.const))
-            if isinstance(v.const, str | int | bool | bytes | type(None))
-            else None
-        )
-    if v.types and all(t[0] in ("f", "c", "i", "b", "x") for t in v.types):
-        return ("t", tuple(t[:2] for t in v.types))
-    return None
+    def _default(self, f: Frame, fn: Function, name: str, callee: Val | None) -> Val | None:
+        """A parameter's default: kept in the function value where it was computed, else from the declaration."""
+        if callee is not None and name in fn.defaults:
+            for oid in callee.objs:
+                held = f.get(oid).fields.get(DEFAULT + name)
+                if held is not None:
+                    return held
+        return self.solver.default(fn, name)

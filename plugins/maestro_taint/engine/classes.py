@@ -61,12 +61,22 @@ class Classes:
         external: list[str] = []
         for node in info.bases:
             base = node[2] if node[0] == ir.INDEX else node
+            local = self._local(info, base)
+            if local:
+                bases.append(local)
+                continue
             for t in frame.eval(base).types:
                 if t[0] == "c" and t[1] != info.qn:
                     bases.append(t[1])
                 elif t[0] == "x":
                     external.append(t[1])
         return bases, external
+
+    def _local(self, info: ClassInfo, base: Node) -> str:
+        """The class a base names when both stand in one function, or the base in an enclosing one."""
+        owner = info.scope if base[0] == ir.LOCAL else base[2] if base[0] == ir.FREE else ""
+        qn = f"{owner}.{base[-1]}"
+        return qn if owner and qn in self.program.classes and qn != info.qn else ""
 
     def method(self, cls: str, name: str, after: str = "") -> str | None:
         """The function a class finds under a name, optionally after a class in the order (``super()``)."""

@@ -25,6 +25,7 @@ from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.frame import ITER
 from maestro_taint.engine.program import BUILTIN
 from maestro_taint.engine.summary import SinkSite
+from maestro_taint.frontend.ir import PLACE
 from maestro_taint.kinds import BY_BIT
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def reach(
         bit = left & -left
         left &= ~bit
         if any(live & bit for live, _ in atoms.values()):
-            site = SinkSite(f.file, at, bit, dotted, model, f.fn.qn, confidence)
+            site = SinkSite(f.file, at & PLACE, bit, dotted, model, f.fn.qn, confidence)
             f.reach(atoms, bit, site, f"reaches {dotted}() [{BY_BIT[bit].name}]")
 
 

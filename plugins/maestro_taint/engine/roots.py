@@ -59,10 +59,22 @@ def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel) -> None:
         args.append(source_value(source, (f.file, fn.position, f"parameter {name} comes from the request", None)))
     summary = solver.summary(qn)
     made = Application(f, summary, args, None, fn.position, fn.name).run()
-    if entry.returns and not any(t[0] == "x" for t in made.types):
+    if entry.returns and not _response(solver, made):
         atoms = _body(f, made)
         position = _last_return(fn)
         reach(f, atoms, entry.returns, f"{fn.name} response", entry.id, position)
+
+
+FRAMEWORKS = ("flask.", "werkzeug.", "django.", "starlette.", "fastapi.", "aiohttp.", "tornado.")
+
+
+def _response(solver: Solver, made: Val) -> bool:
+    """Whether a handler returns a response object, whose body was judged where it was made."""
+    for t in made.types:
+        model = solver.models.calls.get(solver.models.canonical(t[1])) if t[0] == "x" else None
+        if model is not None and model.source is None and t[1].startswith(FRAMEWORKS):
+            return True
+    return False
 
 
 def _injected(solver: Solver, f: Any, fn: Function, name: str, default: Any) -> bool:  # noqa: ARG001 - one signature for all table entries

@@ -50,18 +50,22 @@ class Expressions:
         return self.lookup(node.id, at)
 
     def _attribute(self, node: ast.Attribute, at: int) -> Node:
-        return (ir.ATTR, at, self.expr(node.value), node.attr)
+        inner = self.expr(node.value)
+        return (ir.ATTR, ir.around(inner, at), inner, node.attr)
 
     def _subscript(self, node: ast.Subscript, at: int) -> Node:
         if isinstance(node.slice, ast.Slice):
             parts = tuple(self.expr(p) if p else None for p in (node.slice.lower, node.slice.upper, node.slice.step))
-            return (ir.SLICE, at, self.expr(node.value), parts)
-        return (ir.INDEX, at, self.expr(node.value), self.expr(node.slice))
+            inner = self.expr(node.value)
+            return (ir.SLICE, ir.around(inner, at), inner, parts)
+        inner = self.expr(node.value)
+        return (ir.INDEX, ir.around(inner, at), inner, self.expr(node.slice))
 
     def _call(self, node: ast.Call, at: int) -> Node:
         args = tuple(self.expr(a) for a in node.args)
         kwargs = tuple((k.arg, self.expr(k.value)) for k in node.keywords)
-        return (ir.CALL, at, self.expr(node.func), args, kwargs)
+        callee = self.expr(node.func)
+        return (ir.CALL, ir.around(callee, at), callee, args, kwargs)
 
     def _starred(self, node: ast.Starred, at: int) -> Node:
         return (ir.STAR, at, self.expr(node.value))
@@ -77,7 +81,7 @@ class Expressions:
     def _formatted(self, node: ast.FormattedValue, at: int) -> Node:
         return (ir.FMT, at, (self.expr(node.value),))
 
-    def _binary(self, node: ast.BinOp, at: int) -> Node:  # noqa: ARG002 - one signature for all table entries
+    def _binary(self, node: ast.BinOp, at: int) -> Node:
         # Long chains of one operator lean left and are as deep as they are long: walk them down.
         chain: list[ast.BinOp] = []
         left: ast.expr = node
@@ -86,7 +90,8 @@ class Expressions:
             left = left.left
         made = self.expr(left)
         for one in reversed(chain):
-            made = (ir.BIN, ir.pack(one.lineno, one.col_offset), _BIN[type(one.op)], made, self.expr(one.right))
+            at = ir.around(made, ir.pack(one.lineno, one.col_offset))
+            made = (ir.BIN, at, _BIN[type(one.op)], made, self.expr(one.right))
         return made
 
     def _compare(self, node: ast.Compare, at: int) -> Node:

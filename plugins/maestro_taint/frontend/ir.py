@@ -1,6 +1,7 @@
 """The intermediate form: nested tuples ``(op, position, ...)``, small enough to keep for a whole repository.
 
-Invariant: a position packs line and byte column (``line << 12 | column``), and no tuple refers to a syntax tree.
+Invariant: a position packs line and byte column (``line << 12 | column``) and, above them, a count that tells nodes
+that begin at one place apart; no tuple refers to a syntax tree.
 """
 
 from __future__ import annotations
@@ -38,14 +39,23 @@ Node: TypeAlias = tuple[Any, ...]
 ) = range(24, 42)
 
 
+NEST = 40  # bits above: how many nodes that begin at the same place lie within
+PLACE = (1 << NEST) - 1
+
+
 def pack(line: int, column: int) -> int:
     """One integer for a place in a file."""
     return line << 12 | (min(4095, column))
 
 
+def around(inner: Node, position: int) -> int:
+    """The position of a node whose first operand is ``inner``: ``a.b().c()`` are two calls that begin at one place."""
+    return position | ((inner[1] >> NEST) + 1) << NEST if inner[1] & PLACE == position else position
+
+
 def line_of(position: int) -> int:
     """The 1-based line of a packed position."""
-    return position >> 12
+    return (position & PLACE) >> 12
 
 
 def column_of(position: int) -> int:
