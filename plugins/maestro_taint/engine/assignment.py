@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from maestro_taint.domain.objects import key_place
 from maestro_taint.domain.values import NO_CONST, Source, Val
 from maestro_taint.engine import containers, personal
+from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.external import reach
 from maestro_taint.engine.frame import ITER
 from maestro_taint.frontend import ir
@@ -87,7 +88,7 @@ def _attribute(f: Frame, target: Node, value: Val, at: int) -> None:
         elif t[0] in ("i", "s"):
             setter = f.solver.classes.method(t[1], name + "=")
             if setter is not None:
-                f.solver.calls.invoke(f, setter, [obj, value], {}, at)
+                f.solver.calls.invoke(f, setter, Arguments(f, [obj, value], at))
                 return
     f.write(obj, "." + name, _stepped(f, value, name, at))
 
@@ -104,7 +105,7 @@ def _item(f: Frame, target: Node, value: Val, at: int) -> None:  # noqa: C901, P
         elif t[0] in ("i", "s"):
             method = f.solver.classes.method(t[1], "__setitem__")
             if method is not None:
-                f.solver.calls.invoke(f, method, [obj, key, value], {}, at)
+                f.solver.calls.invoke(f, method, Arguments(f, [obj, key, value], at))
                 return
     value = _stepped(f, value, "an item", at)
     if isinstance(key.const, str) and value.atoms:

@@ -19,6 +19,7 @@ from maestro_taint.domain.values import (
     source_value,
 )
 from maestro_taint.engine import personal
+from maestro_taint.engine.arguments import Arguments
 from maestro_taint.kinds import active
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class Attributes:
         for qn in names:
             marks = self.solver.plain_decorators(qn)
             if "property" in marks:
-                one = self.solver.calls.invoke(f, qn, [val], {}, at)
+                one = self.solver.calls.invoke(f, qn, Arguments(f, [val], at))
             elif "staticmethod" in marks:
                 one = Val(types=(("f", qn),), lit=True)
             else:
@@ -181,7 +182,7 @@ class Attributes:
         if made is None and "." + name not in self._known_fields(f, val):
             hook = classes.method(cls, "__getattr__") if classes.field(cls, name) is None else None
             if hook is not None and t[0] == "i" and name[:2] != "__":
-                return self.solver.calls.invoke(f, hook, [val, Val(const=name, lit=True)], {}, at)
+                return self.solver.calls.invoke(f, hook, Arguments(f, [val, Val(const=name, lit=True)], at))
             outside = classes.order(cls)[1]
             if outside and classes.field(cls, name) is None:
                 return self.external(f, Val(f.own(val)), self.solver.models.canonical(outside[0]), name, at)
@@ -256,7 +257,9 @@ class Attributes:
                 method = self.solver.classes.method(cls, name)
                 if method is not None:
                     return [
-                        self.solver.calls.invoke(f, method, [Val(val.atoms, types=val.types, objs=val.objs)], {}, 0)
+                        self.solver.calls.invoke(
+                            f, method, Arguments(f, [Val(val.atoms, types=val.types, objs=val.objs)], 0)
+                        )
                     ]
             shown = list(self.solver.classes.printed(f, cls, obj).values())
             if any(

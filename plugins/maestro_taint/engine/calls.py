@@ -47,8 +47,10 @@ class Calls:
             name = str(callee_node[2]) if callee_node[0] in (ir.GLOBAL, ir.LOCAL) else ""
             if callee.sym is not None:
                 f.note_interest(callee)
-        args, kwargs, spread = self._arguments(f, n)
-        return self.dispatch(f, callee, receiver, name, args, kwargs, at, spread=spread)
+        given = self._arguments(f, n)
+        given.receiver = receiver
+        given.name = name
+        return self.dispatch(f, callee, given)
 
     def _super(self, f: Frame, node: Node, receiver: Val) -> Val | None:  # noqa: ARG002 - one signature for all table entries
         """``super().method``: looked up after the class whose body the call stands in."""
@@ -64,7 +66,8 @@ class Calls:
             return Val(f.own(own), types=(("x", "builtins.object." + node[3]),))
         return Val(types=(("b", method, own),))
 
-    def _arguments(self, f: Frame, n: Node) -> tuple[list[Val], dict[str, Val], Val | None]:
+    @staticmethod
+    def _arguments(f: Frame, n: Node) -> Arguments:
         """Positional and keyword values; ``spread`` joins what ``*x`` and ``**x`` of unknown length bring."""
         args: list[Val] = []
         kwargs: dict[str, Val] = {}
@@ -93,128 +96,91 @@ class Calls:
             else:
                 inner = f.place(v, "=*")
                 spread = inner if spread is None else join(spread, inner)
-        return args, kwargs, spread
+        return Arguments(f, args, n[1], kwargs=kwargs, spread=spread)
 
-    def dispatch(  # noqa: PLR0913 - a call has these parts
-        self,
-        f: Frame,
-        callee: Val,
-        receiver: Val | None,
-        name: str,
-        args: list[Val],
-        kwargs: dict[str, Val],
-        at: int,
-        *,
-        spread: Val | None = None,
-    ) -> Val:
+    def dispatch(self, f: Frame, callee: Val, given: Arguments) -> Val:
         """Call everything ``callee`` may be."""
         for oid in callee.objs:
             held = f.get(oid)
             if held.kind == "partial" and len(callee.objs) == 1:
                 bound = [v for p, v in held.fields.items() if p[0] == "="]
                 named = {p[1:]: v for p, v in held.fields.items() if p[0] == "."}
-                return self.dispatch(f, bound[0], None, "", [*bound[1:], *args], {**named, **kwargs}, at, spread=spread)
+                later = given.before(*bound[1:])
+                later.kwargs = {**named, **given.kwargs}
+                return self.dispatch(f, bound[0], later)
         made: Val | None = None
-        targets = callee.types[:MAX_TARGETS]
-        for t in targets:
-            one = self._one(f, t, callee, receiver, name, args, kwargs, at, spread)
+        for t in callee.types[:MAX_TARGETS]:
+            one = self._one(f, t, callee, given)
             if one is not None:
                 made = one if made is None else join(made, one)
         if made is not None:
             return made
-        if receiver is not None:
-            folded = containers.method(f, receiver, name, args, kwargs, at)
+        folded = containers.called(f, given)
+        return folded if folded is not None else external.unknown(f, callee, given)
+
+    def _one(self, f: Frame, t: Any, callee: Val, given: Arguments) -> Val | None:
+        kind = t[0]
+        if kind == "x":
+            return self._outside(f, t[1], callee, given)
+        if kind == "f":
+            return self.invoke(f, t[1], given, callee=callee)
+        if kind == "b":
+            return self.invoke(f, t[1], given.before(t[2]))
+        if kind == "c":
+            return self.construct(f, t[1], given)
+        if kind == "w":
+            held = f.new(given.at, Obj("func", dict(t[2]), cls=t[1]), slot=30)
+            return self.invoke(f, t[1], given, callee=held)
+        method = self.solver.classes.method(t[1], "__call__") if kind in ("i", "s") else None
+        return self.invoke(f, method, given.before(callee)) if method is not None else None
+
+    @staticmethod
+    def _outside(f: Frame, dotted: str, callee: Val, given: Arguments) -> Val:
+        if not special.knows(f.solver.models.canonical(dotted)):
+            folded = containers.called(f, given)
             if folded is not None:
                 return folded
-        return external.unknown(f, callee, receiver, name, args, kwargs, at, spread)
+        made = library.constructed(f, callee, given)
+        return made if made is not None else external.call(f, dotted, callee, given)
 
-    def _one(  # noqa: PLR0911, PLR0913, PLR0917 - one return per form
-        self,
-        f: Frame,
-        t: Any,
-        callee: Val,
-        receiver: Val | None,
-        name: str,
-        args: list[Val],
-        kwargs: dict[str, Val],
-        at: int,
-        spread: Val | None,
-    ) -> Val | None:
-        kind = t[0]
-        if kind == "f":
-            return self.invoke(f, t[1], args, kwargs, at, callee=callee, spread=spread)
-        if kind == "w":
-            held = f.new(at, Obj("func", dict(t[2]), cls=t[1]), slot=30)
-            return self.invoke(f, t[1], args, kwargs, at, callee=held, spread=spread)
-        if kind == "b":
-            return self.invoke(f, t[1], [t[2], *args], kwargs, at, spread=spread)
-        if kind == "c":
-            return self.construct(f, t[1], args, kwargs, at, spread=spread)
-        if kind in ("i", "s"):
-            method = self.solver.classes.method(t[1], "__call__")
-            return self.invoke(f, method, [callee, *args], kwargs, at, spread=spread) if method is not None else None
-        if kind == "x":
-            if receiver is not None and not special.knows(f.solver.models.canonical(t[1])):
-                folded = containers.method(f, receiver, name, args, kwargs, at)
-                if folded is not None:
-                    return folded
-            if t[1] == "collections.namedtuple()":
-                made = library.constructed(f, callee, Arguments(f, args, kwargs, receiver, spread, at))
-                if made is not None:
-                    return made
-            return external.call(f, t[1], callee, receiver, name, args, kwargs, at, spread)
-        return None
-
-    def construct(
-        self, f: Frame, cls: str, args: list[Val], kwargs: dict[str, Val], at: int, *, spread: Val | None = None
-    ) -> Val:
+    def construct(self, f: Frame, cls: str, given: Arguments) -> Val:
         """A new instance: ``__init__`` runs on it, or declared fields take the arguments."""
+        at, args = given.at, given.args
         made = f.new(at, Obj("inst", {}, cls=cls))
         made = Val(made.atoms, types=(("i", cls),), objs=made.objs, lit=True)
         classes = self.solver.classes
         init = classes.method(cls, "__init__")
         if init is not None:
-            self.invoke(f, init, [made, *args], kwargs, at, spread=spread)
+            self.invoke(f, init, given.before(made))
         elif classes.order(cls)[1] or classes.declares(cls):
             names = classes.declared_fields(cls)
-            given = {**dict(zip(names, args, strict=False)), **kwargs}
-            for field, value in given.items():
+            for field, value in {**dict(zip(names, args, strict=False)), **given.kwargs}.items():
                 f.write(made, "." + field, value)
             rest = args[len(names) :]
             if rest:
                 held = f.new(at, sequence("tuple", rest), slot=2)
                 f.write(made, ".args", held)
-            if spread is not None:
-                f.absorb(made, spread)
+            if given.spread is not None:
+                f.absorb(made, given.spread)
             after = classes.method(cls, "__post_init__")
             if after is not None:
-                self.invoke(f, after, [made], {}, at)
+                self.invoke(f, after, Arguments(f, [made], at))
         if any(b.endswith(("Exception", "Error", "Warning")) for b in classes.order(cls)[1]) and args:
             f.write(made, ".args", f.new(at, sequence("tuple", args), slot=3))
         return made
 
-    def invoke(
-        self,
-        f: Frame,
-        qn: str,
-        args: list[Val],
-        kwargs: dict[str, Val],
-        at: int,
-        *,
-        callee: Val | None = None,
-        spread: Val | None = None,
-    ) -> Val:
+    def invoke(self, f: Frame, qn: str, given: Arguments, *, callee: Val | None = None) -> Val:
         """Call a project function with its receiver, if any, already first."""
         fn = self.solver.program.functions.get(qn)
         if fn is None:
             return CLEAN
         f.callees.add(qn)
-        slots = self._bind(f, fn, args, kwargs, at, spread, callee)
+        slots = self._bind(f, fn, given, callee)
         summary, cells = self.solver.chosen(qn, slots, f, callee)
         f.gives_up = f.gives_up or summary.gives_up
         if summary.interest:
             self._inherit_interest(f, summary.interest, slots, cells)
-        made = Application(f, summary, slots, callee, at, fn.name).run()
+        made = Application(f, summary, slots, callee, given.at, fn.name).run()
         if not summary.normal and not fn.is_generator:
             f.solver.diverges(f)
         return made
@@ -227,20 +193,12 @@ class Calls:
             elif i < len(slots):
                 f.note_interest(slots[i])
 
-    def _bind(
-        self,
-        f: Frame,
-        fn: Function,
-        args: list[Val],
-        kwargs: dict[str, Val],
-        at: int,
-        spread: Val | None,
-        callee: Val | None = None,
-    ) -> list[Val]:
+    def _bind(self, f: Frame, fn: Function, given: Arguments, callee: Val | None) -> list[Val]:
         """Arguments by slot, as Python binds them; defaults come from where the function is defined."""
+        args, at, spread = given.args, given.at, given.spread
         positional = len(fn.params) - fn.keyword_only
         slots: list[Val] = []
-        taken = dict(kwargs)
+        taken = dict(given.kwargs)
         for i, name in enumerate(fn.params):
             if i < positional and i < len(args):
                 slots.append(args[i])

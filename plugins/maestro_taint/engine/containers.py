@@ -14,6 +14,7 @@ from maestro_taint.engine.expressions import glued, sequence
 from maestro_taint.engine.frame import ITER
 
 if TYPE_CHECKING:
+    from maestro_taint.engine.arguments import Arguments
     from maestro_taint.engine.frame import Frame
 
 SEQUENCES = ("list", "tuple", "set")
@@ -66,6 +67,13 @@ def method(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[str
     if any(t[0] in ("i", "s") for t in receiver.types) and not _container_like(f, receiver):
         return None
     return apply(f, receiver, args, kwargs, at)  # type: ignore[no-any-return]
+
+
+def called(f: Frame, given: Arguments) -> Val | None:
+    """The result of a call as a builtin method of its receiver; ``None`` if it has none or is none."""
+    if given.receiver is None:
+        return None
+    return method(f, given.receiver, given.name, given.args, given.kwargs, given.at)
 
 
 def _container_like(f: Frame, receiver: Val) -> bool:

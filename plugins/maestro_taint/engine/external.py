@@ -21,7 +21,6 @@ from maestro_taint.domain.values import (
     source_value,
 )
 from maestro_taint.engine import folding, special
-from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.frame import ITER
 from maestro_taint.engine.program import BUILTIN
 from maestro_taint.engine.summary import SinkSite
@@ -29,6 +28,7 @@ from maestro_taint.frontend.ir import PLACE
 from maestro_taint.kinds import BY_BIT
 
 if TYPE_CHECKING:
+    from maestro_taint.engine.arguments import Arguments
     from maestro_taint.engine.frame import Frame
     from maestro_taint.models.model import CallModel, SinkModel
 
@@ -37,25 +37,14 @@ NEVER = frozenset(
 )
 
 
-def call(  # noqa: PLR0913, PLR0917 - a call has these parts
-    f: Frame,
-    dotted: str,
-    callee: Val,
-    receiver: Val | None,
-    name: str,
-    args: list[Val],
-    kwargs: dict[str, Val],
-    at: int,
-    spread: Val | None,
-) -> Val:
+def call(f: Frame, dotted: str, callee: Val, given: Arguments) -> Val:
     """Call the external thing named ``dotted``."""
     models = f.solver.models
     dotted = models.canonical(dotted)
-    given = Arguments(f, args, kwargs, receiver, spread, at)
     if dotted.startswith(BUILTIN):
-        short = dotted[len(BUILTIN) :]
-        if args and not kwargs and all(a.const is not NO_CONST for a in args):
-            folded = folding.call(short, [a.const for a in args])
+        args = given.args
+        if args and not given.kwargs and all(a.const is not NO_CONST for a in args):
+            folded = folding.call(dotted[len(BUILTIN) :], [a.const for a in args])
             if folded is not NO_CONST:
                 return constant(folded)
     if dotted in NEVER:
@@ -65,7 +54,7 @@ def call(  # noqa: PLR0913, PLR0917 - a call has these parts
     if made is not None and model is None:
         return made
     if model is None:
-        return unknown(f, callee, receiver, name, args, kwargs, at, spread, dotted=dotted)
+        return unknown(f, callee, given, dotted=dotted)
     return modelled(f, model, dotted, given, made)
 
 
@@ -129,20 +118,9 @@ def reach(
             f.reach(atoms, bit, site, f"reaches {dotted}() [{BY_BIT[bit].name}]")
 
 
-def unknown(  # noqa: PLR0913, PLR0917 - a call has these parts
-    f: Frame,
-    callee: Val,
-    receiver: Val | None,
-    name: str,
-    args: list[Val],
-    kwargs: dict[str, Val],
-    at: int,
-    spread: Val | None,
-    *,
-    dotted: str = "",
-) -> Val:
+def unknown(f: Frame, callee: Val, given: Arguments, *, dotted: str = "") -> Val:
     """A callee nobody knows: by its method's name if that says enough, else everything flows on."""
-    given = Arguments(f, args, kwargs, receiver, spread, at)
+    receiver, name = given.receiver, given.name
     model = f.solver.models.methods.get(name) if receiver is not None else None
     if model is not None and _fits(f, name, receiver, dotted):
         return modelled(f, model, dotted or f"?.{name}", given, special.call(f, f"?.{name}", given))
@@ -150,7 +128,7 @@ def unknown(  # noqa: PLR0913, PLR0917 - a call has these parts
     own = f.own(callee)
     if own and receiver is None:
         atoms = join_atoms(atoms, own)
-    if receiver is not None and receiver.objs and args:
+    if receiver is not None and receiver.objs and given.args:
         inner, _ = given.flow("args")
         if inner:
             f.absorb(receiver, Val(inner))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from maestro_taint.domain.values import Val, join
 from maestro_taint.engine import frame as frames
+from maestro_taint.engine.arguments import Arguments
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
@@ -27,7 +28,7 @@ def call(f: Frame, v: Val, name: str, args: list[Val], at: int) -> Val | None:
             continue
         method = f.solver.classes.method(t[1], name)
         if method is not None:
-            one = f.solver.calls.invoke(f, method, [v, *args], {}, at)
+            one = f.solver.calls.invoke(f, method, Arguments(f, [v, *args], at))
             made = one if made is None else join(made, one)
     return made
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.values import CLEAN, Source, Val, root_value
 from maestro_taint.engine import comprehension, contexts, expressions, protocols, statements
+from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.assignment import assign
 from maestro_taint.engine.attributes import Attributes
 from maestro_taint.engine.calls import Calls
@@ -281,7 +282,7 @@ class Solver:
         for d in reversed(fn.decorators):
             wrap = f.eval(d)
             if any(t[0] in ("f", "b") for t in wrap.types):
-                made = self.calls.dispatch(f, wrap, None, "", [value], {}, d[1])
+                made = self.calls.dispatch(f, wrap, Arguments(f, [value], d[1]))
                 if made.types and any(t[0] in ("f", "b", "i") for t in made.types):
                     value = made
         return value
@@ -293,7 +294,7 @@ class Solver:
                 for name in ("__enter__", "__aenter__"):
                     method = self.classes.method(t[1], name)
                     if method is not None:
-                        return self.calls.invoke(f, method, [value], {}, at)
+                        return self.calls.invoke(f, method, Arguments(f, [value], at))
         if value.objs and any(f.get(o).kind == "gen" for o in value.objs):
             return f.place(value, ITER)
         return value

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import CLEAN, LITERAL, NO_CONST, Val, cleared, constant, join, join_atoms
 from maestro_taint.engine import containers, guards, library, personal, texts
+from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.frame import ITER
 from maestro_taint.kinds import BIT, PATHS
 
 if TYPE_CHECKING:
-    from maestro_taint.engine.arguments import Arguments
     from maestro_taint.engine.frame import Frame
     from maestro_taint.models.model import SinkModel
 
@@ -157,11 +157,15 @@ def _zip(f: Frame, given: Arguments) -> Val:
     return f.new(given.at, Obj("list", {}, pair))
 
 
+def _applied(f: Frame, fn: Val, values: list[Val], at: int) -> Val:
+    return f.solver.calls.dispatch(f, fn, Arguments(f, values, at))
+
+
 def _map(f: Frame, given: Arguments) -> Val:
     fn = given.get(0)
     if fn is None:
         return CLEAN
-    made = f.solver.calls.dispatch(f, fn, None, "", [f.place(a, ITER) for a in given.args[1:]], {}, given.at)
+    made = _applied(f, fn, [f.place(a, ITER) for a in given.args[1:]], given.at)
     return f.new(given.at, Obj("list", {}, made), slot=1)
 
 
@@ -170,7 +174,7 @@ def _filter(f: Frame, given: Arguments) -> Val:
     if fn is None or items is None:
         return CLEAN
     element = f.place(items, ITER)
-    told = f.solver.calls.dispatch(f, fn, None, "", [element], {}, given.at)
+    told = _applied(f, fn, [element], given.at)
     if told.pred is not None:
         for target, bits in told.pred[0]:
             if target is element or (element.sym is not None and target == element.sym):
@@ -186,11 +190,11 @@ def _reduce(f: Frame, given: Arguments) -> Val:
     if exact is not None and 1 < len(exact) + (start is not None) <= 6:
         total, *rest = exact if start is None else [start, *exact]
         for one in rest:
-            total = f.solver.calls.dispatch(f, fn, None, "", [total, one], {}, given.at)
+            total = _applied(f, fn, [total, one], given.at)
         return total
     element = f.place(items, ITER)
     total = element if start is None else join(element, start)
-    return join(total, f.solver.calls.dispatch(f, fn, None, "", [total, element], {}, given.at))
+    return join(total, _applied(f, fn, [total, element], given.at))
 
 
 def _partial(f: Frame, given: Arguments) -> Val:
