@@ -8,14 +8,16 @@ from __future__ import annotations
 import gc
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from maestro_taint.engine.demand import Demand, in_order
 from maestro_taint.engine.program import Program
 from maestro_taint.engine.roots import enter_all
 from maestro_taint.engine.solver import Solver
 from maestro_taint.frontend import ir
 from maestro_taint.frontend.lower import Lowering
 from maestro_taint.frontend.parse import Parsed, parse
+from maestro_taint.models.tokens import tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,8 +70,8 @@ def lower(path: str, data: bytes) -> ir.Module | Gap:
         return Gap(path, 0, "too deeply nested to analyse")
 
 
-def analyse(files: Iterable[tuple[str, bytes]], models: Models) -> Analysis:
-    """Analyse files as one program."""
+def analyse(files: Iterable[tuple[str, bytes]], models: Models, also: dict[str, set[int]] | None = None) -> Analysis:
+    """Analyse files as one program; functions at the lines ``also`` are run even if they meet no source."""
     modules: list[ir.Module] = []
     gaps: list[Gap] = []
     limit = sys.getrecursionlimit()
@@ -84,22 +86,21 @@ def analyse(files: Iterable[tuple[str, bytes]], models: Models) -> Analysis:
             else:
                 modules.append(made)
         sys.setrecursionlimit(max(limit, STACK))
-        return solved(modules, models, gaps)
+        return solved(modules, models, gaps, also or {})
     finally:
         sys.setrecursionlimit(limit)
         if collecting:
             gc.enable()
 
 
-def solved(modules: list[ir.Module], models: Models, gaps: list[Gap]) -> Analysis:
+def solved(modules: list[ir.Module], models: Models, gaps: list[Gap], also: dict[str, set[int]]) -> Analysis:
     """Solve lowered modules; a function that cannot be solved is a gap of its own."""
     solver = Solver(Program(modules), models)
     result = Analysis(solver, gaps)
-    for module in sorted(solver.program.modules.values(), key=lambda m: m.path):
-        result.analysed.append(module.path)
-        result.lines += module.lines
-        for qn in module.functions:
-            _solve(solver, module, qn, gaps)
+    ordered = in_order(solver.program.modules.values())
+    result.analysed = [module.path for module in ordered]
+    result.lines = sum(module.lines for module in ordered)
+    Demand(solver, tokens_of(models), lambda module, qn: _solve(solver, module, qn, gaps)).run(ordered, also)
     enter_all(solver)
     for qn in dict.fromkeys(solver.deferred):
         fn = solver.program.functions[qn]
@@ -113,6 +114,11 @@ def _solve(solver: Solver, module: ir.Module, qn: str, gaps: list[Gap]) -> None:
     try:
         solver.summary(qn)
     except RecursionError:
-        position: Any = module.functions[qn].position
-        solver.abandon()
-        gaps.append(Gap(module.path, ir.line_of(position), f"{qn}: too deeply nested to analyse"))
+        _give_up(solver, module, qn, gaps, "too deeply nested to analyse")
+    except Exception as error:  # noqa: BLE001 - one function the engine fails on must not hide the findings of all others
+        _give_up(solver, module, qn, gaps, f"the engine failed on it: {type(error).__name__}: {error}")
+
+
+def _give_up(solver: Solver, module: ir.Module, qn: str, gaps: list[Gap], reason: str) -> None:
+    solver.abandon()
+    gaps.append(Gap(module.path, ir.line_of(module.functions[qn].position), f"{qn}: {reason}"))

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain import steps
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import (
     CLEAN,
     Source,
     Val,
+    alive,
     compose,
     join,
     join_atoms,
@@ -25,8 +27,6 @@ from maestro_taint.kinds import ALL
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
     from maestro_taint.engine.summary import Summary
-
-MAX_HOPS = 40
 
 
 class Application:
@@ -106,12 +106,11 @@ class Application:
             outer = self.outer(atom)
             if outer:
                 inner = {a: (compose(lv, a, live), self._step(st, step, words)) for a, (lv, st) in outer.items()}
-                made = join_atoms(made, {a: x for a, x in inner.items() if x[0]})
+                made = join_atoms(made, alive(inner))
         return made
 
     def _step(self, outer: Any, inner: Any, words: str) -> Any:
-        through = (self.f.file, self.at, words or f"passes through {self.name}()", outer)
-        return grafted(inner, through)
+        return steps.joined(inner, steps.step(self.f.file, self.at, words or f"passes through {self.name}()", outer))
 
     def val(self, v: Val) -> Val:
         """A value in the caller's terms; exactly the argument where it is exactly a parameter."""
@@ -147,7 +146,7 @@ class Application:
                 objs = union(objs, (self.graft(oid),))
         if any(t[0] == "b" for t in types):
             types = tuple(("b", t[1], self.val(t[2])) if t[0] == "b" else t for t in types)
-        atoms = {a: x for a, x in atoms.items() if x[0]}
+        atoms = alive(atoms)
         return Val(atoms, v.const, types, objs=objs, lit=v.lit and not atoms)
 
     def graft(self, oid: Any) -> Any:
@@ -176,9 +175,9 @@ class Application:
     def _sinks(self) -> None:
         for (atom, site), (live, step) in self.summary.sinks.items():
             for a, (outer, st) in self.outer(atom).items():
-                hit = compose(outer, a, live) & site.bit
-                if hit:
-                    self.f.reach({a: (hit, self._step(st, step, f"passed to {self.name}()"))}, hit, site)
+                left = compose(outer, a, live)
+                if left & site.bit:
+                    self.f.reach({a: (left, self._step(st, step, f"passed to {self.name}()"))}, site.bit, site)
 
     def _write(self, key: Any, value: Any) -> None:
         f = self.f
@@ -221,15 +220,3 @@ class Application:
             for side in (summary.if_true, summary.if_false)
         ]
         return tuple(sides) if any(sides) else None
-
-
-def grafted(inner: Any, outer: Any) -> Any:
-    """The callee's steps after the caller's, without recursion and bounded."""
-    steps: list[Any] = []
-    while inner is not None and len(steps) < MAX_HOPS:
-        steps.append(inner)
-        inner = inner[3]
-    made = outer
-    for file, at, words, _ in reversed(steps):
-        made = (file, at, words, made)
-    return made

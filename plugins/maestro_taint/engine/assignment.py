@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import key_place
+from maestro_taint.domain.steps import step
 from maestro_taint.domain.values import NO_CONST, Source, Val
 from maestro_taint.engine import containers, personal
 from maestro_taint.engine.arguments import Arguments
@@ -49,9 +50,10 @@ def _stepped(f: Frame, value: Val, name: str, at: int) -> Val:
     if not value.atoms or value.sym is not None:
         return value
     atoms: dict[Any, Any] = {}
-    for atom, (live, step) in value.atoms.items():
-        known = step is not None and step[1] == at and step[0] == f.file
-        atoms[atom] = (live, step if known else (f.file, at, f"stored in {name.partition('%')[0]}", step))
+    for atom, (live, old) in value.atoms.items():
+        known = old is not None and old[1] == at and old[0] == f.file
+        words = f"stored in {name.partition('%')[0]}"
+        atoms[atom] = (live, old if known else step(f.file, at, words, old))
     return Val(atoms, value.const, value.types, objs=value.objs, pred=value.pred, lit=value.lit)
 
 

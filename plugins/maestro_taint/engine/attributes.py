@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain import steps
 from maestro_taint.domain.values import (
     CLEAN,
     NO_ATOMS,
@@ -104,7 +105,7 @@ class Attributes:
             if found.atoms and all(not live & active("pii") for live, _ in found.atoms.values()):
                 return found
             made = Source(source, "declared", f.file, at, f"{cls.rpartition('.')[2]}.{name}")
-            entered = source_value(made, (f.file, at, f"{source} field {made.text}", None))
+            entered = source_value(made, steps.step(f.file, at, f"{source} field {made.text}"))
             return (
                 join(entered, found)
                 if not symbolic
@@ -200,7 +201,7 @@ class Attributes:
         types = (("x", path),)
         if model is not None:
             source = Source(model.kind, model.id, f.file, at, path, model.confidence)
-            made = source_value(source, (f.file, at, f"{model.kind} data from {path}", None))
+            made = source_value(source, steps.step(f.file, at, f"{model.kind} data from {path}"))
             return Val(made.atoms, types=types, sym=source)
         own = f.own(val)
         bits = models.clean_reads.get(path)
@@ -256,11 +257,8 @@ class Attributes:
             for name in ("__str__", "__repr__", "__format__"):
                 method = self.solver.classes.method(cls, name)
                 if method is not None:
-                    return [
-                        self.solver.calls.invoke(
-                            f, method, Arguments(f, [Val(val.atoms, types=val.types, objs=val.objs)], 0)
-                        )
-                    ]
+                    plain = Val(val.atoms, types=val.types, objs=val.objs)
+                    return [self.solver.calls.invoke(f, method, Arguments(f, [plain], 0))]
             shown = list(self.solver.classes.printed(f, cls, obj).values())
             if any(
                 b.endswith(("Exception", "Error")) or b == "builtins.Exception"

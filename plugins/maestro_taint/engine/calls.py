@@ -32,7 +32,7 @@ class Calls:
 
     def evaluate(self, f: Frame, n: Node) -> Val:
         """A call expression."""
-        callee_node, at = n[2], n[1]
+        callee_node = n[2]
         receiver: Val | None = None
         name = ""
         if callee_node[0] == ir.ATTR:
@@ -189,7 +189,7 @@ class Calls:
     def _inherit_interest(f: Frame, interest: frozenset[Any], slots: list[Val], cells: dict[Any, Val]) -> None:
         for i in interest:
             if type(i) is tuple:
-                f.note_interest(cells[i])
+                f.note_interest(cells.get(i, CLEAN))
             elif i < len(slots):
                 f.note_interest(slots[i])
 

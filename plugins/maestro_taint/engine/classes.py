@@ -99,17 +99,21 @@ class Classes:
 
     def overrides(self, cls: str, name: str) -> tuple[str, ...]:
         """Methods of that name in classes derived from ``cls``."""
+        found = []
+        for child in self.derived(cls)[:MAX_SUBCLASSES]:
+            info = self.program.classes[child]
+            if name in info.methods:
+                found.append(info.methods[name])
+        return tuple(found)
+
+    def derived(self, cls: str) -> list[str]:
+        """All classes that have ``cls`` among their bases."""
         if self.children is None:
             self.children = {}
             for qn in sorted(self.program.classes):
                 for base in self.order(qn)[0][1:]:
                     self.children.setdefault(base, []).append(qn)
-        found = []
-        for child in self.children.get(cls, ())[:MAX_SUBCLASSES]:
-            info = self.program.classes[child]
-            if name in info.methods:
-                found.append(info.methods[name])
-        return tuple(found)
+        return self.children.get(cls, [])
 
     def decorators(self, info: ClassInfo) -> tuple[str, ...]:
         """Dotted names of a class's decorators."""

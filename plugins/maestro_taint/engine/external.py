@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain import steps
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import (
     CLEAN,
@@ -14,6 +15,7 @@ from maestro_taint.domain.values import (
     NO_CONST,
     Source,
     Val,
+    alive,
     cleared,
     constant,
     join_atoms,
@@ -25,7 +27,8 @@ from maestro_taint.engine.frame import ITER
 from maestro_taint.engine.program import BUILTIN
 from maestro_taint.engine.summary import SinkSite
 from maestro_taint.frontend.ir import PLACE
-from maestro_taint.kinds import BY_BIT
+from maestro_taint.frontend.statements import MUTATORS
+from maestro_taint.kinds import BY_BIT, SURE
 
 if TYPE_CHECKING:
     from maestro_taint.engine.arguments import Arguments
@@ -69,12 +72,12 @@ def modelled(f: Frame, model: CallModel, dotted: str, given: Arguments, made: Va
         return made
     if model.source is not None:
         source = Source(model.source.kind, model.source.id, f.file, given.at, dotted, model.source.confidence)
-        entered = source_value(source, (f.file, given.at, f"{source.kind} data from {dotted}()", None))
+        entered = source_value(source, steps.step(f.file, given.at, f"{source.kind} data from {dotted}()"))
         return Val(entered.atoms, types=_types(f, model, dotted), sym=source)
     atoms, lit = given.flow(model.flow)
     if model.clears and all(given.holds(c) for c in model.clear_when):
         atoms = cleared(atoms, model.clears)
-        atoms = {a: x for a, x in atoms.items() if x[0]} if not model.restores else atoms
+        atoms = alive(atoms) if not model.restores else atoms
     if model.restores:
         atoms = restored(atoms, model.restores)
     if model.into is not None:
@@ -128,7 +131,9 @@ def unknown(f: Frame, callee: Val, given: Arguments, *, dotted: str = "") -> Val
     own = f.own(callee)
     if own and receiver is None:
         atoms = join_atoms(atoms, own)
-    if receiver is not None and receiver.objs and given.args:
+    if receiver is None or not (receiver.const is not NO_CONST or name in folding.METHODS):
+        atoms = _doubted(f, atoms, receiver)
+    if receiver is not None and receiver.objs and given.args and _keeps(f, receiver, name):
         inner, _ = given.flow("args")
         if inner:
             f.absorb(receiver, Val(inner))
@@ -138,6 +143,18 @@ def unknown(f: Frame, callee: Val, given: Arguments, *, dotted: str = "") -> Val
         return Val(types=types) if types else LITERAL if lit and dotted.startswith(BUILTIN) else CLEAN
     objs = receiver.objs if receiver is not None and name in ("__enter__", "__iter__") else ()
     return Val(atoms, types=types, objs=objs)
+
+
+def _doubted(f: Frame, atoms: dict[Any, Any], receiver: Val | None) -> dict[Any, Any]:
+    """What an unknown callee was given may be in its result, or not; what it is a part of, is."""
+    own = f.own(receiver) if receiver is not None else {}
+    sure = {a: x for a, x in atoms.items() if a in own}
+    return {**cleared({a: x for a, x in atoms.items() if a not in own}, SURE), **sure}
+
+
+def _keeps(f: Frame, receiver: Val, name: str) -> bool:
+    """Whether an unknown method may store its arguments in its receiver: in what is made here, or by its name."""
+    return name in MUTATORS or any(f.get(o).origin is None for o in receiver.objs)
 
 
 def _fits(f: Frame, name: str, receiver: Val | None, dotted: str) -> bool:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain import steps
 from maestro_taint.domain.objects import ELEMENT, Obj, join_objects, missing
 from maestro_taint.domain.values import CLEAN, NO_ATOMS, NO_CONST, Source, Val, join, join_atoms, root_value
+from maestro_taint.kinds import SURE
 
 if TYPE_CHECKING:
     from maestro_taint.domain.values import Oid, Step
@@ -195,7 +197,8 @@ class Frame:
             hit = live & bits
             if not hit:
                 continue
-            at: Step = (site.file, site.position, words, step) if words else step
+            hit |= live & SURE
+            at: Step = steps.step(site.file, site.position, words, step) if words else step
             if isinstance(atom, Source):
                 self.solver.flow(atom, hit, site, at)
             else:

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING
 
+from maestro_taint.domain import steps
 from maestro_taint.domain.values import CLEAN, Source, Val, join_atoms, source_value
 from maestro_taint.frontend import ir
 from maestro_taint.kinds import active
@@ -153,7 +154,7 @@ def by_name(f: Frame, val: Val, name: str, at: int, models: Models) -> Val:
     if val.atoms and all(not live & active(kind) for live, _ in val.atoms.values()):
         return val
     source = Source(kind, "name", f.file, at, name, "low")
-    entered = source_value(source, (f.file, at, f"{kind} by its name: {name}", None))
+    entered = source_value(source, steps.step(f.file, at, f"{kind} by its name: {name}"))
     return Val(join_atoms(entered.atoms, val.atoms), val.const, val.types, objs=val.objs, sym=None)
 
 
@@ -163,5 +164,5 @@ def environment(f: Frame, name: str | None, at: int, models: Models) -> Val:
         return CLEAN
     if any(fnmatchcase(name, p) for p in models.env):
         source = Source("secret", "env", f.file, at, f"os.environ[{name!r}]")
-        return source_value(source, (f.file, at, f"secret from the environment variable {name}", None))
+        return source_value(source, steps.step(f.file, at, f"secret from the environment variable {name}"))
     return CLEAN

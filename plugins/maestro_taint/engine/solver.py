@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain.steps import length
 from maestro_taint.domain.values import CLEAN, Source, Val, root_value
 from maestro_taint.engine import comprehension, contexts, expressions, protocols, statements
 from maestro_taint.engine.arguments import Arguments
@@ -20,6 +21,7 @@ from maestro_taint.engine.frame import CELL, ITER, Frame
 from maestro_taint.engine.program import resolve_type
 from maestro_taint.engine.summary import Summary, empty
 from maestro_taint.frontend import ir
+from maestro_taint.kinds import SURE
 
 if TYPE_CHECKING:
     from maestro_taint.engine.program import Program
@@ -58,6 +60,7 @@ class Solver:
         self.changed = False
         self.contexts: dict[str, int] = {}
         self.flows: dict[Any, Any] = {}
+        self.sure: set[Any] = set()  # flows with a way on which every callee was known
         self.patterns: dict[Any, Any] = {}
         self.literal: dict[Any, bool] = {}
         self.naming: dict[int, str] = {}
@@ -312,12 +315,16 @@ class Solver:
 
     # -- what is found -------------------------------------------------------------------------------------------
 
-    def flow(self, source: Source, bits: int, site: SinkSite, step: Any) -> None:  # noqa: ARG002 - one signature for all table entries
-        """A source reaches a sink; the shortest way there is kept."""
+    def flow(self, source: Source, bits: int, site: SinkSite, step: Any) -> None:
+        """A source reaches a sink; the shortest way there is kept, a sure one before a doubtful one."""
         key = (site.file, site.position, site.bit, source)
         known = self.flows.get(key)
-        if known is None or _length(step) < _length(known[1]):
+        sure = bool(bits & SURE)
+        better = known is None or (sure, -length(step)) > (key in self.sure, -length(known[1]))
+        if better:
             self.flows[key] = (site, step)
+        if sure:
+            self.sure.add(key)
 
     def pattern(self, f: Frame, pattern: PatternModel, at: int, dotted: str) -> None:
         """A call that is wrong by itself."""
@@ -326,14 +333,6 @@ class Solver:
     def proved(self, f: Frame, sink: SinkModel, at: int) -> None:
         """A sink argument is made of literals and sanitized values only, in this run."""
         self.literal.setdefault((f.file, at & ir.PLACE, sink.bits), True)
-
-
-def _length(step: Any) -> int:
-    count = 0
-    while step is not None:
-        count += 1
-        step = step[3]
-    return count
 
 
 def _detached(f: Frame, made: Val, plain: Val) -> Val:

@@ -27,12 +27,17 @@ _CMP = {
 }  # fmt: skip
 
 
+LONGEST_WORD = 40  # texts up to this length may be a key or an attribute's name
+
+
 class Expressions:
     """The expression half of the lowering."""
 
     module: Module
     scope: Scope
     serial: int
+    names: set[str]
+    touched: set[str]
     lookup: Callable[[str, int], Node]
     signature: Callable[[Function, ast.arguments], None]
     within: Callable[[Function, ast.arguments, list[ast.stmt]], None]
@@ -44,12 +49,15 @@ class Expressions:
         return made
 
     def _constant(self, node: ast.Constant, at: int) -> Node:
+        if type(node.value) is str and len(node.value) < LONGEST_WORD and node.value.isidentifier():
+            self.touched.add(node.value)
         return (ir.CONST, at, node.value)
 
     def _name(self, node: ast.Name, at: int) -> Node:
         return self.lookup(node.id, at)
 
     def _attribute(self, node: ast.Attribute, at: int) -> Node:
+        self.touched.add(node.attr)
         inner = self.expr(node.value)
         return (ir.ATTR, ir.around(inner, at), inner, node.attr)
 
@@ -150,10 +158,17 @@ class Expressions:
         outer = self.scope
         head = f"{self.module.name}." if outer.kind == "module" else f"{outer.qn}."
         made = ir.Function(self.unique(f"{head}<lambda>"), self.module.name, "<lambda>", at)
+        names, touched = self.names, self.touched
+        self.names, self.touched = set(), set()
         self.signature(made, node.args)
         body = ast.Return(value=node.body)
         ast.copy_location(body, node)
         self.within(made, node.args, [body])
+        made.last = node.end_lineno or 0
+        made.names, made.touched = frozenset(self.names), frozenset(self.touched)
+        names |= self.names
+        touched |= self.touched
+        self.names, self.touched = names, touched
         return (ir.LAMBDA, at, made.qn)
 
     def _await(self, node: ast.Await, at: int) -> Node:  # noqa: ARG002 - one signature for all table entries
@@ -178,6 +193,7 @@ class Expressions:
         if isinstance(node, ast.Name):
             return self._target_name(node, at)
         if isinstance(node, ast.Attribute):
+            self.touched.add(node.attr)
             return (ir.ATTR, at, self.expr(node.value), node.attr)
         if isinstance(node, ast.Subscript):
             self._changed(node.value)

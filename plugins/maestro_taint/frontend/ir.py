@@ -70,7 +70,8 @@ class Function:
     Attributes:
         params: positional and keyword names in order; ``vararg`` and ``kwarg`` come after them if present.
         local: names bound in this scope; ``free``: names read from an enclosing function, with its qualified name.
-        used: parameter names a body mentions.
+        names: names it reads, those of functions within it included; ``touched``: attributes and short texts likewise.
+        last: the last line of its body.
     """
 
     qn: str
@@ -91,6 +92,9 @@ class Function:
     is_generator: bool = False
     is_async: bool = False
     size: int = 0
+    names: frozenset[str] = frozenset()
+    touched: frozenset[str] = frozenset()
+    last: int = 0
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -122,6 +126,7 @@ class Module:
         bindings: module-level name to ("f", qn), ("c", qn), ("i", dotted, symbol) or ("v", first right-hand side).
         counts: how often a module-level name is assigned; ``changed``: names mutated or declared global somewhere.
         stars: modules imported with ``*``.
+        aliases: (local name, module, symbol or "") of every import, at any depth.
         captures: function to the (enclosing function, name) pairs it or a function within it reads.
         columns: whether positions carry exact columns (not after the fallback parser).
     """
@@ -135,6 +140,7 @@ class Module:
     counts: dict[str, int] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     stars: tuple[str, ...] = ()
+    aliases: list[tuple[str, str, str]] = field(default_factory=list)
     imports: set[str] = field(default_factory=set)
     captures: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     lines: int = 0

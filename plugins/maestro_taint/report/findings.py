@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, cast
 
 from maestro_hooks.evidence.obligation import Finding, Level, Location
+from maestro_taint.domain.steps import backwards, length
 from maestro_taint.frontend.ir import column_of, line_of
 from maestro_taint.kinds import BY_BIT, rule_of
 
@@ -21,15 +22,19 @@ if TYPE_CHECKING:
     from maestro_taint.settings import TaintSettings
 
 MAX_STEPS = 40
+LONG_WAY = 15
 CONFIDENCE = ("low", "medium", "high")
 
 
 def findings_of(analysis: Analysis, settings: TaintSettings, models: Models) -> list[Finding]:  # noqa: ARG001
     """All findings, sorted by place."""
     grouped: dict[Any, list[Any]] = {}
-    for (_, _, _, source), (site, step) in analysis.solver.flows.items():
+    for flow, (site, step) in analysis.solver.flows.items():
+        source = flow[3]
         rule = rule_of(BY_BIT[site.bit], source.kind)
-        grouped.setdefault((site.file, site.position, rule), []).append((source, site, step))
+        doubts = 0 if flow in analysis.solver.sure else 1 + (length(step) > LONG_WAY)
+        confidence = _confidence(source, site, doubts)
+        grouped.setdefault((site.file, site.position, rule), []).append((source, site, step, confidence))
     made = [_flow(key, group) for key, group in grouped.items()]
     for (file, position, rule), (pattern, dotted, function) in analysis.solver.patterns.items():
         made.append(_pattern(file, position, rule, pattern, dotted, function))
@@ -41,11 +46,8 @@ def findings_of(analysis: Analysis, settings: TaintSettings, models: Models) -> 
 
 def _flow(key: Any, group: list[Any]) -> Finding:
     file, position, rule = key
-    source, site, step = min(
-        group, key=lambda g: (-CONFIDENCE.index(_confidence(g[0], g[1])), _length(g[2]), repr(g[0]))
-    )
+    source, site, step, confidence = min(group, key=lambda g: (-CONFIDENCE.index(g[3]), length(g[2]), repr(g[0])))
     kind = BY_BIT[site.bit]
-    confidence = _confidence(source, site)
     level: Level = "note" if confidence == "low" else "error"
     cause = f"{source.kind} data from {source.text} ({source.file}:{line_of(source.position)})"
     return Finding(
@@ -66,8 +68,10 @@ def _flow(key: Any, group: list[Any]) -> Finding:
     )
 
 
-def _confidence(source: Source, site: Any) -> str:
-    return min(source.confidence, str(site.confidence), key=CONFIDENCE.index)
+def _confidence(source: Source, site: Any, doubts: int) -> str:
+    """The weaker of the source's and the sink's; less where an unknown callee lies between, still less far away."""
+    known = CONFIDENCE.index(min(source.confidence, str(site.confidence), key=CONFIDENCE.index))
+    return CONFIDENCE[max(known - doubts, 0)]
 
 
 def _pattern(file: str, position: int, rule: str, pattern: Any, dotted: str, function: str) -> Finding:
@@ -86,8 +90,7 @@ def _pattern(file: str, position: int, rule: str, pattern: Any, dotted: str, fun
 
 def _trace(step: Any) -> tuple[Location, ...]:
     made: list[Location] = []
-    while step is not None:
-        file, position, words, step = step
+    for file, position, words in backwards(step):
         one = Location(file, line_of(position), column_of(position) + 1, message=words)
         if not made or (made[-1].path, made[-1].line, made[-1].message) != (one.path, one.line, one.message):
             made.append(one)
@@ -133,10 +136,3 @@ def _numbered(found: list[Finding]) -> list[Finding]:
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def _length(step: Any) -> int:
-    count = 0
-    while step is not None:
-        count, step = count + 1, step[3]
-    return count
