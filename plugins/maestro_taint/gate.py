@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from maestro_hooks.requests import CheckRequest, SourceFile
-    from maestro_taint.analysis import Gap
+    from maestro_taint.frontend.tree import Gap
 
 RANK = {"note": 0, "warning": 1, "error": 2}
 
@@ -56,7 +56,7 @@ def obligations(request: CheckRequest, settings: TaintSettings, chosen: list[Sou
     """Analyse and state what was found."""
     models = project_models(request.root, settings)
     asked = {f.path for f in chosen}
-    outcome = run(request, settings, chosen, models)
+    outcome = run(request, chosen, models)
     found = [f for f in findings_of(outcome, settings, models) if f.at.path in asked]
     texts = {f.path: f for f in chosen}
     judged = suppress.judge(found, texts)

@@ -22,7 +22,7 @@ from maestro_taint.domain.values import (
 )
 from maestro_taint.engine import guards
 from maestro_taint.engine.frame import CELL
-from maestro_taint.kinds import ALL
+from maestro_taint.kinds import ALL, SURE
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
@@ -44,6 +44,7 @@ class Application:
         self.known: dict[int, Val] = {}
         self.bases: dict[Any, Val] = {}
         self.deeps: dict[Any, Any] = {}
+        self.passed: dict[Any, Any] = {}
 
     def run(self) -> Val:
         """Meet the sinks, write what is written, return what is returned."""
@@ -96,18 +97,35 @@ class Application:
             found = self.deeps[atom] = self.f.deep(self.base(atom))
         return found
 
-    def atoms(self, atoms: dict[Any, Any], words: str = "") -> dict[Any, Any]:
+    def atoms(self, atoms: dict[Any, Any]) -> dict[Any, Any]:
         """Atoms in the caller's terms."""
         made: dict[Any, Any] = {}
-        for atom, (live, step) in atoms.items():
-            if isinstance(atom, Source):
-                made = join_atoms(made, {atom: (live, step)})
+        for atom, (live, inner) in atoms.items():
+            if type(atom) is Source:
+                made = join_atoms(made, {atom: (live, inner)})
                 continue
             outer = self.outer(atom)
             if outer:
-                inner = {a: (compose(lv, a, live), self._step(st, step, words)) for a, (lv, st) in outer.items()}
-                made = join_atoms(made, alive(inner))
+                made = join_atoms(made, self._through(atom, outer, live, inner))
         return made
+
+    def _through(self, atom: Any, outer: dict[Any, Any], live: int, inner: Any) -> dict[Any, Any]:
+        """What the caller has at an atom, after the callee; most callees change nothing, so most answers are shared."""
+        key = (atom, live)
+        found = self.passed.get(key)
+        if found is None:
+            if live == ALL and not any(type(a) is Source for a in outer):
+                found = outer
+            else:
+                made = {}
+                for a, (lv, st) in outer.items():
+                    left = compose(lv, a, live)
+                    if left & ~SURE:
+                        # Steps are for readers, who begin at a source.
+                        made[a] = (left, self._step(st, inner, "") if type(a) is Source else st)
+                found = made
+            self.passed[key] = found
+        return found
 
     def _step(self, outer: Any, inner: Any, words: str) -> Any:
         return steps.joined(inner, steps.step(self.f.file, self.at, words or f"passes through {self.name}()", outer))

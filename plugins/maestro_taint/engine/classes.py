@@ -37,6 +37,7 @@ class Classes:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.orders: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self.looked: set[str] = set()  # classes whose heirs were read
         self.children: dict[str, list[str]] | None = None
 
     def order(self, qn: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -107,13 +108,25 @@ class Classes:
         return tuple(found)
 
     def derived(self, cls: str) -> list[str]:
-        """All classes that have ``cls`` among their bases."""
-        if self.children is None:
-            self.children = {}
+        """All classes that have ``cls`` among their bases; files that may hold one are read first."""
+        if self.program.index is not None and cls not in self.looked:
+            self.looked.add(cls)
+            self.program.heirs(cls.rpartition(".")[2])
+            for child in list(self._children().get(cls, ())):
+                self.derived(child)
+        return self._children().get(cls, [])
+
+    def _children(self) -> dict[str, list[str]]:
+        known = self.children
+        while known is None:
+            known, count = {}, len(self.program.classes)
             for qn in sorted(self.program.classes):
                 for base in self.order(qn)[0][1:]:
-                    self.children.setdefault(base, []).append(qn)
-        return self.children.get(cls, [])
+                    known.setdefault(base, []).append(qn)
+            # Looking a base up may have read another file.
+            known = known if count == len(self.program.classes) else None
+        self.children = known
+        return known
 
     def decorators(self, info: ClassInfo) -> tuple[str, ...]:
         """Dotted names of a class's decorators."""

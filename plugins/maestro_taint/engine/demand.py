@@ -13,7 +13,7 @@ from maestro_taint.engine.personal import kind_of_name
 from maestro_taint.frontend import ir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from maestro_taint.domain.objects import Obj
     from maestro_taint.engine.solver import Solver
@@ -37,7 +37,7 @@ class Demand:
         self.named: dict[str, bool] = {}
 
     def run(self, modules: list[Module], also: dict[str, set[int]]) -> None:
-        """Run what meets a source, then, until nothing is added, what that hands on to."""
+        """Run what meets a source, or stands at the lines ``also``; then, until nothing is added, who is handed it."""
         for module in modules:
             lines = also.get(module.path, ())
             for qn, fn in module.functions.items():
@@ -46,6 +46,42 @@ class Demand:
         while self._spread():
             for module in modules:
                 self._receivers(module)
+
+    def run_for(self, modules: list[Module], more: Callable[[set[str]], list[Module]]) -> None:
+        """Run all of some modules, and whoever else may bring data to a sink in them.
+
+        ``more`` reads those modules that mention one of some words and may call these.
+        """
+        paths = {module.path for module in modules}
+        sinks = self.tokens.sinks
+        for module in modules:
+            for qn, fn in module.functions.items():
+                meets = not (sinks.isdisjoint(fn.touched) and sinks.isdisjoint(fn.names))
+                if meets or self.is_seed(module, fn):
+                    self.solve(module, qn)
+        known = list(modules)
+        while self._exposed(paths):
+            known += more(self.words)
+            for module in known:
+                self._receivers(module)
+
+    def _exposed(self, paths: set[str]) -> bool:
+        """Note by which names that is called or set whose data reaches a sink in these files; whether that is news."""
+        before = len(self.words), len(self.members)
+        for (qn, context), summary in list(self.solver.done.items()):
+            roots = {atom[0] for atom, site in summary.sinks if site.file in paths} if not context else ()
+            for root in roots:
+                fn = self.solver.program.functions[qn]
+                while fn.parent:
+                    fn = self.solver.program.functions[fn.parent]
+                if root[0] == "g":
+                    self.words.add(root[2])
+                elif fn.cls:
+                    self._taint_class(fn.cls)
+                    self.members.add(fn.name)
+                elif fn.name[:1] != "<":
+                    self.words.add(fn.name)
+        return before != (len(self.words), len(self.members))
 
     # -- where sources enter -----------------------------------------------------------------------------------------
 
@@ -58,7 +94,8 @@ class Demand:
             return True
         if fn.decorators and any(_last(d) in tokens.doors for d in fn.decorators):
             return True
-        if not tokens.names.isdisjoint(fn.slots):
+        models = self.solver.models
+        if not models.parameters.keys().isdisjoint(fn.slots) and self._typed(module, fn):
             return True
         return bool(fn.cls) and self._of_framework(self.solver.program.classes[fn.cls])
 
@@ -84,6 +121,10 @@ class Demand:
             if told:
                 return True
         return False
+
+    def _typed(self, module: Module, fn: Function) -> bool:
+        """Whether a parameter is what its name says, by the framework the module imports."""
+        return any(name in self.solver.models.parameters and self.solver.by_name(module, name) for name in fn.slots)
 
     def _of_framework(self, info: ClassInfo) -> bool:
         return any(_last(base) in self.tokens.classes for base in info.bases)
@@ -192,8 +233,3 @@ def _read(module: Module, node: Any) -> set[str]:
         else:
             stack += one
     return found
-
-
-def in_order(modules: Iterable[Module]) -> list[Module]:
-    """Modules by path: results do not depend on how they were found."""
-    return sorted(modules, key=lambda m: m.path)

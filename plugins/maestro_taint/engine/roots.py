@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def enter_all(solver: Solver) -> None:
     """Enter every handler, then meet what is shared."""
-    for module in sorted(solver.program.modules.values(), key=lambda m: m.path):
+    for module in solver.program.modules.loaded():
         frame = solver.scratch(module)
         for qn, fn in module.functions.items():
             entry = _entry(solver, frame, fn) if fn.decorators else None

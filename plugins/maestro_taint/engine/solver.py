@@ -34,6 +34,11 @@ DEPTH = 60
 CONTEXTS = 8
 CONTEXT_DEPTH = 4
 CONTEXT_SIZE = 600
+FUNCTION_STEPS = 1_000_000
+
+
+class Exhausted(Exception):  # noqa: N818 - not an error: a bound that was reached
+    """A function, with what it calls, took more steps than allowed."""
 
 
 class Solver:
@@ -67,6 +72,8 @@ class Solver:
         self.marks: dict[str, frozenset[str]] = {}
         self.assign = assign
         self.deferred: list[str] = []
+        self.steps = 0
+        self.limit = FUNCTION_STEPS
         self.cells: dict[Any, tuple[Any, ...]] = {}
 
     # -- summaries ---------------------------------------------------------------------------------------------
@@ -188,7 +195,7 @@ class Solver:
             if i == 0 and fn.cls and "staticmethod" not in self.plain_decorators(fn.qn):
                 types = (("c", fn.cls),) if "classmethod" in self.plain_decorators(fn.qn) else (("s", fn.cls),)
             if not types and name in self.models.parameters:
-                types = self._by_name(f.module, name)
+                types = self.by_name(f.module, name)
             value = root_value(("p", i), types=types)
             given = known.get(i)
             if given is not None:
@@ -198,13 +205,19 @@ class Solver:
             if type(root) is tuple:
                 f.state[root] = contexts.specialised(f, root_value(root), given, root)
 
-    def _by_name(self, module: Module, name: str) -> tuple[Any, ...]:
+    def by_name(self, module: Module, name: str) -> tuple[Any, ...]:
         """What a parameter called ``request`` is, by the framework its module imports."""
         roots = {dotted.partition(".")[0] for dotted in module.imports}
         for dotted in self.models.parameters[name]:
             if dotted.partition(".")[0] in roots:
                 return (("x", dotted),)
         return ()
+
+    def spend(self, steps: int) -> None:
+        """Count statements run: the same on every machine, so a bound in them is reproducible."""
+        self.steps += steps
+        if self.steps > self.limit:
+            raise Exhausted
 
     def abandon(self) -> None:
         """Forget a solve that was broken off: nothing half-made is kept."""

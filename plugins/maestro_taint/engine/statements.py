@@ -21,7 +21,8 @@ ROUNDS = 3
 
 
 def block(f: Frame, body: tuple[Node, ...]) -> None:
-    """Run a suite until control is lost."""
+    """Run a suite until control is lost. Raises ``Exhausted`` when the function has used up its steps."""
+    f.solver.spend(len(body))
     for n in body:
         if f.state is None:
             return
