@@ -58,7 +58,7 @@ def run(arguments: Namespace) -> ExitCode:
         failures = [f"::error::{run.failure}" for run in runs if run.failure is not None]
         emit({}, [*github_annotations(findings), *failures], as_json=False)
     else:
-        emit(check_payload(runs), check_lines(runs), as_json=arguments.json)
+        emit(check_payload(runs), check_lines(runs, workspace.root), as_json=arguments.json)
     return exit_code(runs)
 
 

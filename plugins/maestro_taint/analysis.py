@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 STACK = 50_000
 RUN_STEPS = 200_000_000
-Lines = dict[str, set[int]]
 
 
 @dataclass(slots=True)
@@ -40,15 +39,15 @@ class Analysis:
     lines: int = 0
 
 
-def analyse(files: Iterable[tuple[str, bytes]], models: Models, also: Lines | None = None) -> Analysis:
-    """Analyse files as one program; functions at the lines ``also`` are run even if they meet no source."""
+def analyse(files: Iterable[tuple[str, bytes]], models: Models, *, sinks: bool = False) -> Analysis:
+    """Analyse files as one program; with ``sinks``, functions that hold one are run even if they meet no source."""
     held = dict(files)
     tree = Tree({path: _giving(data) for path, data in held.items()})
-    return analyse_tree(tree, sorted(held), models, also=also)
+    return analyse_tree(tree, sorted(held), models, sinks=sinks)
 
 
 def analyse_tree(
-    tree: Tree, asked: list[str], models: Models, *, index: Index | None = None, also: Lines | None = None
+    tree: Tree, asked: list[str], models: Models, *, index: Index | None = None, sinks: bool = False
 ) -> Analysis:
     """Analyse the files ``asked`` about; with an ``index``, what may call them, or be called, is read as needed."""
     limit = sys.getrecursionlimit()
@@ -57,14 +56,14 @@ def analyse_tree(
     gc.disable()
     try:
         sys.setrecursionlimit(max(limit, STACK))
-        return _solved(tree, asked, models, index, also or {})
+        return _solved(tree, asked, models, index, sinks=sinks)
     finally:
         sys.setrecursionlimit(limit)
         if collecting:
             gc.enable()
 
 
-def _solved(tree: Tree, asked: list[str], models: Models, index: Index | None, also: Lines) -> Analysis:
+def _solved(tree: Tree, asked: list[str], models: Models, index: Index | None, *, sinks: bool) -> Analysis:
     program = Program(tree, index)
     solver = Solver(program, models)
     gaps = tree.gaps
@@ -74,7 +73,7 @@ def _solved(tree: Tree, asked: list[str], models: Models, index: Index | None, a
     result.lines = sum(module.lines for module in first)
     demand = Demand(solver, tokens_of(models), lambda module, qn: _solve(solver, module, qn, gaps))
     if index is None:
-        demand.run(first, also)
+        demand.run(first, sinks=sinks)
     else:
         demand.run_for(first, _further(program, index.importers(asked)))
     enter_all(solver)

@@ -26,8 +26,8 @@ MAX_LOOSE = 5000  # files looked at beside one that lies in no repository
 PYTHON = (".py", ".pyi")
 
 
-def run(request: CheckRequest, chosen: list[SourceFile], models: Models) -> Analysis:
-    """Analyse the request."""
+def run(request: CheckRequest, chosen: list[SourceFile], models: Models, *, sinks: bool = False) -> Analysis:
+    """Analyse the request; with ``sinks``, say of every sink whether what it gets is constant."""
     asked = {f.path: f for f in chosen}
     store = _store(request.root)
     places = {} if request.whole else _neighbours(request.root)
@@ -35,7 +35,7 @@ def run(request: CheckRequest, chosen: list[SourceFile], models: Models) -> Anal
     paths.update({path: _given(f) for path, f in asked.items()})
     places.update({path: f.place for path, f in asked.items()})
     index = None if request.whole else Index(_facts(paths, places, store))
-    result = analyse_tree(Tree(paths, store), sorted(asked), models, index=index)
+    result = analyse_tree(Tree(paths, store), sorted(asked), models, index=index, sinks=sinks)
     if store is not None:
         store.close(paths)
     result.gaps = [g for g in result.gaps if g.path in asked]
@@ -50,6 +50,12 @@ def _store(root: Path) -> Store | None:
     store = Store(state / "cache" / "taint", version())
     store.open_facts()
     return store
+
+
+def neighbours(request: CheckRequest, asked: set[str]) -> dict[str, bytes]:
+    """Python files of the repository that were not asked about but may be imported, all read."""
+    found = {path: _reading(place)() for path, place in _neighbours(request.root).items() if path not in asked}
+    return {path: data for path, data in found.items() if data is not None}
 
 
 def _neighbours(root: Path) -> dict[str, Path]:

@@ -20,7 +20,8 @@ class TaintSettings(Settings, frozen=True, kw_only=True):
     levels: dict[str, Literal["error", "warning", "note", "off"]] = {}  # noqa: RUF012 - msgspec copies defaults
     block: Literal["error", "warning", "note"] = "error"
     names: bool = True
-    bandit: bool = True
+    bandit: Literal["auto", "always", "never"] = "auto"
     baseline: str = ".maestro-taint-baseline.json"
     redactor: str = ""
     hosts: tuple[str, ...] = ()
+    fix_tests: tuple[str, ...] = ()

@@ -99,8 +99,10 @@ class Attributes:
             source = personal.declared(self.solver, cls, name)
             if source is None:
                 continue
-            known = found.const is not NO_CONST or (found.lit and not found.atoms)
-            if known or any(isinstance(a, Source) and a.kind.startswith(("pii", "secret")) for a in found.atoms):
+            if found.const is not NO_CONST or any(
+                isinstance(a, Source) and a.kind.startswith(("pii", "secret")) and a.confidence != "low"
+                for a in found.atoms
+            ):
                 return found
             if found.atoms and all(not live & active("pii") for live, _ in found.atoms.values()):
                 return found
@@ -225,6 +227,9 @@ class Attributes:
                 return self.external(f, obj, t[1], "[]", at)
         if isinstance(key.const, str) and not any(f.get(o).origin is None for o in obj.objs):
             found = f.place(obj, f"={key.const!r}")
+            atoms = personal.asked(f, found.atoms, key.const, at)
+            if atoms is not found.atoms:
+                return Val(atoms, types=found.types, objs=found.objs)
             return personal.by_name(f, found, key.const, at, models)
         return None
 
@@ -259,7 +264,7 @@ class Attributes:
                 if method is not None:
                     plain = Val(val.atoms, types=val.types, objs=val.objs)
                     return [self.solver.calls.invoke(f, method, Arguments(f, [plain], 0))]
-            shown = list(self.solver.classes.printed(f, cls, obj).values())
+            shown = [*self.solver.classes.printed(f, cls, obj).values(), *personal.shown(self.solver, cls, obj)]
             if any(
                 b.endswith(("Exception", "Error")) or b == "builtins.Exception"
                 for b in self.solver.classes.order(cls)[1]

@@ -36,12 +36,13 @@ class Demand:
         self.seen: set[str] = set()
         self.named: dict[str, bool] = {}
 
-    def run(self, modules: list[Module], also: dict[str, set[int]]) -> None:
-        """Run what meets a source, or stands at the lines ``also``; then, until nothing is added, who is handed it."""
+    def run(self, modules: list[Module], *, sinks: bool) -> None:
+        """Run what meets a source (or, with ``sinks``, a sink); then, until nothing is added, who is handed it."""
         for module in modules:
-            lines = also.get(module.path, ())
+            self._declared(module)
+        for module in modules:
             for qn, fn in module.functions.items():
-                if self.is_seed(module, fn) or any(ir.line_of(fn.position) <= n <= fn.last for n in lines):
+                if self.is_seed(module, fn) or (sinks and self._has_sink(fn)):
                     self.solve(module, qn)
         while self._spread():
             for module in modules:
@@ -53,11 +54,9 @@ class Demand:
         ``more`` reads those modules that mention one of some words and may call these.
         """
         paths = {module.path for module in modules}
-        sinks = self.tokens.sinks
         for module in modules:
             for qn, fn in module.functions.items():
-                meets = not (sinks.isdisjoint(fn.touched) and sinks.isdisjoint(fn.names))
-                if meets or self.is_seed(module, fn):
+                if self._has_sink(fn) or self.is_seed(module, fn):
                     self.solve(module, qn)
         known = list(modules)
         while self._exposed(paths):
@@ -99,6 +98,10 @@ class Demand:
             return True
         return bool(fn.cls) and self._of_framework(self.solver.program.classes[fn.cls])
 
+    def _has_sink(self, fn: Function) -> bool:
+        sinks = self.tokens.sinks
+        return not (sinks.isdisjoint(fn.touched) and sinks.isdisjoint(fn.names))
+
     def _imported(self, module: Module) -> frozenset[str]:
         """Local names of imports that bring sources."""
         found = self.locals.get(module.name)
@@ -112,15 +115,14 @@ class Demand:
 
     def _tells(self, fn: Function) -> bool:
         """Whether an attribute or key has a name that says what it holds."""
-        models, named = self.solver.models, self.named
-        for word in fn.touched:
-            told = named.get(word)
-            if told is None:
-                told = kind_of_name(word) is not None or models.field_kind(word) is not None
-                named[word] = told
-            if told:
-                return True
-        return False
+        return any(self._telling(word) for word in fn.touched)
+
+    def _telling(self, word: str) -> bool:
+        told = self.named.get(word)
+        if told is None:
+            told = kind_of_name(word) is not None or self.solver.models.field_kind(word) is not None
+            self.named[word] = told
+        return told
 
     def _typed(self, module: Module, fn: Function) -> bool:
         """Whether a parameter is what its name says, by the framework the module imports."""
@@ -128,6 +130,12 @@ class Demand:
 
     def _of_framework(self, info: ClassInfo) -> bool:
         return any(_last(base) in self.tokens.classes for base in info.bases)
+
+    def _declared(self, module: Module) -> None:
+        """Classes that declare personal data hand it on wherever an instance is shown."""
+        for qn, info in module.classes.items():
+            if any(self._telling(name) for name, (annotation, _, _) in info.fields.items() if annotation is not None):
+                self._taint_class(qn)
 
     # -- who receives what is handed on --------------------------------------------------------------------------------
 

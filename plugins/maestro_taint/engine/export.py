@@ -134,7 +134,9 @@ def _facts(f: Frame, made: Summary, exits: list[tuple[Val, dict[Any, Any]]]) -> 
 
 def _with(facts: dict[Any, int], told: Any) -> dict[Any, int]:
     made = dict(facts)
-    for target, bits in told:
+    for target, bits, *kept in told:
+        if kept:  # holds for a part of the value only: too fine to say to a caller
+            continue
         atom = target.sym if isinstance(target, Val) else target
         if atom is not None and type(atom) is tuple:
             made[atom] = made.get(atom, 0) | bits

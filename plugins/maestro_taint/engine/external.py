@@ -22,7 +22,7 @@ from maestro_taint.domain.values import (
     restored,
     source_value,
 )
-from maestro_taint.engine import folding, special
+from maestro_taint.engine import containers, folding, personal, special
 from maestro_taint.engine.frame import ITER
 from maestro_taint.engine.program import BUILTIN
 from maestro_taint.engine.summary import SinkSite
@@ -102,10 +102,18 @@ def meet(f: Frame, sink: SinkModel, dotted: str, given: Arguments) -> None:
         if value is None:
             continue
         atoms = special.argument(f, sink, given, value)
+        f.solver.proved(f, sink, given.at, constant=not atoms and _is_constant(f, value))
         if not atoms and value.lit:
-            f.solver.proved(f, sink, given.at)
             continue
         reach(f, atoms, sink.bits, dotted, sink.id, given.at, sink.confidence)
+
+
+def _is_constant(f: Frame, value: Val) -> bool:
+    """Whether a value is known in full: a constant, or a sequence of constants."""
+    if value.const is not NO_CONST:
+        return True
+    items = containers.exact_items(f, value) if value.objs else None
+    return items is not None and all(v.const is not NO_CONST for v in items)
 
 
 def reach(
@@ -128,6 +136,13 @@ def unknown(f: Frame, callee: Val, given: Arguments, *, dotted: str = "") -> Val
     if model is not None and _fits(f, name, receiver, dotted):
         return modelled(f, model, dotted or f"?.{name}", given, special.call(f, f"?.{name}", given))
     atoms, lit = given.flow("all")
+    if (
+        receiver is not None
+        and name in ("get", "pop", "getlist", "__getitem__")
+        and given.args
+        and isinstance(given.args[0].const, str)
+    ):
+        atoms = personal.asked(f, atoms, given.args[0].const, given.at)
     own = f.own(callee)
     if own and receiver is None:
         atoms = join_atoms(atoms, own)

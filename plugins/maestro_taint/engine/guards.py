@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import NO_CONST, Source, Val, cleared
 from maestro_taint.engine import charsets
-from maestro_taint.kinds import BIT, HOSTS, INJECTION
+from maestro_taint.kinds import BIT, HOSTS, INJECTION, PATHS
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
@@ -36,6 +36,15 @@ def about(v: Val, bits: int) -> Any:
         whole = v.sym[1]
         return ((whole, bits & HOSTS),) if bits & HOSTS else NOTHING
     return ((v, bits),)
+
+
+def _below(f: Frame, v: Val, base: Val) -> Any:
+    """The fact that ``v`` lies below ``base``: what ``base`` itself may hold stays dangerous."""
+    kept = f.deep(base)
+    if any(isinstance(atom, Source) for atom in kept):
+        return NOTHING
+    facts = about(v, PATHS)
+    return tuple((target, bits, frozenset(kept)) for target, bits in facts) if kept else facts
 
 
 def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:
@@ -100,8 +109,8 @@ def method(f: Frame, receiver: Val, name: str, args: list[Val]) -> Any:
     """Facts from a test method of texts or paths."""
     if name in METHODS:
         return _signed(about(receiver, METHODS[name]), positive=True)
-    if name == "is_relative_to" and args and not f.deep(args[0]) and "resolved" in _tags(receiver):
-        return _signed(about(receiver, BIT["path"] | BIT["path_absolute"]), positive=True)
+    if name == "is_relative_to" and args and "resolved" in _tags(receiver):
+        return _signed(_below(f, receiver, args[0]), positive=True)
     if name == "startswith" and args:
         return _prefix(f, receiver, args[0])
     return None
@@ -114,10 +123,10 @@ def _prefix(f: Frame, receiver: Val, prefix: Val) -> Any:
         return _signed(about(receiver, HOSTS), positive=True)
     if text == "/":
         return _signed(about(receiver, BIT["path_absolute"]), positive=False)
-    if f.deep(prefix) or "resolved" not in _tags(receiver):
+    if "resolved" not in _tags(receiver):
         return None
     closed = (isinstance(text, str) and text.endswith("/")) or "closed" in _tags(prefix)
-    return _signed(about(receiver, BIT["path"] | BIT["path_absolute"]), positive=True) if closed else None
+    return _signed(_below(f, receiver, prefix), positive=True) if closed else None
 
 
 def _tags(v: Val) -> tuple[Any, ...]:
@@ -151,12 +160,14 @@ def disjunction(preds: list[Any]) -> Any:
 def _common(sides: list[Any]) -> Any:
     first, *others = sides
     made = []
-    for target, bits in first:
+    for target, bits, *kept in first:
         left = bits
         for other in others:
-            left &= next((b for t, b in other if t is target or (not isinstance(t, Val) and t == target)), 0)
+            left &= next(
+                (b for t, b, *k in other if k == kept and (t is target or (not isinstance(t, Val) and t == target))), 0
+            )
         if left:
-            made.append((target, left))
+            made.append((target, left, *kept))
     return tuple(made)
 
 
@@ -164,8 +175,10 @@ def apply(f: Frame, pred: Any, *, truth: bool) -> None:
     """Refine the state by the facts of a test that came out ``truth``."""
     if pred is None:
         return
-    for target, bits in pred[0] if truth else pred[1]:
-        if isinstance(target, Val):
+    for target, bits, *kept in pred[0] if truth else pred[1]:
+        if kept:
+            refine_value(f, target, bits, kept[0])
+        elif isinstance(target, Val):
             refine_value(f, target, bits)
             if isinstance(target.sym, Source) or (type(target.sym) is tuple and type(target.sym[0]) is tuple):
                 refine_atom(f, target.sym, bits)
@@ -173,10 +186,15 @@ def apply(f: Frame, pred: Any, *, truth: bool) -> None:
             refine_atom(f, target, bits)
 
 
-def refine_value(f: Frame, target: Val, bits: int) -> None:
-    """Every place that holds exactly this value holds it without ``bits``."""
+def refine_value(f: Frame, target: Val, bits: int, kept: frozenset[Any] = frozenset()) -> None:
+    """Every place that holds exactly this value holds it without ``bits``, but for the atoms ``kept``."""
     less = Val(
-        cleared(target.atoms, bits), target.const, target.types, objs=target.objs, sym=target.sym, lit=target.lit
+        cleared(target.atoms, bits) | {a: x for a, x in target.atoms.items() if a in kept},
+        target.const,
+        target.types,
+        objs=target.objs,
+        sym=target.sym,
+        lit=target.lit,
     )
     f.refined[id(less)] = (less, target)
     first = original(f, target)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.steps import length
 from maestro_taint.domain.values import CLEAN, Source, Val, root_value
-from maestro_taint.engine import comprehension, contexts, expressions, protocols, statements
+from maestro_taint.engine import comprehension, contexts, expressions, personal, protocols, statements
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.assignment import assign
 from maestro_taint.engine.attributes import Attributes
@@ -200,7 +200,7 @@ class Solver:
             given = known.get(i)
             if given is not None:
                 value = contexts.specialised(f, value, given, ("p", i))
-            f.state[name] = value
+            f.state[name] = personal.annotated(f, fn, name, value)
         for root, given in known.items():
             if type(root) is tuple:
                 f.state[root] = contexts.specialised(f, root_value(root), given, root)
@@ -343,9 +343,10 @@ class Solver:
         """A call that is wrong by itself."""
         self.patterns[(f.file, at & ir.PLACE, pattern.rule)] = (pattern, dotted, f.fn.qn)
 
-    def proved(self, f: Frame, sink: SinkModel, at: int) -> None:
-        """A sink argument is made of literals and sanitized values only, in this run."""
-        self.literal.setdefault((f.file, at & ir.PLACE, sink.bits), True)
+    def proved(self, f: Frame, sink: SinkModel, at: int, *, constant: bool) -> None:
+        """Whether a sink argument is a constant, in this run; one run that cannot tell is enough to say no."""
+        key = (f.file, at & ir.PLACE, sink.bits)
+        self.literal[key] = constant and self.literal.get(key, True)
 
 
 def _detached(f: Frame, made: Val, plain: Val) -> Val:

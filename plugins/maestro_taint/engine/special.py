@@ -176,7 +176,7 @@ def _filter(f: Frame, given: Arguments) -> Val:
     element = f.place(items, ITER)
     told = _applied(f, fn, [element], given.at)
     if told.pred is not None:
-        for target, bits in told.pred[0]:
+        for target, bits, *_ in told.pred[0]:
             if target is element or (element.sym is not None and target == element.sym):
                 element = Val(cleared(element.atoms, bits), objs=element.objs, lit=element.lit)
     return f.new(given.at, Obj("list", {}, element), slot=1)
