@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.values import Source, Val
-from maestro_taint.engine.personal import kind_of_name
+from maestro_taint.engine.personal import kind_of_name, marked
 from maestro_taint.frontend import ir
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ class Demand:
             for qn, fn in module.functions.items():
                 if self.is_seed(module, fn) or (sinks and self._has_sink(fn)):
                     self.solve(module, qn)
-        while self._spread():
+        told = bool(self.words)  # by declarations alone
+        while self._spread() or told:
+            told = False
             for module in modules:
                 self._receivers(module)
 
@@ -134,7 +136,10 @@ class Demand:
     def _declared(self, module: Module) -> None:
         """Classes that declare personal data hand it on wherever an instance is shown."""
         for qn, info in module.classes.items():
-            if any(self._telling(name) for name, (annotation, _, _) in info.fields.items() if annotation is not None):
+            declared = (
+                (name, annotation) for name, (annotation, _, _) in info.fields.items() if annotation is not None
+            )
+            if any(self._telling(name) or marked(self.solver, annotation) for name, annotation in declared):
                 self._taint_class(qn)
 
     # -- who receives what is handed on --------------------------------------------------------------------------------

@@ -136,18 +136,14 @@ def unknown(f: Frame, callee: Val, given: Arguments, *, dotted: str = "") -> Val
     if model is not None and _fits(f, name, receiver, dotted):
         return modelled(f, model, dotted or f"?.{name}", given, special.call(f, f"?.{name}", given))
     atoms, lit = given.flow("all")
-    if (
-        receiver is not None
-        and name in ("get", "pop", "getlist", "__getitem__")
-        and given.args
-        and isinstance(given.args[0].const, str)
-    ):
-        atoms = personal.asked(f, atoms, given.args[0].const, given.at)
     own = f.own(callee)
     if own and receiver is None:
         atoms = join_atoms(atoms, own)
     if receiver is None or not (receiver.const is not NO_CONST or name in folding.METHODS):
         atoms = _doubted(f, atoms, receiver)
+    key = given.args[0].const if receiver is not None and name in ("get", "pop", "getlist") and given.args else None
+    if isinstance(key, str):
+        atoms = personal.asked(f, atoms, key, given.at)
     if receiver is not None and receiver.objs and given.args and _keeps(f, receiver, name):
         inner, _ = given.flow("args")
         if inner:

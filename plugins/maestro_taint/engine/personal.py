@@ -104,10 +104,10 @@ def declared(solver: Solver, cls: str, name: str) -> str | None:
     found = solver.classes.field(cls, name)
     if found is None:
         return None
-    info, (annotation, value, _) = found
-    marked = _marked(solver, info.module, annotation)
-    if marked is not None:
-        return marked or None
+    _, (annotation, value, _) = found
+    said = marked(solver, annotation)
+    if said is not None:
+        return said or None
     if annotation is None and (value is None or value[0] != ir.CALL):
         return None
     kind = solver.models.field_kind(name) or kind_of_name(name)
@@ -145,7 +145,7 @@ def _names(node: ir.Node) -> set[str]:
     return found
 
 
-def _marked(solver: Solver, module: str, annotation: ir.Node | None) -> str | None:  # noqa: ARG001 - one signature for all table entries
+def marked(solver: Solver, annotation: ir.Node | None) -> str | None:
     """What ``Annotated[str, PII]`` says; ``''`` for a type that masks itself."""
     if annotation is None or annotation[0] != ir.INDEX:
         return None
@@ -161,7 +161,7 @@ def _marked(solver: Solver, module: str, annotation: ir.Node | None) -> str | No
 
 def annotated(f: Frame, fn: ir.Function, name: str, value: Val) -> Val:
     """A parameter whose annotation says what it holds (``Annotated[str, PII]``): a source, whoever calls."""
-    kind = _marked(f.solver, fn.module, fn.annotations.get(name))
+    kind = marked(f.solver, fn.annotations.get(name))
     if not kind:
         return value
     source = Source(kind, "annotation", f.file, fn.position, name)
