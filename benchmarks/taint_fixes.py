@@ -1,6 +1,7 @@
 """The rate of verified repairs over all true findings, by kind, each program run before and after.
 
-Usage: ``python benchmarks/taint_fixes.py [PROGRAMS]``; PROGRAMS generated programs are repaired besides (default 300).
+Usage: ``python benchmarks/taint_fixes.py [PROGRAMS]``; generated programs and handlers of so many seeds
+are repaired besides (default 300).
 """
 
 from __future__ import annotations
@@ -16,22 +17,28 @@ FIRST_SEED = 60_000
 
 def main(programs: int) -> None:
     """Measure and print two Markdown tables."""
-    from tests.plugins.maestro_taint.generator.cases import make
-    from tests.plugins.maestro_taint.generator.harness import label
-    from tests.plugins.maestro_taint.repairs.cases import cases
-    from tests.plugins.maestro_taint.repairs.generated import repaired
-    from tests.plugins.maestro_taint.repairs.measuring import measure, table
+    from tests.plugins.maestro_taint.generator import cases as programs_of  # noqa: PLC0415 - the path is set above
+    from tests.plugins.maestro_taint.generator import harness, web, web_harness  # noqa: PLC0415 - the path is set above
+    from tests.plugins.maestro_taint.repairs.cases import cases  # noqa: PLC0415 - the path is set above
+    from tests.plugins.maestro_taint.repairs.generated import repaired, repaired_handler  # noqa: PLC0415 - the path is set above
+    from tests.plugins.maestro_taint.repairs.measuring import measure, table  # noqa: PLC0415 - the path is set above
 
     print("\n".join(table([measure(case) for case in cases()])))
     states: Counter[tuple[str, str]] = Counter()
     for seed in range(FIRST_SEED, FIRST_SEED + programs):
-        case = make(seed)
-        if label(case) == "vulnerable":
+        case, view = programs_of.make(seed), web.handler(seed)
+        if harness.label(case) == "vulnerable":
             states[case.kind, repaired(case)[0]] += 1
+        if web_harness.label(view) == "vulnerable":
+            states[view.kind, repaired_handler(view)[0]] += 1
     print("\n| kind of generated program | leaking | verified | refused | failed | wrong |\n|---|---|---|---|---|---|")
     for kind in sorted({k for k, _ in states}):
         row = [states[kind, s] for s in ("verified", "refused", "failed", "wrong")]
         print(f"| {kind} | {sum(row)} | {' | '.join(map(str, row))} |")
+    total = [
+        sum(n for (_, s), n in states.items() if s == state) for state in ("verified", "refused", "failed", "wrong")
+    ]
+    print(f"| **all** | {sum(total)} | {' | '.join(map(str, total))} |")
 
 
 if __name__ == "__main__":

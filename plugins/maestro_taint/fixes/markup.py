@@ -37,8 +37,8 @@ def html(site: Site) -> Edit | Refusal:
     for i, piece in enumerate(built.pieces):
         if not isinstance(piece, Hole) or not built.is_hot(piece):
             continue
-        bare_ = any(f.tree is piece for f in built.feeds) and not _is_data(site, piece.expr)
-        if bare_ or _holds_markup(site, piece.expr):
+        whole = any(f.tree is piece for f in built.feeds) and not _is_data(site, piece.expr)
+        if _holds_markup(site, piece.expr) or (whole and _writes_markup(site)):
             return Refusal("the page's markup is built elsewhere: escape where the value is put into it")
         problem = _context(built, i)
         if problem:
@@ -76,6 +76,14 @@ def _holds_markup(site: Site, expr: cst.BaseExpression) -> bool:
             return True
     lines = {s.line for s in site.finding.trace[:-1] if s.path == site.finding.at.path} - _own_lines(site)
     return any("<" in text for n in lines for text in re.findall(r"""['"]([^'"]*)['"]""", site.view.lines[n - 1]))
+
+
+def _writes_markup(site: Site) -> bool:
+    """Whether the sink's own function writes any tag: a value that is the whole page may then hold it."""
+    scope = site.view.scope(site.node)
+    texts = (str(s.evaluated_value) for s in site.view.nodes(cst.SimpleString, scope))
+    parts = (t.value for t in site.view.nodes(cst.FormattedStringText, scope))
+    return any("<" in text for text in (*texts, *parts)) or isinstance(scope, cst.Module)
 
 
 def _own_lines(site: Site) -> set[int]:

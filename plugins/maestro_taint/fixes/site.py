@@ -202,21 +202,19 @@ class Site:
         """A hole that is itself a text built in this function is opened; any other stays a hole."""
         if not isinstance(hole.expr, cst.Name):
             return None
-        stores = self.view.stores(self.view.scope(hole.expr), hole.expr.value)
-        values = [s.value for s in stores if isinstance(s, cst.Assign | cst.AnnAssign | cst.AugAssign)]
-        later = any(self.view.order(s) > self.view.order(hole.expr) for s in stores)
-        plain = all(self._plain_store(s, hole.expr.value) for s in stores)
-        if later or not plain or not any(v is not None and _has_text(template.parse(v, self.literal)) for v in values):
+        stores = self._reaching(hole.expr)
+        values = [getattr(s, "value", None) for s in stores or ()]
+        texts = any(v is not None and _has_text(template.parse(v, self.literal)) for v in values)
+        if not stores or not texts or not all(self._plain_store(s) for s in stores):
             return None
         return self._named(hole.expr, made, depth)
 
     def _named(self, name: cst.Name, made: Built, depth: int) -> Refusal | None:
-        scope = self.view.scope(name)
-        stores = self.view.stores(scope, name.value)
-        plain = [s for s in stores if self._plain_store(s, name.value)]
+        stores = self._reaching(name)
+        plain = [s for s in stores or () if self._plain_store(s)]
         values = [v for v in (getattr(s, "value", None) for s in plain) if v is not None]
         texts = any(_has_text(template.parse(self._inner(v), self.literal)) for v in values)
-        if not texts or len(plain) != len(stores) or any(self.view.order(s) > self.view.order(name) for s in stores):
+        if not stores or not texts or len(plain) != len(stores):
             hole = Hole(name)
             made.feeds.append(Feed(name, hole))
             made.pieces.append(hole)
@@ -234,24 +232,36 @@ class Site:
                 return problem
             for feed in made.feeds[before:]:
                 feed.adds = feed.adds or isinstance(store, cst.AugAssign)
-                if self.view.parents.get(line) is not self._block(name):
-                    made.linear = False
         return None
 
-    def _block(self, node: cst.CSTNode) -> cst.CSTNode | None:
-        return next((n for n in self.view.up(node) if isinstance(n, cst.IndentedBlock | cst.Module)), None)
+    def _reaching(self, name: cst.Name) -> list[cst.CSTNode] | None:
+        """The stores a reading of a name may see; ``None`` if one stands after it (in a loop it may be seen too).
 
-    def _plain_store(self, store: cst.CSTNode, name: str) -> bool:
+        The last assignment in a block around the reading hides those before it.
+        """
+        inside = set(map(id, self.view.up(name)))
+        stores = [s for s in self.view.stores(self.view.scope(name), name.value) if id(s) not in inside]
+        stores.sort(key=self.view.order)
+        if any(self.view.order(s) > self.view.order(name) for s in stores):
+            return None
+        for i in range(len(stores) - 1, -1, -1):
+            store = stores[i]
+            line = self.view.parents.get(store)
+            if (
+                isinstance(store, cst.Assign | cst.AnnAssign)
+                and line is not None
+                and id(self.view.parents.get(line)) in inside
+            ):
+                return stores[i:]
+        return stores
+
+    def _plain_store(self, store: cst.CSTNode) -> bool:
         if isinstance(store, cst.AnnAssign):
             return store.value is not None
         if isinstance(store, cst.AugAssign):
-            return isinstance(store.operator, cst.AddAssign) and not self._self_use(store.value, name)
-        if not isinstance(store, cst.Assign) or len(store.targets) != 1:
-            return False
-        return isinstance(store.targets[0].target, cst.Name) and not self._self_use(store.value, name)
-
-    def _self_use(self, value: cst.CSTNode, name: str) -> bool:
-        return name in self.view.names([value])
+            return isinstance(store.operator, cst.AddAssign)
+        simple = isinstance(store, cst.Assign) and len(store.targets) == 1
+        return simple and isinstance(store.targets[0].target, cst.Name)  # type: ignore[attr-defined]
 
     # -- which values are tainted ----------------------------------------------------------------------------------
 

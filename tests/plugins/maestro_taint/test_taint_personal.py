@@ -25,7 +25,7 @@ def levels(text: str) -> set[tuple[str, str]]:
         USER + "def f(u: User):\n    logging.info('%s', u)\n",
         USER + "def f(u: User | None):\n    if u:\n        logging.info(u.email)\n",
         USER
-        + "def f(u: User):\n    try:\n        raise ValueError(f'{u.email}')\n    except ValueError as e:\n        print(e)\n",
+        + "def f(u: User):\n    try:\n     raise ValueError(u.email)\n    except ValueError as e:\n     print(e)\n",
         USER
         + "import json\ndef f():\n    u = User(json.load(open('u'))['email'], 'n', 'h')\n    logging.info(u.email)\n",
         CLASS + "def f(name: Annotated[str, PII]):\n    logging.info(name)\n",
