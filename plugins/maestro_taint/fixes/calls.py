@@ -100,9 +100,11 @@ def weak_random(site: Site) -> Edit | Refusal:
         return Refusal("the numbers are seeded: they are meant to repeat")
     swaps: list[tuple[cst.CSTNode, cst.CSTNode]] = []
     unused: list[str] = []
-    scopes = {id(site.view.scope(site.node)), *(id(s) for s in _origins(site))}
+    lines = {s.line for s in site.finding.trace if s.path == site.finding.trace[0].path}
+    told = [c for c in site.view.nodes(cst.Call) if site.view.positions[c].start.line in lines]
+    scopes = {id(site.view.scope(c)) for c in told}
     for call in site.view.nodes(cst.Call):
-        if id(site.view.scope(call)) not in scopes and not any(id(n) in scopes for n in site.view.up(call)):
+        if id(site.view.scope(call)) not in scopes and call not in told:
             continue
         made = _strong(site, call, unused)
         if made is not None:
@@ -110,14 +112,6 @@ def weak_random(site: Site) -> Edit | Refusal:
     if not swaps:
         return Refusal("the numbers come from another file")
     return site.edit(*swaps, unused=tuple(unused))
-
-
-def _origins(site: Site) -> list[cst.CSTNode]:
-    """The scopes of the calls the trace names in this file."""
-    lines = {s.line for s in site.finding.trace if s.path == site.finding.at.path}
-    return [
-        site.view.scope(c) for c in site.view.nodes(cst.Call) if site.view.positions[c].start.line in lines
-    ]  # fmt: skip
 
 
 SAME = {"choice": "secrets.choice", "randbytes": "secrets.token_bytes", "getrandbits": "secrets.randbits"}

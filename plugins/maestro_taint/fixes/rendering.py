@@ -142,7 +142,10 @@ def filled_literal(tree: Filled) -> tuple[cst.SimpleString, bool]:
     percent = isinstance(tree.node, cst.BinaryOperation)
     holes = [p for p in tree.pieces if isinstance(p, Hole)]
     gone = {k for k, p in zip(tree.keys, holes, strict=True) if p.text is not None}
-    order = {k: i for i, k in enumerate(k for k in dict.fromkeys(tree.keys) if k not in gone)}
+    kept = [k for k in dict.fromkeys(tree.keys) if k not in gone]
+    # Arguments keep their order, so a numbered field's new number is its rank among those left.
+    ranked = sorted(k for k in kept if isinstance(k, int))
+    order: dict[int | str, int] = {k: i for i, k in enumerate(ranked)}
     form = PERCENT if percent else FIELD
     fields = [m[0] for m in form.finditer(tree.literal.raw_value) if m[0] not in ("%%", "{{", "}}")]
     raw, at = "", 0
@@ -154,13 +157,13 @@ def filled_literal(tree: Filled) -> tuple[cst.SimpleString, bool]:
             numbered = re.match(r"\{\d", fields[at])
             raw += re.sub(r"\d+", str(order[tree.keys[at]]), fields[at], count=1) if numbered else fields[at]
         else:
-            raw += p.text.replace("%", "%%") if percent and order else p.text
+            raw += p.text.replace("%", "%%") if percent and kept else p.text
         at += 1
-    if not order:  # nothing is left to fill: characters doubled for that stand for themselves again
+    if not kept:  # nothing is left to fill: characters doubled for that stand for themselves again
         raw = (
             raw.replace("{{", "{").replace("}}", "}") if not percent else raw if "%s" in raw else raw.replace("%%", "%")
         )
-    return _literal(tree.literal, raw), bool(order)
+    return _literal(tree.literal, raw), bool(kept)
 
 
 def _refilled(node: Any, literal: Any, values: dict[int | str, cst.BaseExpression]) -> cst.BaseExpression:

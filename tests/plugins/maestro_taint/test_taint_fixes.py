@@ -305,3 +305,48 @@ def test_a_constant_that_others_read_stays(other: str) -> None:
     assert tree.files == files
     alone = Tree({"a.py": CONSTANT.format(more="print(QUERY)\n").encode()}, TaintSettings(), models())
     assert [o.state for o in repair(alone)] == ["refused"]
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("os.system('cp {1} {0}'.format(x, x + 'b'))", "'cp {1} {0}'.format(shlex.quote(x), shlex.quote(x + 'b'))"),
+        ("os.system('cp {b} {a}'.format(a='c', b=x))", "'cp {b} {a}'.format(a='c', b=shlex.quote(x))"),
+        ("os.system('cp %(b)s %(a)s' % {'a': 'c', 'b': x})", "'cp %(b)s %(a)s' % {'a': 'c', 'b': shlex.quote(x)}"),
+        ("os.system('nice -n %d ls %s' % (3, x))", "'nice -n %d ls %s' % (3, shlex.quote(x))"),
+    ],
+)
+def test_fields_keep_their_arguments(line: str, wanted: str) -> None:
+    assert wanted in repaired(line)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "values"),
+    [
+        (
+            "'SELECT a FROM {2} WHERE b = {1} AND c = {0}'.format(x, y, 't')",
+            "'SELECT a FROM {0} WHERE b = ? AND c = ?'.format('t')",
+            "(y, x)",
+        ),
+        ("'SELECT a FROM %s WHERE b = %s' % ('t', x)", "'SELECT a FROM %s WHERE b = ?' % ('t',)", "(x,)"),
+        ("\"SELECT '100%%' FROM t WHERE b = '%s'\" % x", "\"SELECT '100%' FROM t WHERE b = ?\"", "(x,)"),
+        ("f\"SELECT '{{}}' FROM t WHERE b = '{x}'\"", "\"SELECT '{}' FROM t WHERE b = ?\"", "(x,)"),
+        (
+            "f\"SELECT a FROM t WHERE b LIKE '{x}%' AND c = '{y}'\"",
+            '"SELECT a FROM t WHERE b LIKE ? AND c = ?"',
+            '(x + "%", y)',
+        ),
+    ],
+)
+def test_bound_values_stand_in_the_order_of_the_text(text: str, query: str, values: str) -> None:
+    made, outcomes = repaired(f"y = request.args['p']\ndb = sqlite3.connect('d')\ndb.execute({text})")
+    assert outcomes == [("verified", "V5")]
+    assert f"db.execute({query}, {values})" in made
+
+
+def test_random_numbers_elsewhere_stay() -> None:
+    text = "import random\ndef deal(c):\n    random.shuffle(c)\ndef make(n):\n"
+    text += "    token = str(random.random()) * n\n    return token\n"
+    made = fixed(text.encode()).decode()
+    assert "    random.shuffle(c)" in made
+    assert "token = str(secrets.SystemRandom().random()) * n" in made

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -127,6 +128,8 @@ def _page(case: Case) -> str:
         world, log, failed, effects = web_harness._run(friendly)
         cookies = [value for value, *_ in world.cookies] if case.kind != "random" else len(world.cookies)
         shown = effects if case.kind not in ("weak-hash", "random") else len(effects)
-        return repr((world.pages, world.locations, world.addresses, world.headers, cookies, shown, log, failed))
+        made = repr((world.pages, world.locations, world.addresses, world.headers, cookies, shown, log, failed))
+        # A token is new each time: only that there is one must stay.
+        return re.sub(r"[0-9a-zA-Z]{8,}", "*", made) if case.kind == "random" else made
 
     return harness.label(case, observe)
