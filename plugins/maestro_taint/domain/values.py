@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from maestro_taint.kinds import ALL, FORCED, SURE, active
+from maestro_taint.kinds import ALL, CERTAIN, FORCED, active
 
 # A root is an unknown the caller will supply: ("p", index), ("g", module, name) or ("c", function, name).
 Root: TypeAlias = tuple[Any, ...]
@@ -99,7 +99,7 @@ def constant(value: Any) -> Val:
 
 def source_value(source: Source, step: Step) -> Val:
     """A value that is exactly what a source yields."""
-    return Val({source: (active(source.kind) | SURE, step)}, sym=source)
+    return Val({source: (active(source.kind) | CERTAIN, step)}, sym=source)
 
 
 def root_value(root: Root, path: Path = (), types: tuple[TypeRef, ...] = ()) -> Val:
@@ -195,11 +195,11 @@ def restored(atoms: dict[Any, tuple[int, Step]], bits: int) -> dict[Any, tuple[i
 def alive(atoms: dict[Any, tuple[int, Step]]) -> dict[Any, tuple[int, Step]]:
     """The atoms that are still dangerous for something."""
     for live, _ in atoms.values():
-        if not live & ~SURE:
+        if not live & ~CERTAIN:
             break
     else:
         return atoms
-    return {a: x for a, x in atoms.items() if x[0] & ~SURE}
+    return {a: x for a, x in atoms.items() if x[0] & ~CERTAIN}
 
 
 def compose(outer: int, atom: Atom, inner: int) -> int:

@@ -22,7 +22,7 @@ from maestro_taint.domain.values import (
 )
 from maestro_taint.engine import guards
 from maestro_taint.engine.frame import CELL
-from maestro_taint.kinds import ALL, SURE
+from maestro_taint.kinds import ALL, CERTAIN
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
@@ -120,7 +120,7 @@ class Application:
                 made = {}
                 for a, (lv, st) in outer.items():
                     left = compose(lv, a, live)
-                    if left & ~SURE:
+                    if left & ~CERTAIN:
                         # Steps are for readers, who begin at a source.
                         made[a] = (left, self._step(st, inner, "") if type(a) is Source else st)
                 found = made

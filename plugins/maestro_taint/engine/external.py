@@ -28,7 +28,7 @@ from maestro_taint.engine.program import BUILTIN
 from maestro_taint.engine.summary import SinkSite
 from maestro_taint.frontend.ir import PLACE
 from maestro_taint.frontend.statements import MUTATORS
-from maestro_taint.kinds import BY_BIT, SURE
+from maestro_taint.kinds import BY_BIT, CERTAIN, SURE
 
 if TYPE_CHECKING:
     from maestro_taint.engine.arguments import Arguments
@@ -140,7 +140,7 @@ def unknown(f: Frame, callee: Val, given: Arguments, *, dotted: str = "") -> Val
     if own and receiver is None:
         atoms = join_atoms(atoms, own)
     if receiver is None or not (receiver.const is not NO_CONST or name in folding.METHODS):
-        atoms = _doubted(f, atoms, receiver)
+        atoms = _doubted(f, atoms, receiver, SURE if receiver is not None or callee.sym is None else CERTAIN)
     key = given.args[0].const if receiver is not None and name in ("get", "pop", "getlist") and given.args else None
     if isinstance(key, str):
         atoms = personal.asked(f, atoms, key, given.at)
@@ -156,11 +156,11 @@ def unknown(f: Frame, callee: Val, given: Arguments, *, dotted: str = "") -> Val
     return Val(atoms, types=types, objs=objs)
 
 
-def _doubted(f: Frame, atoms: dict[Any, Any], receiver: Val | None) -> dict[Any, Any]:
+def _doubted(f: Frame, atoms: dict[Any, Any], receiver: Val | None, bits: int) -> dict[Any, Any]:
     """What an unknown callee was given may be in its result, or not; what it is a part of, is."""
     own = f.own(receiver) if receiver is not None else {}
     sure = {a: x for a, x in atoms.items() if a in own}
-    return {**cleared({a: x for a, x in atoms.items() if a not in own}, SURE), **sure}
+    return {**cleared({a: x for a, x in atoms.items() if a not in own}, bits), **sure}
 
 
 def _keeps(f: Frame, receiver: Val, name: str) -> bool:

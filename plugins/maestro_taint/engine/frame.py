@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from maestro_taint.domain import steps
 from maestro_taint.domain.objects import ELEMENT, Obj, join_objects, missing
 from maestro_taint.domain.values import CLEAN, NO_ATOMS, NO_CONST, Source, Val, join, join_atoms, root_value
-from maestro_taint.kinds import SURE
+from maestro_taint.kinds import CERTAIN
 
 if TYPE_CHECKING:
     from maestro_taint.domain.values import Oid, Step
@@ -197,7 +197,7 @@ class Frame:
             hit = live & bits
             if not hit:
                 continue
-            hit |= live & SURE
+            hit |= live & CERTAIN
             at: Step = steps.step(site.file, site.position, words, step) if words else step
             if isinstance(atom, Source):
                 self.solver.flow(atom, hit, site, at)

@@ -21,7 +21,7 @@ from maestro_taint.engine.frame import CELL, ITER, Frame
 from maestro_taint.engine.program import resolve_type
 from maestro_taint.engine.summary import Summary, empty
 from maestro_taint.frontend import ir
-from maestro_taint.kinds import SURE
+from maestro_taint.kinds import NAMED, SURE
 
 if TYPE_CHECKING:
     from maestro_taint.engine.program import Program
@@ -65,7 +65,7 @@ class Solver:
         self.changed = False
         self.contexts: dict[str, int] = {}
         self.flows: dict[Any, Any] = {}
-        self.sure: set[Any] = set()  # flows with a way on which every callee was known
+        self.doubts: dict[Any, int] = {}  # flow to how doubtful its surest way is: 0, 1, 2
         self.patterns: dict[Any, Any] = {}
         self.literal: dict[Any, bool] = {}
         self.naming: dict[int, str] = {}
@@ -332,12 +332,10 @@ class Solver:
         """A source reaches a sink; the shortest way there is kept, a sure one before a doubtful one."""
         key = (site.file, site.position, site.bit, source)
         known = self.flows.get(key)
-        sure = bool(bits & SURE)
-        better = known is None or (sure, -length(step)) > (key in self.sure, -length(known[1]))
-        if better:
+        doubts = (not bits & SURE) + (not bits & NAMED)
+        if known is None or (doubts, length(step)) < (self.doubts[key], length(known[1])):
             self.flows[key] = (site, step)
-        if sure:
-            self.sure.add(key)
+            self.doubts[key] = doubts
 
     def pattern(self, f: Frame, pattern: PatternModel, at: int, dotted: str) -> None:
         """A call that is wrong by itself."""

@@ -44,7 +44,8 @@ def findings_of(
     for flow, (site, step) in analysis.solver.flows.items():
         source = flow[3]
         rule = rule_of(BY_BIT[site.bit], source.kind)
-        doubts = 0 if flow in analysis.solver.sure else 1 + (length(step) > LONG_WAY)
+        doubts = analysis.solver.doubts[flow]
+        doubts += doubts > 0 and length(step) > LONG_WAY
         confidence = _confidence(source, site, doubts)
         grouped.setdefault((site.file, site.position, rule), []).append((source, site, step, confidence))
     made = [_flow(key, group) for key, group in grouped.items()]
