@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from maestro_hooks.requests import CheckRequest, SourceFile
-    from maestro_taint.analysis import Gap
     from maestro_taint.fixes.apply import Outcome
+    from maestro_taint.frontend.tree import Gap
 
 RANK = {"note": 0, "warning": 1, "error": 2}
 
@@ -65,7 +65,7 @@ def obligations(
     """Analyse and state what was found; what was just repaired still counts once, so that a commit stops to show it."""
     models = project_models(request.root, settings)
     asked = {f.path for f in chosen}
-    outcome = run(request, settings, chosen, models)
+    outcome = run(request, chosen, models, sinks=bandit.wanted(chosen, settings))
     literals = [one for f in chosen for one in secret_literals.findings(f.path, f.data)]
     found = [f for f in findings_of(outcome, settings, models, literals) if f.at.path in asked]
     joined = bandit.join(found, chosen, outcome, models, settings)

@@ -5,9 +5,7 @@ Invariant: every field has a bound or a closed set of values; an unknown key is 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-import msgspec
+from typing import Literal
 
 from maestro_hooks.registry import Settings
 
@@ -27,5 +25,3 @@ class TaintSettings(Settings, frozen=True, kw_only=True):
     redactor: str = ""
     hosts: tuple[str, ...] = ()
     fix_tests: tuple[str, ...] = ()
-    parse_with: tuple[str, ...] = ()
-    max_seconds: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 600

@@ -38,6 +38,11 @@ class Joined:
     state: str = "joined"
 
 
+def wanted(files: list[SourceFile], settings: TaintSettings) -> bool:
+    """Whether Bandit's results are joined: then every call they may be about has to be looked at."""
+    return settings.bandit == "always" or (settings.bandit == "auto" and len(files) <= AUTO_FILES)
+
+
 def join(
     findings: list[Finding], files: list[SourceFile], analysis: Analysis, models: Models, settings: TaintSettings
 ) -> Joined:

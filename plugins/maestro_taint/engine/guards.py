@@ -33,7 +33,8 @@ def about(v: Val, bits: int) -> Any:
     if not v.atoms or not bits:
         return NOTHING
     if type(v.sym) is tuple and v.sym and v.sym[0] == "host":
-        return ((v.sym[1], bits & HOSTS),) if bits & HOSTS else NOTHING
+        whole = v.sym[1]
+        return ((whole, bits & HOSTS),) if bits & HOSTS else NOTHING
     return ((v, bits),)
 
 
@@ -120,6 +121,8 @@ def _prefix(f: Frame, receiver: Val, prefix: Val) -> Any:
     text = prefix.const if prefix.const is not NO_CONST else None
     if isinstance(text, str) and charsets.has_host(text):
         return _signed(about(receiver, HOSTS), positive=True)
+    if text == "/":
+        return _signed(about(receiver, BIT["path_absolute"]), positive=False)
     if "resolved" not in _tags(receiver):
         return None
     closed = (isinstance(text, str) and text.endswith("/")) or "closed" in _tags(prefix)
@@ -193,15 +196,40 @@ def refine_value(f: Frame, target: Val, bits: int, kept: frozenset[Any] = frozen
         sym=target.sym,
         lit=target.lit,
     )
+    f.refined[id(less)] = (less, target)
+    first = original(f, target)
     changed: dict[Any, Any] = {}
     for key, held in f.state.items():
-        if held is target:
-            changed[key] = less
+        if held is target or (type(held) is Val and held.atoms and original(f, held) is first):
+            changed[key] = less if held is target else _narrowed(f, held, bits)
         elif type(held) is Obj:
             fields = {p: less for p, v in held.fields.items() if v is target}
             if fields:
                 changed[key] = held.having(fields={**held.fields, **fields})
     f.state.update(changed)
+
+
+def _narrowed(f: Frame, held: Val, bits: int) -> Val:
+    less = Val(cleared(held.atoms, bits), held.const, held.types, objs=held.objs, sym=held.sym, lit=held.lit)
+    f.refined[id(less)] = (less, held)
+    return less
+
+
+def original(f: Frame, v: Val) -> Val:
+    """The value before any test was made on it."""
+    while id(v) in f.refined:
+        v = f.refined[id(v)][1]
+    return v
+
+
+def unrefined(before: dict[Any, Any], after: dict[Any, Any]) -> None:
+    """Take back in ``after`` what tests alone changed: their facts are applied when the whole outcome is known."""
+    for key, old in before.items():
+        new = after.get(key)
+        if type(key) is str and new is not old and type(new) is Val and type(old) is Val:
+            same = new.const is old.const and new.objs == old.objs and new.atoms.keys() == old.atoms.keys()
+            if same and new.types == old.types:
+                after[key] = old
 
 
 def refine_atom(f: Frame, atom: Any, bits: int) -> None:

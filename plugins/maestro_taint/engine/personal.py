@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain import steps
 from maestro_taint.domain.values import CLEAN, NO_CONST, Source, Val, join_atoms, source_value
 from maestro_taint.frontend import ir
 from maestro_taint.kinds import active
@@ -103,10 +104,10 @@ def declared(solver: Solver, cls: str, name: str) -> str | None:
     found = solver.classes.field(cls, name)
     if found is None:
         return None
-    info, (annotation, value, _) = found
-    marked = _marked(solver, info.module, annotation)
-    if marked is not None:
-        return marked or None
+    _, (annotation, value, _) = found
+    said = marked(solver, annotation)
+    if said is not None:
+        return said or None
     if annotation is None and (value is None or value[0] != ir.CALL):
         return None
     kind = solver.models.field_kind(name) or kind_of_name(name)
@@ -144,7 +145,7 @@ def _names(node: ir.Node) -> set[str]:
     return found
 
 
-def _marked(solver: Solver, module: str, annotation: ir.Node | None) -> str | None:  # noqa: ARG001 - one signature for all table entries
+def marked(solver: Solver, annotation: ir.Node | None) -> str | None:
     """What ``Annotated[str, PII]`` says; ``''`` for a type that masks itself."""
     if annotation is None or annotation[0] != ir.INDEX:
         return None
@@ -160,11 +161,11 @@ def _marked(solver: Solver, module: str, annotation: ir.Node | None) -> str | No
 
 def annotated(f: Frame, fn: ir.Function, name: str, value: Val) -> Val:
     """A parameter whose annotation says what it holds (``Annotated[str, PII]``): a source, whoever calls."""
-    kind = _marked(f.solver, fn.module, fn.annotations.get(name))
+    kind = marked(f.solver, fn.annotations.get(name))
     if not kind:
         return value
     source = Source(kind, "annotation", f.file, fn.position, name)
-    entered = source_value(source, (f.file, fn.position, f"{kind} by the annotation of {name}", None))
+    entered = source_value(source, steps.step(f.file, fn.position, f"{kind} by the annotation of {name}"))
     return Val(join_atoms(entered.atoms, value.atoms), types=value.types, objs=value.objs, sym=value.sym)
 
 
@@ -183,7 +184,7 @@ def shown(solver: Solver, cls: str, obj: Any) -> list[Val]:
         info, (_, _, at) = found
         path = solver.program.modules[info.module].path
         source = Source(kind, SHOWN, path, at, f"{info.name}.{name}")
-        made.append(source_value(source, (path, at, f"{kind} field {source.text}", None)))
+        made.append(source_value(source, steps.step(path, at, f"{kind} field {source.text}")))
     return made
 
 
@@ -197,7 +198,7 @@ def by_name(f: Frame, val: Val, name: str, at: int, models: Models) -> Val:
     if val.atoms and all(not live & active(kind) for live, _ in val.atoms.values()):
         return val
     source = Source(kind, "name", f.file, at, name, "low")
-    entered = source_value(source, (f.file, at, f"{kind} by its name: {name}", None))
+    entered = source_value(source, steps.step(f.file, at, f"{kind} by its name: {name}"))
     return Val(join_atoms(entered.atoms, val.atoms), val.const, val.types, objs=val.objs, sym=None)
 
 
@@ -207,7 +208,7 @@ def asked(f: Frame, atoms: dict[Any, Any], key: str, at: int) -> dict[Any, Any]:
     if kind is None or not any(isinstance(a, Source) and a.kind == "untrusted" for a in atoms):
         return atoms
     source = Source(kind, ASKED, f.file, at, key, "medium")
-    return join_atoms(source_value(source, (f.file, at, f"{kind} in the request: {key}", None)).atoms, atoms)
+    return join_atoms(source_value(source, steps.step(f.file, at, f"{kind} in the request: {key}")).atoms, atoms)
 
 
 def environment(f: Frame, name: str | None, at: int, models: Models) -> Val:
@@ -216,5 +217,5 @@ def environment(f: Frame, name: str | None, at: int, models: Models) -> Val:
         return CLEAN
     if any(fnmatchcase(name, p) for p in models.env):
         source = Source("secret", "env", f.file, at, f"os.environ[{name!r}]")
-        return source_value(source, (f.file, at, f"secret from the environment variable {name}", None))
+        return source_value(source, steps.step(f.file, at, f"secret from the environment variable {name}"))
     return CLEAN

@@ -47,32 +47,42 @@ def repair(tree: Tree, only: set[str] | None = None) -> list[Outcome]:
             break
         finding = min(todo, key=_first)
         tried.add(_place(finding))
-        outcome, made = _attempt(tree, finding, found)
+        outcome, made, after = _attempt(tree, finding, found)
         outcomes.append(outcome)
         if made is not None:
             tree.files = {**tree.files, made.path: made.data}
-            after = tree.findings()
             outcomes += _gone_too(finding, found, after, only)
             found = after
     return _tested(tree, start, outcomes)
 
 
-def _attempt(tree: Tree, finding: Finding, before: list[Finding]) -> tuple[Outcome, Patch | None]:
-    made = patched(tree.files, finding, tree.settings, tree.persists(finding), tree.models.canonical)
-    if isinstance(made, Refusal):
-        return Outcome(finding, "refused", made.reason), None
-    problem = ladder.text_problem(tree.files[made.path], made, tree.files, tree.root)
-    if problem.startswith("V3"):
-        return Outcome(finding, "refused", problem), None
-    if problem:
-        return Outcome(finding, "failed", problem), None
+def _attempt(tree: Tree, finding: Finding, before: list[Finding]) -> tuple[Outcome, Patch | None, list[Finding]]:
+    """What becomes of one finding; with a patch that holds, the findings of the tree with it."""
+    made, problem = _tried(tree, finding)
+    if made is None:
+        return Outcome(finding, *problem), None, before
     after = Tree({**tree.files, made.path: made.data}, tree.settings, tree.models, tree.root, tree.around).findings()
     was, now = Counter(map(_identity, before)), Counter(map(_identity, after))
     if now[_identity(finding)] >= was[_identity(finding)]:
-        return Outcome(finding, "failed", "V4: the flow is still there"), None
-    if now - was:
-        return Outcome(finding, "failed", "V4: the repair brings a new finding"), None
-    return Outcome(finding, "verified", f"V5{f' ({made.note})' if made.note else ''}"), made
+        outcome = Outcome(finding, "failed", "V4: the flow is still there")
+    elif now - was:
+        outcome = Outcome(finding, "failed", "V4: the repair brings a new finding")
+    else:
+        return Outcome(finding, "verified", f"V5{f' ({made.note})' if made.note else ''}"), made, after
+    return outcome, None, before
+
+
+def _tried(tree: Tree, finding: Finding) -> tuple[Patch | None, tuple[str, str]]:
+    """The patch if it climbs the rungs about the text, else the state and why."""
+    made = patched({**tree.around, **tree.files}, finding, tree.settings, tree.persists(finding), tree.models.canonical)
+    if isinstance(made, Refusal):
+        return None, ("refused", made.reason)
+    if made.path not in tree.files:
+        return None, ("refused", f"the value comes from {made.path}, which is not among the files to repair")
+    problem = ladder.text_problem(tree.files[made.path], made, tree.files, tree.root)
+    # A module that is not there is the project's to add: no fault of the repair.
+    state = "refused" if problem.startswith("V3") else "failed"
+    return (None, (state, problem)) if problem else (made, ("", ""))
 
 
 def _tested(tree: Tree, start: dict[str, bytes], outcomes: list[Outcome]) -> list[Outcome]:

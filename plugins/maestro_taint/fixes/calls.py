@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from maestro_taint.fixes.site import paren
 from maestro_taint.fixes.view import Edit, Refusal, argument, has_star, with_argument
 
 if TYPE_CHECKING:
@@ -99,9 +100,11 @@ def weak_random(site: Site) -> Edit | Refusal:
         return Refusal("the numbers are seeded: they are meant to repeat")
     swaps: list[tuple[cst.CSTNode, cst.CSTNode]] = []
     unused: list[str] = []
-    scopes = {id(site.view.scope(site.node)), *(id(s) for s in _origins(site))}
+    lines = {s.line for s in site.finding.trace if s.path == site.finding.trace[0].path}
+    told = [c for c in site.view.nodes(cst.Call) if site.view.positions[c].start.line in lines]
+    scopes = {id(site.view.scope(c)) for c in told}
     for call in site.view.nodes(cst.Call):
-        if id(site.view.scope(call)) not in scopes and not any(id(n) in scopes for n in site.view.up(call)):
+        if id(site.view.scope(call)) not in scopes and call not in told:
             continue
         made = _strong(site, call, unused)
         if made is not None:
@@ -109,14 +112,6 @@ def weak_random(site: Site) -> Edit | Refusal:
     if not swaps:
         return Refusal("the numbers come from another file")
     return site.edit(*swaps, unused=tuple(unused))
-
-
-def _origins(site: Site) -> list[cst.CSTNode]:
-    """The scopes of the calls the trace names in this file."""
-    lines = {s.line for s in site.finding.trace if s.path == site.finding.at.path}
-    return [
-        site.view.scope(c) for c in site.view.nodes(cst.Call) if site.view.positions[c].start.line in lines
-    ]  # fmt: skip
 
 
 SAME = {"choice": "secrets.choice", "randbytes": "secrets.token_bytes", "getrandbits": "secrets.randbits"}
@@ -237,7 +232,14 @@ def code(site: Site) -> Edit | Refusal:
         return Refusal("the code itself comes from outside: no edit keeps what it does")
     if not _reads_literals(site, call):
         return Refusal("eval() may be meant to compute: ast.literal_eval reads literals only")
-    return site.edit((call.func, cst.parse_expression(site.use("ast.literal_eval"))))
+    made = call.with_changes(func=cst.parse_expression(site.use("ast.literal_eval")))
+    given = call.args[0].value
+    if re.search(r"\.(data|body)$|\.get_data\(\)$|\.read\(\)$", site.view.code(given)):
+        text = cst.Call(
+            cst.Attribute(paren(given), cst.Name("decode"))
+        )  # eval() reads bytes too, literal_eval() does not
+        made = made.with_changes(args=[call.args[0].with_changes(value=text)])
+    return site.edit((call, made))
 
 
 def _reads_literals(site: Site, call: cst.Call) -> bool:

@@ -134,8 +134,20 @@ def _quoted(site: Site, built: Built) -> Edit | Refusal:
                 right.cut_start()
             elif not (_add(left, quote, last=True) and _add(right, quote, last=False)):
                 return Refusal("the command's own quoting cannot be kept")
-        site.wrap(piece, function)
+        if not _joined(site, piece):
+            if any(".join(" in site.view.code(s) for s in site.sources_of(piece.expr)):
+                return Refusal("the value may be several words: quote each before they are joined")
+            site.wrap(piece, function)
     return site.edit(*built.swaps())
+
+
+def _joined(site: Site, hole: Hole) -> bool:
+    """``" ".join(words)`` is several words: ``shlex.join`` quotes each."""
+    expr = hole.expr
+    if not isinstance(expr, cst.Call) or site.view.code(expr.func) not in ("' '.join", '" ".join') or hole.suffix:
+        return False
+    hole.put(cst.Call(cst.parse_expression(site.use("shlex.join")), expr.args))
+    return True
 
 
 def _add(text: Text, mark: str, *, last: bool) -> bool:
@@ -158,7 +170,7 @@ def _listed(site: Site, call: cst.Call, first: cst.Arg, built: Built) -> Edit | 
     feed = built.feeds[0]
     if feed.name and len(site.view.loads(site.view.scope(call), feed.name)) > 1:
         return None
-    words = _words(built)
+    words = _words(site, built)
     if words is None:
         return None
     elements = [cst.Element(e) for e in (_word(site, w) for w in words)]
@@ -175,16 +187,20 @@ def _listed(site: Site, call: cst.Call, first: cst.Arg, built: Built) -> Edit | 
     return site.edit((call, call.with_changes(args=args)), *swaps)
 
 
-def _words(built: Built) -> list[list[Any]] | None:
+def _words(site: Site, built: Built) -> list[list[Any]] | None:
     """The words the shell would make: each a list of texts and holes; ``None`` where it would do more."""
     if not PLAIN.fullmatch(template.constant_of(built.pieces)):
         return None
     words: list[list[Any]] = [[]]
     quote = ""
+
+    def code(hole: Hole) -> str:
+        return " ".join(site.view.code(s) for s in site.sources_of(hole.expr))
+
     for piece in built.pieces:
         if isinstance(piece, Hole):
-            if piece.suffix or not built.is_hot(piece):
-                return None  # what is not tainted may hold several words
+            if piece.suffix or not built.is_hot(piece) or ".join(" in code(piece):
+                return None  # what is not tainted, or joined, may hold several words
             words[-1].append(piece)
             continue
         for c in piece.value:

@@ -18,6 +18,7 @@ URLS = frozenset({"href", "src", "action", "formaction", "data", "xlink:href", "
 RAW = re.compile(
     r"<(script|style|title|textarea|iframe|noscript|xmp)\b[^>]*>(?!.*</\1)[^\0]*$", re.IGNORECASE | re.DOTALL
 )
+MAKES_MARKUP = re.compile(r"html|render|markup|template|mark_safe|format_tag|to_tag|widget|linkify", re.IGNORECASE)
 OPEN_TAG = re.compile(r"<[a-zA-Z!/?][^<>]*$")
 ATTRIBUTE = re.compile(r"([\w:.-]+)\s*=\s*(?:([\"'])((?:(?!\2).)*))?$", re.DOTALL)
 
@@ -36,7 +37,8 @@ def html(site: Site) -> Edit | Refusal:
     for i, piece in enumerate(built.pieces):
         if not isinstance(piece, Hole) or not built.is_hot(piece):
             continue
-        if any(f.tree is piece for f in built.feeds) and not _is_data(site, piece.expr):
+        whole = any(f.tree is piece for f in built.feeds) and not _is_data(site, piece.expr)
+        if _holds_markup(site, piece.expr) or (whole and _writes_markup(site)):
             return Refusal("the page's markup is built elsewhere: escape where the value is put into it")
         problem = _context(built, i)
         if problem:
@@ -60,6 +62,34 @@ def _content(site: Site) -> cst.BaseExpression | None:
         return None
     found = argument(site.node, 0, "response", "content", "text", "body", "html")
     return None if found is None else found.value
+
+
+def _holds_markup(site: Site, expr: cst.BaseExpression) -> bool:
+    """Whether a value may bring tags of the program's own: escaping it would show them as text."""
+    for source in site.sources_of(expr):
+        if any("<" in str(s.evaluated_value) for s in site.view.nodes(cst.SimpleString, source)):
+            return True
+        if any("<" in t.value for t in site.view.nodes(cst.FormattedStringText, source)):
+            return True
+        calls = (site.view.code(c.func).rpartition(".")[2] for c in site.view.nodes(cst.Call, source))
+        if any(MAKES_MARKUP.search(name) for name in calls):
+            return True
+    lines = {s.line for s in site.finding.trace[:-1] if s.path == site.finding.at.path} - _own_lines(site)
+    return any("<" in text for n in lines for text in re.findall(r"""['"]([^'"]*)['"]""", site.view.lines[n - 1]))
+
+
+def _writes_markup(site: Site) -> bool:
+    """Whether the sink's own function writes any tag: a value that is the whole page may then hold it."""
+    scope = site.view.scope(site.node)
+    texts = (str(s.evaluated_value) for s in site.view.nodes(cst.SimpleString, scope))
+    parts = (t.value for t in site.view.nodes(cst.FormattedStringText, scope))
+    return any("<" in text for text in (*texts, *parts)) or isinstance(scope, cst.Module)
+
+
+def _own_lines(site: Site) -> set[int]:
+    """The lines of the sink's own function: what is built there is looked at piece by piece."""
+    span = site.view.positions.get(site.view.scope(site.node))
+    return set(range(span.start.line, span.end.line + 1)) if span is not None else set(range(len(site.view.lines) + 1))
 
 
 def _is_data(site: Site, expr: cst.BaseExpression, depth: int = 4) -> bool:

@@ -5,6 +5,7 @@ Invariant: nothing is written here; the answer is new bytes for one path, or the
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,11 @@ def patched(
         moved = sum(view.code(old).count("\n") for old, _ in swaps)
         return persists(path, view.write(Edit(swaps)), moved)
 
-    site = Site(view, finding, node, str(finding.properties.get("sink", "")), settings, probe, canonical)
+    def elsewhere(name: str) -> bool:
+        word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b")
+        return any(word.search(data) for other, data in files.items() if other != path)
+
+    site = Site(view, finding, node, str(finding.properties.get("sink", "")), settings, probe, canonical, elsewhere)
     made = edit(site)
     if isinstance(made, Refusal):
         return made

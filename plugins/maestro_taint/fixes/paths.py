@@ -16,7 +16,7 @@ from maestro_taint.fixes.site import Site, paren
 from maestro_taint.fixes.template import Hole, Text
 from maestro_taint.fixes.view import Edit, Refusal
 
-DIRECTORIES = re.compile(r"(listdir|scandir|walk|makedirs|mkdir|iterdir|rglob|is_dir|isdir|copytree|move)$")
+DIRECTORIES = re.compile(r"(listdir|scandir|walk|makedirs|mkdir|iterdir|rglob|is_dir|isdir|copytree|\.move)$")
 PATH_FUNCTIONS = re.compile(
     r"(open|io\.open|os\.(?!environ|fspath)[\w.]+|shutil\.\w+|(flask\.)?send_file|(pathlib\.)?Path)$"
 )
@@ -40,13 +40,20 @@ def path(site: Site) -> Edit | Refusal:
         return Refusal("the path's call cannot be rewritten")
     candidates = _candidates(site, call)
     hot = site.hot_nodes(candidates)
-    if len(hot) != 1:
-        return Refusal("the path's call takes several tainted paths" if hot else "the path is not seen here")
-    expr = hot[0]
-    place = _place(site, expr)
-    if isinstance(place, Refusal):
-        return place
-    return _guarded(site, expr, place)
+    if not hot:
+        return Refusal("the path is not seen here")
+    made = Edit()
+    for expr in hot:
+        site.muted = [other for other in hot if other is not expr]
+        place = _place(site, expr)
+        one = place if isinstance(place, Refusal) else _guarded(site, expr, place)
+        if isinstance(one, Refusal):
+            return one
+        made.swaps += one.swaps
+        made.before += one.before
+        made.after += one.after
+        made.imports = one.imports
+    return made
 
 
 def _candidates(site: Site, call: cst.Call) -> list[cst.BaseExpression]:
@@ -106,7 +113,7 @@ def _first_of(
 ) -> Place | Refusal:
     """The first part is the directory, if it is not tainted itself."""
     # Only the others become constants: the first may be a Path, and must stay one.
-    if not _steady(parts[0]) or site.probe([(n, cst.SimpleString('"0"')) for n in parts[1:]]):
+    if not _steady(parts[0]) or site.ask(parts[1:]):
         return Refusal(NO_BASE)
     return Place(expr, site.view.code(parts[0]), pathlib)
 
@@ -205,7 +212,8 @@ def _resolved(site: Site, code: str, name: str, place: Place) -> tuple[str, str]
         function = site.use("pathlib.Path")
         inner = f"({code})" if place.pathlib else f"{function}({code})"
         inner = code if place.pathlib and re.fullmatch(r"[\w.]+(\([^()]*\))?", code) else inner
-        test = f"not {name}.is_relative_to({function}({place.base}).resolve())"
+        base = place.base if re.match(r"(pathlib\.)?Path\(", place.base) else f"{function}({place.base})"
+        test = f"not {name}.is_relative_to({base}.resolve())"
         resolved = f"{inner}.resolve()"
     else:
         if place.base in ("'/'", '"/"'):

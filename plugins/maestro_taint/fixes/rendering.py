@@ -38,6 +38,9 @@ def render(tree: Tree) -> cst.BaseExpression:
         return _render_joined(tree)
     if isinstance(tree, Listed):
         arg: Any = tree.node.args[0]
+        if tree.repeated:
+            element = arg.value.with_changes(elt=render(tree.elements[0]))
+            return tree.node.with_changes(args=[arg.with_changes(value=element)])
         new = [e.with_changes(value=render(t)) for e, t in zip(arg.value.elements, tree.elements, strict=True)]
         return tree.node.with_changes(args=[arg.with_changes(value=arg.value.with_changes(elements=new))])
     return _render_filled(tree)
@@ -126,41 +129,44 @@ def _render_joined(tree: Joined) -> cst.BaseExpression:
 
 
 def _render_filled(tree: Filled) -> cst.BaseExpression:
+    literal, kept = filled_literal(tree)
+    head = literal if tree.head is tree.literal else tree.head
+    if not kept:
+        return head.with_changes(lpar=tree.node.lpar or head.lpar, rpar=tree.node.rpar or head.rpar)
+    holes = [p for p in tree.pieces if isinstance(p, Hole)]
+    return _refilled(tree.node, head, {k: p.expr for k, p in zip(tree.keys, holes, strict=True) if p.text is None})
+
+
+def filled_literal(tree: Filled) -> tuple[cst.SimpleString, bool]:
+    """The literal with what was changed, and whether any field is left in it."""
     percent = isinstance(tree.node, cst.BinaryOperation)
     holes = [p for p in tree.pieces if isinstance(p, Hole)]
     gone = {k for k, p in zip(tree.keys, holes, strict=True) if p.text is not None}
     kept = [k for k in dict.fromkeys(tree.keys) if k not in gone]
-    literal = tree.node.left if percent else tree.node.func.value
-    order = {k: i for i, k in enumerate(kept)}
+    # Arguments keep their order, so a numbered field's new number is its rank among those left.
+    ranked = sorted(k for k in kept if isinstance(k, int))
+    order: dict[int | str, int] = {k: i for i, k in enumerate(ranked)}
+    form = PERCENT if percent else FIELD
+    fields = [m[0] for m in form.finditer(tree.literal.raw_value) if m[0] not in ("%%", "{{", "}}")]
     raw, at = "", 0
-    source = [
-        m[0] for m in (PERCENT if percent else FIELD).finditer(literal.raw_value) if m[0] not in ("%%", "{{", "}}")
-    ]
     for p in tree.pieces:
         if isinstance(p, Text):
             raw += p.raw
             continue
-        key = tree.keys[at]
         if p.text is None:
-            raw += (
-                source[at]
-                if not re.match(r"\{\d", source[at])
-                else re.sub(r"\d+", str(order[key]), source[at], count=1)
-            )
+            numbered = re.match(r"\{\d", fields[at])
+            raw += re.sub(r"\d+", str(order[tree.keys[at]]), fields[at], count=1) if numbered else fields[at]
         else:
             raw += p.text.replace("%", "%%") if percent and kept else p.text
         at += 1
-    if not kept:
-        raw = raw.replace("%%", "%") if percent and holes and "%s" not in raw else raw
-        raw = raw.replace("{{", "{").replace("}}", "}") if not percent else raw
-        return _literal(literal, raw).with_changes(
-            lpar=tree.node.lpar or literal.lpar, rpar=tree.node.rpar or literal.rpar
+    if not kept:  # nothing is left to fill: characters doubled for that stand for themselves again
+        raw = (
+            raw.replace("{{", "{").replace("}}", "}") if not percent else raw if "%s" in raw else raw.replace("%%", "%")
         )
-    values = {k: p.expr for k, p in zip(tree.keys, holes, strict=True) if p.text is None}
-    return _refilled(tree.node, _literal(literal, raw), values)
+    return _literal(tree.literal, raw), bool(kept)
 
 
-def _refilled(node: Any, literal: cst.SimpleString, values: dict[int | str, cst.BaseExpression]) -> cst.BaseExpression:
+def _refilled(node: Any, literal: Any, values: dict[int | str, cst.BaseExpression]) -> cst.BaseExpression:
     if isinstance(node, cst.Call):
         args = []
         for i, a in enumerate(node.args):

@@ -5,7 +5,7 @@ Invariant: which values are tainted is asked of the analysis, by putting constan
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import libcst as cst
 
 from maestro_taint.fixes import template
 from maestro_taint.fixes.imports import meaning, spelled
-from maestro_taint.fixes.rendering import render
+from maestro_taint.fixes.rendering import filled_literal, render
 from maestro_taint.fixes.template import Hole, Piece, Text, Tree
 from maestro_taint.fixes.view import Edit, Refusal, View
 
@@ -28,6 +28,9 @@ SAME_TEXT = frozenset({"encode", "strip", "lstrip", "rstrip", "format_map"})
 # Whether the finding is still there when nodes are replaced.
 Probe = Callable[[list[tuple[cst.CSTNode, cst.CSTNode]]], bool]
 TEXT_CALLS = frozenset({"str", "input", "repr", "format", "chr", "hex", "ascii"})
+TEXT_MAPPINGS = (
+    ".args", ".form", ".GET", ".POST", ".cookies", ".COOKIES", ".headers", ".values", ".query", "environ", "sys.argv",
+)  # fmt: skip
 TEXT_METHODS = frozenset(
     {"strip", "lstrip", "rstrip", "lower", "upper", "title", "replace", "join", "format", "decode", "capitalize",
      "casefold", "removeprefix", "removesuffix", "hexdigest", "isoformat", "read_text", "get_full_path"}
@@ -60,7 +63,12 @@ class Built:
 
     def swaps(self) -> list[tuple[cst.CSTNode, cst.CSTNode]]:
         """Every feed as it now reads."""
-        return [(f.node, render(f.tree)) for f in self.feeds if f.tree is not None]
+        made: list[tuple[cst.CSTNode, cst.CSTNode]] = []
+        for f in self.feeds:
+            if f.tree is not None:
+                made.append((f.node, render(f.tree)))
+                made += [(far.literal, filled_literal(far)[0]) for far in template.remote(f.tree)]
+        return made
 
 
 @dataclass(slots=True)
@@ -74,8 +82,11 @@ class Site:
     settings: TaintSettings
     probe: Probe
     canonical: Callable[[str], str] = str
+    elsewhere: Callable[[str], bool] = lambda _: False
     needed: list[str] = field(default_factory=list)
     hoisted: list[tuple[cst.CSTNode, tuple[str, ...]]] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
+    muted: list[cst.CSTNode] = field(default_factory=list)
 
     def use(self, dotted: str) -> str:
         """How to write a name here; the import it needs is remembered."""
@@ -106,8 +117,22 @@ class Site:
 
     def free(self, name: str) -> str:
         """A variable's name that the file does not use."""
-        taken = {n.value for n in self.view.nodes(cst.Name)} | {t[0].split()[0] for _, t in self.hoisted}
-        return next(n for n in (name, *(f"{name}_{i}" for i in range(2, 99))) if n not in taken)
+        taken = {n.value for n in self.view.nodes(cst.Name)} | self.named
+        made = next(n for n in (name, *(f"{name}_{i}" for i in range(2, 99))) if n not in taken)
+        self.named.add(made)
+        return made
+
+    def sources_of(self, expr: cst.CSTNode, depth: int = DEPTH) -> list[cst.CSTNode]:
+        """An expression and what the names in it stand for in this file, functions included."""
+        found: list[cst.CSTNode] = [expr]
+        for name in self.view.nodes(cst.Name, expr) if depth else ():
+            own = self.view.stores(self.view.scope(name), name.value)
+            for store in own or self.view.stores(self.view.module, name.value):
+                value = store if isinstance(store, cst.FunctionDef) else getattr(store, "value", None)
+                value = store.iter if isinstance(store, cst.For | cst.CompFor) else value
+                if value is not None and not any(n is value for n in (expr, *self.view.up(expr))):
+                    found += [value] if isinstance(store, cst.FunctionDef) else self.sources_of(value, depth - 1)
+        return found
 
     # -- the text --------------------------------------------------------------------------------------------------
 
@@ -125,7 +150,7 @@ class Site:
         self, expr: cst.BaseExpression, made: Built, name: str, depth: int, statement: cst.CSTNode | None = None
     ) -> Refusal | None:
         expr = self._inner(expr)
-        tree = template.parse(expr)
+        tree = template.parse(expr, self.literal)
         if tree is None:
             if isinstance(expr, cst.Name) and depth:
                 return self._named(expr, made, depth)
@@ -134,6 +159,7 @@ class Site:
             made.pieces.append(hole)
             return None
         made.feeds.append(Feed(expr, tree, name, statement))
+        made.linear = made.linear and not template.repeats(tree)
         for piece in template.pieces(tree):
             if isinstance(piece, Hole) and isinstance(piece.expr, cst.Name) and not piece.suffix and depth:
                 before = len(made.pieces)
@@ -144,6 +170,23 @@ class Site:
                     continue
             made.pieces.append(piece)
         return None
+
+    def literal(self, name: cst.Name) -> cst.SimpleString | None:
+        """The literal a name stands for, if it is read nowhere else: then it may be changed where it is written."""
+        scope = self.view.scope(name)
+        stores = self.view.stores(scope, name.value)
+        if not stores and not self.elsewhere(name.value):
+            stores = self.view.stores(self.view.module, name.value)
+        one = stores[0] if len(stores) == 1 else None
+        value = one.value if isinstance(one, cst.Assign | cst.AnnAssign) else None
+        plain = isinstance(one, cst.AnnAssign) or (isinstance(one, cst.Assign) and len(one.targets) == 1)
+        if (
+            not plain
+            or not isinstance(value, cst.SimpleString)
+            or len(self.view.loads(self.view.module, name.value)) > 1
+        ):
+            return None
+        return value
 
     def _inner(self, expr: cst.BaseExpression) -> cst.BaseExpression:
         """Through calls that leave the text what it is."""
@@ -159,21 +202,19 @@ class Site:
         """A hole that is itself a text built in this function is opened; any other stays a hole."""
         if not isinstance(hole.expr, cst.Name):
             return None
-        stores = self.view.stores(self.view.scope(hole.expr), hole.expr.value)
-        values = [s.value for s in stores if isinstance(s, cst.Assign | cst.AnnAssign | cst.AugAssign)]
-        later = any(self.view.order(s) > self.view.order(hole.expr) for s in stores)
-        plain = all(self._plain_store(s, hole.expr.value) for s in stores)
-        if later or not plain or not any(v is not None and _has_text(template.parse(v)) for v in values):
+        stores = self._reaching(hole.expr)
+        values = [getattr(s, "value", None) for s in stores or ()]
+        texts = any(v is not None and _has_text(template.parse(v, self.literal)) for v in values)
+        if not stores or not texts or not all(self._plain_store(s) for s in stores):
             return None
         return self._named(hole.expr, made, depth)
 
     def _named(self, name: cst.Name, made: Built, depth: int) -> Refusal | None:
-        scope = self.view.scope(name)
-        stores = self.view.stores(scope, name.value)
-        plain = [s for s in stores if self._plain_store(s, name.value)]
+        stores = self._reaching(name)
+        plain = [s for s in stores or () if self._plain_store(s)]
         values = [v for v in (getattr(s, "value", None) for s in plain) if v is not None]
-        texts = any(_has_text(template.parse(self._inner(v))) for v in values)
-        if not texts or len(plain) != len(stores) or any(self.view.order(s) > self.view.order(name) for s in stores):
+        texts = any(_has_text(template.parse(self._inner(v), self.literal)) for v in values)
+        if not stores or not texts or len(plain) != len(stores):
             hole = Hole(name)
             made.feeds.append(Feed(name, hole))
             made.pieces.append(hole)
@@ -191,24 +232,36 @@ class Site:
                 return problem
             for feed in made.feeds[before:]:
                 feed.adds = feed.adds or isinstance(store, cst.AugAssign)
-                if self.view.parents.get(line) is not self._block(name):
-                    made.linear = False
         return None
 
-    def _block(self, node: cst.CSTNode) -> cst.CSTNode | None:
-        return next((n for n in self.view.up(node) if isinstance(n, cst.IndentedBlock | cst.Module)), None)
+    def _reaching(self, name: cst.Name) -> list[cst.CSTNode] | None:
+        """The stores a reading of a name may see; ``None`` if one stands after it (in a loop it may be seen too).
 
-    def _plain_store(self, store: cst.CSTNode, name: str) -> bool:
+        The last assignment in a block around the reading hides those before it.
+        """
+        inside = set(map(id, self.view.up(name)))
+        stores = [s for s in self.view.stores(self.view.scope(name), name.value) if id(s) not in inside]
+        stores.sort(key=self.view.order)
+        if any(self.view.order(s) > self.view.order(name) for s in stores):
+            return None
+        for i in range(len(stores) - 1, -1, -1):
+            store = stores[i]
+            line = self.view.parents.get(store)
+            if (
+                isinstance(store, cst.Assign | cst.AnnAssign)
+                and line is not None
+                and id(self.view.parents.get(line)) in inside
+            ):
+                return stores[i:]
+        return stores
+
+    def _plain_store(self, store: cst.CSTNode) -> bool:
         if isinstance(store, cst.AnnAssign):
             return store.value is not None
         if isinstance(store, cst.AugAssign):
-            return isinstance(store.operator, cst.AddAssign) and not self._self_use(store.value, name)
-        if not isinstance(store, cst.Assign) or len(store.targets) != 1:
-            return False
-        return isinstance(store.targets[0].target, cst.Name) and not self._self_use(store.value, name)
-
-    def _self_use(self, value: cst.CSTNode, name: str) -> bool:
-        return name in self.view.names([value])
+            return isinstance(store.operator, cst.AddAssign)
+        simple = isinstance(store, cst.Assign) and len(store.targets) == 1
+        return simple and isinstance(store.targets[0].target, cst.Name)  # type: ignore[attr-defined]
 
     # -- which values are tainted ----------------------------------------------------------------------------------
 
@@ -223,16 +276,19 @@ class Site:
         open_ = [n for n in nodes if not isinstance(n, cst.SimpleString | cst.Integer | cst.Float)]
         if len(open_) < 2:
             return open_
+        return [n for n in open_ if self.ask([m for m in open_ if m is not n])]
+
+    def ask(self, nodes: Sequence[cst.CSTNode]) -> bool:
+        """Whether the finding is still there with constants for these nodes (and for those muted throughout)."""
         constant = cst.SimpleString('"0"')
-        return [n for n in open_ if self.probe([(m, constant) for m in open_ if m is not n])]
+        return self.probe([(n, constant) for n in (*nodes, *self.muted)])
 
     def is_text(self, expr: cst.BaseExpression, depth: int = DEPTH) -> bool:
         """Whether an expression is certainly a ``str``."""
         if isinstance(expr, cst.SimpleString | cst.FormattedString | cst.ConcatenatedString):
             return True
         if isinstance(expr, cst.Subscript):
-            return self.view.code(expr.value).endswith((".args", ".form", ".GET", ".POST", ".cookies", ".COOKIES",
-                                                        ".headers", "environ", "sys.argv", ".values"))  # fmt: skip
+            return self.view.code(expr.value).endswith(TEXT_MAPPINGS)
         if isinstance(expr, cst.BinaryOperation):
             return isinstance(expr.operator, cst.Add | cst.Modulo) and self.is_text(expr.left, depth)
         if isinstance(expr, cst.BooleanOperation):
@@ -251,9 +307,8 @@ class Site:
             return False
         name, owner = expr.func.attr.value, expr.func.value
         if name in ("get", "pop") and len(expr.args) == 2:
-            places = (".args", ".form", ".GET", ".POST", ".cookies", ".headers", "environ", ".values")
-            return self.view.code(owner).endswith(places) and self.is_text(expr.args[1].value)
-        return name in TEXT_METHODS
+            return self.view.code(owner).endswith(TEXT_MAPPINGS) and self.is_text(expr.args[1].value)
+        return name in TEXT_METHODS or name in ("get_argument", "get_query_argument", "get_body_argument")
 
     def _text_store(self, store: cst.CSTNode, depth: int) -> bool:
         if isinstance(store, cst.Param):

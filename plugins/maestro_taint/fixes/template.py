@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import libcst as cst
@@ -108,11 +109,20 @@ class Joined:
 
 @dataclass(slots=True)
 class Filled:
-    """A literal with fields filled by ``%`` or ``.format``; ``keys`` say which argument fills each hole."""
+    """A literal with fields filled by ``%`` or ``.format``; ``keys`` say which argument fills each hole.
+
+    The literal may stand elsewhere: then the node has a name in its place.
+    """
 
     node: Any
     pieces: list[Piece]
-    keys: list[int | str] = field(default_factory=list)
+    keys: list[int | str]
+    literal: cst.SimpleString
+
+    @property
+    def head(self) -> Any:
+        """What stands where the literal is expected."""
+        return self.node.left if isinstance(self.node, cst.BinaryOperation) else self.node.func.value
 
 
 @dataclass(slots=True)
@@ -125,19 +135,22 @@ class Literal:
 
 @dataclass(slots=True)
 class Listed:
-    """``"sep".join([...])``: its elements, the separator between them."""
+    """``"sep".join([...])``: its elements, the separator between them; of a comprehension, its one element."""
 
     node: cst.Call
     elements: list[Tree]
     between: Text
+    repeated: bool = False
 
 
+# What a name stands for, if that is one literal that may be changed.
+Lookup: TypeAlias = Callable[[cst.Name], cst.SimpleString | None]
 Tree: TypeAlias = Plus | Joined | Filled | Literal | Listed | Hole
 
 
-def parse(node: cst.BaseExpression) -> Tree | None:
+def parse(node: cst.BaseExpression, lookup: Lookup = lambda _: None) -> Tree | None:
     """The pieces of an expression that builds a text; ``None`` if it builds none in a form known exactly."""
-    tree = _tree(node)
+    tree = _tree(node, lookup)
     return None if isinstance(tree, Hole) else tree
 
 
@@ -158,7 +171,7 @@ def pieces(tree: Tree) -> list[Piece]:
     return [tree.piece] if isinstance(tree, Literal) else [tree]
 
 
-def _tree(node: cst.BaseExpression) -> Tree | None:
+def _tree(node: cst.BaseExpression, lookup: Lookup) -> Tree | None:
     if isinstance(node, cst.SimpleString):
         if "b" in node.prefix.lower():
             return None
@@ -168,33 +181,58 @@ def _tree(node: cst.BaseExpression) -> Tree | None:
     if isinstance(node, cst.ConcatenatedString) or (
         isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Add)
     ):
-        left, right = _tree(node.left), _tree(node.right)
+        left, right = _tree(node.left, lookup), _tree(node.right, lookup)
         if left is None or right is None or (isinstance(left, Hole) and isinstance(right, Hole)):
             return Hole(node) if isinstance(left, Hole) and isinstance(right, Hole) else None
         return Plus(node, left, right)
     if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Modulo):
-        return _percent(node) if isinstance(node.left, cst.SimpleString | cst.ConcatenatedString) else Hole(node)
-    if (
-        isinstance(node, cst.Call)
-        and isinstance(node.func, cst.Attribute)
-        and isinstance(node.func.value, cst.SimpleString)
-    ):
-        if node.func.attr.value == "format":
-            return _format(node)
-        if node.func.attr.value == "join":
-            return _listed(node, node.func.value)
+        literal = _literal_of(node.left, lookup)
+        return _percent(node, literal) if literal is not None else Hole(node)
+    if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
+        literal = _literal_of(node.func.value, lookup)
+        if literal is not None and node.func.attr.value == "format":
+            return _format(node, literal)
+        if isinstance(node.func.value, cst.SimpleString) and node.func.attr.value == "join":
+            return _listed(node, node.func.value, lookup)
     return Hole(node)
 
 
-def _listed(node: cst.Call, separator: cst.SimpleString) -> Listed | Hole | None:
+def _literal_of(node: cst.BaseExpression, lookup: Lookup) -> cst.SimpleString | None:
+    """The literal with the fields: the expression itself, or what a name stands for."""
+    if isinstance(node, cst.Name):
+        return lookup(node)
+    return node if isinstance(node, cst.SimpleString) else None
+
+
+def _listed(node: cst.Call, separator: cst.SimpleString, lookup: Lookup) -> Listed | Hole | None:
     held = node.args[0].value if len(node.args) == 1 else None
+    between = Text(separator.raw_value, separator.prefix.lower(), separator.quote)
+    if isinstance(held, cst.GeneratorExp | cst.ListComp):
+        element = _tree(held.elt, lookup)
+        return Hole(node) if element is None or isinstance(element, Hole) else Listed(node, [element], between, True)  # noqa: FBT003 - a field
     if not isinstance(held, cst.List | cst.Tuple) or any(not isinstance(e, cst.Element) for e in held.elements):
         return Hole(node)
-    elements = [_tree(e.value) for e in held.elements]
+    elements = [_tree(e.value, lookup) for e in held.elements]
     known = [e for e in elements if e is not None]
     if len(known) != len(elements) or all(isinstance(e, Hole) for e in known):
         return Hole(node)
-    return Listed(node, known, Text(separator.raw_value, separator.prefix.lower(), separator.quote))
+    return Listed(node, known, between)
+
+
+def remote(tree: Tree) -> list[Filled]:
+    """The filled literals that stand elsewhere."""
+    if isinstance(tree, Plus):
+        return [*remote(tree.left), *remote(tree.right)]
+    if isinstance(tree, Listed):
+        return [f for e in tree.elements for f in remote(e)]
+    return [tree] if isinstance(tree, Filled) and tree.head is not tree.literal else []
+
+
+def repeats(tree: Tree) -> bool:
+    """Whether a part of the text is written as often as a comprehension runs."""
+    if isinstance(tree, Plus):
+        return repeats(tree.left) or repeats(tree.right)
+    return isinstance(tree, Listed) and (tree.repeated or any(repeats(e) for e in tree.elements))
 
 
 def _joined(node: cst.FormattedString) -> Joined | None:
@@ -216,9 +254,8 @@ def _joined(node: cst.FormattedString) -> Joined | None:
     return Joined(node, made)
 
 
-def _percent(node: cst.BinaryOperation) -> Filled | None:
-    left = node.left
-    if not isinstance(left, cst.SimpleString) or "b" in left.prefix.lower():
+def _percent(node: cst.BinaryOperation, left: cst.SimpleString) -> Filled | None:
+    if "b" in left.prefix.lower():
         return None
     values: dict[int | str, cst.BaseExpression]
     right = node.right
@@ -237,16 +274,13 @@ def _percent(node: cst.BinaryOperation) -> Filled | None:
     return _filled(node, left, PERCENT, values, "%")
 
 
-def _format(node: cst.Call) -> Filled | None:
-    func = node.func
-    if not isinstance(func, cst.Attribute) or not isinstance(func.value, cst.SimpleString):
-        return None
-    if any(a.star for a in node.args) or "b" in func.value.prefix.lower():
+def _format(node: cst.Call, literal: cst.SimpleString) -> Filled | None:
+    if any(a.star for a in node.args) or "b" in literal.prefix.lower():
         return None
     values: dict[int | str, cst.BaseExpression] = {}
     for i, a in enumerate(node.args):
         values[a.keyword.value if a.keyword else i] = a.value
-    return _filled(node, func.value, FIELD, values, "{}")
+    return _filled(node, literal, FIELD, values, "{}")
 
 
 def _filled(
@@ -279,7 +313,7 @@ def _filled(
     rest = "".join(p.raw for p in made if isinstance(p, Text)).replace("%%", "").replace("{{", "").replace("}}", "")
     if set(rest) & set(doubled) or set(keys) != set(values):
         return None  # a field in a form not understood, or an argument that is not used
-    return Filled(node, made, keys)
+    return Filled(node, made, keys, literal)
 
 
 def constant_of(parts: Sequence[Piece]) -> str:

@@ -20,6 +20,7 @@ N = TypeVar("N", bound=cst.CSTNode)
 Scope = cst.FunctionDef | cst.Lambda | cst.ClassDef | cst.Module
 
 
+_NAMED = cst.FunctionDef | cst.ClassDef | cst.MatchAs | cst.MatchStar
 # What stands in these is evaluated later, more than once, or not always.
 _LATER = (
     cst.BooleanOperation, cst.IfExp, cst.Lambda, cst.While, cst.Decorator, cst.BaseComp, cst.CompFor, cst.CompIf,
@@ -115,9 +116,11 @@ class View:
         for node in self._own(scope):
             if isinstance(node, cst.Name) and node.value == name and self._binds(node):
                 found.append(self._binder(node))
-            elif isinstance(node, cst.FunctionDef | cst.ClassDef) and node.name.value == name:
+            elif isinstance(node, _NAMED) and node.name is not None and getattr(node.name, "value", None) == name:
                 found.append(node)
-        return found
+        # A name that other scopes may set has stores that are not seen here.
+        shared = (n for n in self.nodes(cst.NameItem) if n.name.value == name)
+        return [*found, *shared]
 
     def _own(self, scope: Scope) -> Iterator[cst.CSTNode]:
         stack: list[cst.CSTNode] = [scope.body] if not isinstance(scope, cst.Module) else list(scope.body)
@@ -131,8 +134,8 @@ class View:
     def _binds(self, node: cst.Name) -> bool:
         inner: cst.CSTNode = node
         for n in self.up(node):
-            if isinstance(n, cst.AssignTarget | cst.CompFor | cst.For | cst.AsName | cst.NameItem):
-                return getattr(n, "target", getattr(n, "name", inner)) is inner or isinstance(n, cst.NameItem)
+            if isinstance(n, cst.AssignTarget | cst.CompFor | cst.For | cst.AsName):
+                return getattr(n, "target", getattr(n, "name", inner)) is inner
             if isinstance(n, cst.AnnAssign | cst.AugAssign | cst.NamedExpr):
                 return n.target is inner
             if isinstance(n, cst.ImportAlias):

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, cast
 
 from maestro_hooks.evidence.obligation import Finding, Level, Location
+from maestro_taint.domain.steps import backwards, length
 from maestro_taint.engine.personal import LOG_ONLY
 from maestro_taint.frontend.ir import column_of, line_of
 from maestro_taint.kinds import BIT, BY_BIT, rule_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from maestro_taint.settings import TaintSettings
 
 MAX_STEPS = 40
+LONG_WAY = 15
 CONFIDENCE = ("low", "medium", "high")
 
 
@@ -39,9 +41,13 @@ def findings_of(
 ) -> list[Finding]:
     """All findings, sorted by place; ``literals`` are secrets found in the text itself."""
     grouped: dict[Any, list[Any]] = {}
-    for (_, _, _, source), (site, step) in analysis.solver.flows.items():
+    for flow, (site, step) in analysis.solver.flows.items():
+        source = flow[3]
         rule = rule_of(BY_BIT[site.bit], source.kind)
-        grouped.setdefault((site.file, site.position, rule), []).append((source, site, step))
+        doubts = analysis.solver.doubts[flow]
+        doubts += doubts > 0 and length(step) > LONG_WAY
+        confidence = _confidence(source, site, doubts)
+        grouped.setdefault((site.file, site.position, rule), []).append((source, site, step, confidence))
     made = [_flow(key, group) for key, group in grouped.items()]
     for (file, position, rule), (pattern, dotted, function) in analysis.solver.patterns.items():
         made.append(_pattern(file, position, rule, pattern, dotted, function))
@@ -54,11 +60,8 @@ def findings_of(
 
 def _flow(key: Any, group: list[Any]) -> Finding:
     file, position, rule = key
-    source, site, step = min(
-        group, key=lambda g: (-CONFIDENCE.index(_confidence(g[0], g[1])), _length(g[2]), repr(g[0]))
-    )
+    source, site, step, confidence = min(group, key=lambda g: (-CONFIDENCE.index(g[3]), length(g[2]), repr(g[0])))
     kind = BY_BIT[site.bit]
-    confidence = _confidence(source, site)
     level: Level = "note" if confidence == "low" else "warning" if site.model in WARNED else "error"
     cause = f"{source.kind} data from {source.text} ({source.file}:{line_of(source.position)})"
     return Finding(
@@ -79,10 +82,12 @@ def _flow(key: Any, group: list[Any]) -> Finding:
     )
 
 
-def _confidence(source: Source, site: Any) -> str:
+def _confidence(source: Source, site: Any, doubts: int) -> str:
+    """The weaker of the source's and the sink's; less where an unknown callee lies between, still less far away."""
     if source.model in LOG_ONLY and not site.bit & BIT["log"]:
         return "low"
-    return min(source.confidence, str(site.confidence), key=CONFIDENCE.index)
+    known = CONFIDENCE.index(min(source.confidence, str(site.confidence), key=CONFIDENCE.index))
+    return CONFIDENCE[max(known - doubts, 0)]
 
 
 def _pattern(file: str, position: int, rule: str, pattern: Any, dotted: str, function: str) -> Finding:
@@ -101,8 +106,7 @@ def _pattern(file: str, position: int, rule: str, pattern: Any, dotted: str, fun
 
 def _trace(step: Any) -> tuple[Location, ...]:
     made: list[Location] = []
-    while step is not None:
-        file, position, words, step = step
+    for file, position, words in backwards(step):
         one = Location(file, line_of(position), column_of(position) + 1, message=words)
         if not made or (made[-1].path, made[-1].line, made[-1].message) != (one.path, one.line, one.message):
             made.append(one)
@@ -150,10 +154,3 @@ def _numbered(found: list[Finding]) -> list[Finding]:
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def _length(step: Any) -> int:
-    count = 0
-    while step is not None:
-        count, step = count + 1, step[3]
-    return count

@@ -240,3 +240,113 @@ def test_after_repairs_the_rest_is_reported_where_it_now_stands(tmp_path: Path) 
     assert "pickle.loads" in lines[told["refused"].at.line - 1]
     assert "not repaired" in told["refused"].message
     assert (found["taint/fixes"].value, found["taint/fixes-refused"].value) == (1, 1)
+
+
+PAGE = "from flask import Flask, request\napp = Flask(__name__)\n{head}\n@app.route('/')\ndef h():\n{body}"
+
+
+def page(body: str, head: str = "") -> tuple[str, list[str]]:
+    text = PAGE.format(head=head, body="".join(f"    {line}\n" for line in body.split("\n")))
+    tree = Tree({"a.py": text.encode()}, TaintSettings(), models())
+    outcomes = repair(tree)
+    return tree.files["a.py"].decode(), [o.state for o in outcomes]
+
+
+def test_values_are_escaped_where_they_enter_the_markup_not_the_markup_itself() -> None:
+    text, states = page(
+        "rows = ''.join(f'<li>{i}</li>' for i in request.args.getlist('i'))\nreturn '<ul>' + rows + '</ul>'"
+    )
+    assert states == ["verified"]
+    assert "f'<li>{html.escape(str(i))}</li>'" in text
+    assert "'<ul>' + rows + '</ul>'" in text
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("def row(x):\n    return '<li>' + x + '</li>'\n", "return '<ul>' + row(request.args['i']) + '</ul>'"),
+        ("", "m = '<b>' + request.args['i'] + '</b>' if request.args else ''\nreturn '<p>' + m + '</p>'"),
+        ("", "return f'<a href={request.args.get(\"i\")}>x</a>'"),
+        ("", "n = request.args['i']\nreturn f'<a href=\"{n}\">x</a>'"),
+        ("", "n = request.args['i']\nreturn f'<a onclick=\"f({n})\">x</a>'"),
+        ("", "n = request.args['i']\nreturn f'<!-- {n} -->'"),
+    ],
+)
+def test_where_escaping_would_break_or_not_help_nothing_is_done(head: str, body: str) -> None:
+    text, states = page(body, head)
+    assert set(states) == {"refused"}
+    assert "html.escape" not in text
+
+
+def test_words_joined_are_quoted_one_by_one() -> None:
+    text, _ = repaired("os.system('tar c ' + ' '.join(request.args.getlist('f')))")
+    assert "'tar c ' + shlex.join(request.args.getlist('f'))" in text
+    text, outcomes = repaired("f = ' '.join(request.args.getlist('f'))\nos.system('tar c ' + f)")
+    assert [state for state, _ in outcomes] == ["refused"]
+
+
+CONSTANT = (
+    "import sqlite3\nfrom flask import request\nQUERY = \"SELECT 1 FROM t WHERE a = '%s'\"\n{more}\ndef h():\n"
+    "    sqlite3.connect('d').execute(QUERY % request.args['q'])\n"
+)
+
+
+def test_a_constant_query_is_changed_where_it_is_written() -> None:
+    made = fixed(CONSTANT.format(more="").encode()).decode()
+    assert 'QUERY = "SELECT 1 FROM t WHERE a = ?"' in made
+    assert "execute(QUERY, (request.args['q'],))" in made
+
+
+@pytest.mark.parametrize("other", ["from a import QUERY\n", "import a\nprint(a.QUERY)\n"])
+def test_a_constant_that_others_read_stays(other: str) -> None:
+    files = {"a.py": CONSTANT.format(more="").encode(), "b.py": other.encode()}
+    tree = Tree(dict(files), TaintSettings(), models())
+    assert [o.state for o in repair(tree)] == ["refused"]
+    assert tree.files == files
+    alone = Tree({"a.py": CONSTANT.format(more="print(QUERY)\n").encode()}, TaintSettings(), models())
+    assert [o.state for o in repair(alone)] == ["refused"]
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("os.system('cp {1} {0}'.format(x, x + 'b'))", "'cp {1} {0}'.format(shlex.quote(x), shlex.quote(x + 'b'))"),
+        ("os.system('cp {b} {a}'.format(a='c', b=x))", "'cp {b} {a}'.format(a='c', b=shlex.quote(x))"),
+        ("os.system('cp %(b)s %(a)s' % {'a': 'c', 'b': x})", "'cp %(b)s %(a)s' % {'a': 'c', 'b': shlex.quote(x)}"),
+        ("os.system('nice -n %d ls %s' % (3, x))", "'nice -n %d ls %s' % (3, shlex.quote(x))"),
+    ],
+)
+def test_fields_keep_their_arguments(line: str, wanted: str) -> None:
+    assert wanted in repaired(line)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "values"),
+    [
+        (
+            "'SELECT a FROM {2} WHERE b = {1} AND c = {0}'.format(x, y, 't')",
+            "'SELECT a FROM {0} WHERE b = ? AND c = ?'.format('t')",
+            "(y, x)",
+        ),
+        ("'SELECT a FROM %s WHERE b = %s' % ('t', x)", "'SELECT a FROM %s WHERE b = ?' % ('t',)", "(x,)"),
+        ("\"SELECT '100%%' FROM t WHERE b = '%s'\" % x", "\"SELECT '100%' FROM t WHERE b = ?\"", "(x,)"),
+        ("f\"SELECT '{{}}' FROM t WHERE b = '{x}'\"", "\"SELECT '{}' FROM t WHERE b = ?\"", "(x,)"),
+        (
+            "f\"SELECT a FROM t WHERE b LIKE '{x}%' AND c = '{y}'\"",
+            '"SELECT a FROM t WHERE b LIKE ? AND c = ?"',
+            '(x + "%", y)',
+        ),
+    ],
+)
+def test_bound_values_stand_in_the_order_of_the_text(text: str, query: str, values: str) -> None:
+    made, outcomes = repaired(f"y = request.args['p']\ndb = sqlite3.connect('d')\ndb.execute({text})")
+    assert outcomes == [("verified", "V5")]
+    assert f"db.execute({query}, {values})" in made
+
+
+def test_random_numbers_elsewhere_stay() -> None:
+    text = "import random\ndef deal(c):\n    random.shuffle(c)\ndef make(n):\n"
+    text += "    token = str(random.random()) * n\n    return token\n"
+    made = fixed(text.encode()).decode()
+    assert "    random.shuffle(c)" in made
+    assert "token = str(secrets.SystemRandom().random()) * n" in made

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +18,11 @@ from maestro_taint.fixes.apply import repair
 from maestro_taint.fixes.tree import Tree
 from maestro_taint.models.compile import compiled, shipped
 from maestro_taint.settings import TaintSettings
-from tests.plugins.maestro_taint.generator.harness import label
+from tests.plugins.maestro_taint.generator import harness, web_harness
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.plugins.maestro_taint.generator.cases import Case
 
 BENIGN = "alpha"
@@ -28,21 +31,23 @@ SECONDS = 20
 
 def repaired(case: Case) -> tuple[str, str]:
     """(state, detail) of a program labelled vulnerable: ``verified``, ``refused``, ``failed`` or ``wrong``."""
-    old = {name: text.encode() for name, text in case.files.items()}
-    tree = Tree(dict(old), TaintSettings(), compiled(shipped()))
+    # A repaired log shows something else on purpose: there only the harness's own label counts.
+    return _judged(case, harness.label, lambda c: "" if c.kind == "log" else repr(behaviour(c.files)))
+
+
+def _judged(case: Case, label: Callable[[Case], str], usual: Callable[[Case], str]) -> tuple[str, str]:
+    tree = Tree({n: text.encode() for n, text in case.files.items()}, TaintSettings(), compiled(shipped()))
     outcomes = repair(tree)
-    bad = [o for o in outcomes if o.state != "verified"]
     if not outcomes:
         return "missed", ""
-    new = {name: data.decode() for name, data in tree.files.items()}
+    bad = [o for o in outcomes if o.state != "verified"]
     if bad:
-        return bad[0].state, bad[0].detail
-    after = replace(case, files=new)
+        return bad[0].state, f"{bad[0].finding.rule}: {bad[0].detail}"
+    after = replace(case, files={name: data.decode() for name, data in tree.files.items()})
     if label(after) != "safe":
         return "wrong", "the attack still works"
-    if case.kind != "log" and behaviour(case.files) != behaviour(new):
-        return "wrong", f"ordinary input: {behaviour(case.files)} -> {behaviour(new)}"
-    return "verified", outcomes[0].detail
+    before, now = usual(case), usual(after)
+    return ("verified", outcomes[0].detail) if before == now else ("wrong", f"ordinary input: {before} -> {now}")
 
 
 def behaviour(files: dict[str, str]) -> tuple[str, str, tuple[str, ...]]:
@@ -108,3 +113,23 @@ def _observed(root: Path) -> tuple[str, str, tuple[str, ...]]:
         except Exception as problem:  # noqa: BLE001 - a generated program may well fail, before as after
             error = f"{type(problem).__name__}: {problem}"
     return shown.getvalue() + Path("out.txt").read_text(encoding="utf-8"), error, tuple(opened)
+
+
+def repaired_handler(case: Case) -> tuple[str, str]:
+    """The same for a web handler of one of four frameworks."""
+    return _judged(case, web_harness.label, _page)
+
+
+def _page(case: Case) -> str:
+    """What a handler does on an ordinary input: pages, addresses, headers, cookies, what it opens and logs."""
+    friendly = {"deserialize": '"x"', "xxe": "<a/>", "code": "1", "redirect": "/alpha"}.get(case.kind, "alpha")
+
+    def observe(_: Case, __: str) -> str:
+        world, log, failed, effects = web_harness._run(friendly)
+        cookies = [value for value, *_ in world.cookies] if case.kind != "random" else len(world.cookies)
+        shown = effects if case.kind not in ("weak-hash", "random") else len(effects)
+        made = repr((world.pages, world.locations, world.addresses, world.headers, cookies, shown, log, failed))
+        # A token is new each time: only that there is one must stay.
+        return re.sub(r"[0-9a-zA-Z]{8,}", "*", made) if case.kind == "random" else made
+
+    return harness.label(case, observe)
