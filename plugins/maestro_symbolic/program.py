@@ -74,6 +74,7 @@ class Program:
     imports: Mapping[str, str]
     source: str = field(repr=False, default="")
     mutated: frozenset[str] = frozenset()
+    package: tuple[str, ...] = ()
     linked: tuple[tuple[str, str], ...] = ()  # (path, dotted name) of the modules of the project read with it
     homes: Mapping[ast.AST, tuple[str, frozenset[str]]] = field(repr=False, default_factory=dict)
     definitions: Mapping[str, ast.AST] = field(init=False, repr=False)
@@ -187,6 +188,7 @@ def _linked(program: Program, finder: Finder) -> Program:
         {**program.imports, **{n: d for one in rest for n, d in one.imports.items()}},
         program.source,
         program.mutated.union(*(one.mutated for one in rest)),
+        finder.package,
         tuple(sorted((one.path, name) for name, (one, _) in programs.items() if name)),
         {node: home for one in rest for node, home in one.homes.items()},
     )
