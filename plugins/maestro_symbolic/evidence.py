@@ -7,6 +7,7 @@ queries show that the obligations hold, not that Python was translated rightly; 
 from __future__ import annotations
 
 import hashlib
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -72,6 +73,9 @@ def attachments(target: Target, subject: str, outcome: Outcome, module: str) -> 
     """Everything that backs one verdict."""
     files = [Attachment("verdict.json", document(target, subject, outcome))]
     files += [Attachment(f"query-{n:03}.smt2", q.smt2.encode()) for n, q in enumerate(outcome.queries, 1)]
+    if target.program.package:  # as its users import it, whatever folder the package lies in
+        stem = PurePosixPath(target.program.path).stem
+        module = ".".join([*target.program.package, *(() if stem == "__init__" else (stem,))])
     if outcome.counterexample is not None and outcome.counterexample.arguments:
         files.append(Attachment("test_regression.py", regression_test(target, module, outcome.counterexample).encode()))
     return tuple(files)

@@ -6,6 +6,7 @@ Invariant: a name is a constant only if the module binds it once, at its top lev
 from __future__ import annotations
 
 import ast
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,7 @@ class Program:
     imports: Mapping[str, str]
     source: str = field(repr=False, default="")
     mutated: frozenset[str] = frozenset()
+    package: tuple[str, ...] = ()
     linked: tuple[tuple[str, str], ...] = ()  # (path, dotted name) of the modules of the project read with it
     homes: Mapping[ast.AST, tuple[str, frozenset[str]]] = field(repr=False, default_factory=dict)
     definitions: Mapping[str, ast.AST] = field(init=False, repr=False)
@@ -118,6 +120,7 @@ def read_program(path: str, source: str, finder: Finder | None = None) -> Progra
     return program if finder is None else _linked(program, finder)
 
 
+@functools.lru_cache(maxsize=256)
 def _read_one(path: str, source: str, module: str = "") -> Program:
     tree = ast.parse(source, filename=path)
     functions: dict[str, Function] = {}
@@ -161,12 +164,13 @@ def _linked(program: Program, finder: Finder) -> Program:
     """The program with what it imports from the project, and what that imports in turn."""
     programs = {"": (program, finder.package)}
     pending = [("", program)]
+    imports: dict[str, str] = {}
     while pending and len(programs) <= MAX_MODULES:
         name, one = pending.pop()
         package = programs[name][1]
         for local, dotted in one.imports.items():
             whole = finder.absolute(dotted, package)
-            one.imports[local] = whole  # type: ignore[index]  # a mapping to readers, made here
+            imports[local] = whole
             for candidate in (whole, whole.rpartition(".")[0]):
                 found = None if candidate in programs else finder.module(candidate)
                 if found is not None:
@@ -177,6 +181,8 @@ def _linked(program: Program, finder: Finder) -> Program:
                     inside = candidate if found[0].endswith("/__init__.py") else candidate.rpartition(".")[0]
                     programs[candidate] = (other, tuple(inside.split(".")) if inside else ())
                     pending.append((candidate, other))
+    for _, one in pending:  # not followed for their number: their names stay names nobody defines here
+        imports.update(one.imports)
     rest = [one for name, (one, _) in programs.items() if name]
     return Program(
         program.path,
@@ -184,9 +190,10 @@ def _linked(program: Program, finder: Finder) -> Program:
         {**program.functions, **{n: f for one in rest for n, f in one.functions.items()}},
         {**program.classes, **{n: c for one in rest for n, c in one.classes.items()}},
         {**program.constants, **{n: v for one in rest for n, v in one.constants.items()}},
-        {**program.imports, **{n: d for one in rest for n, d in one.imports.items()}},
+        imports,
         program.source,
         program.mutated.union(*(one.mutated for one in rest)),
+        finder.package,
         tuple(sorted((one.path, name) for name, (one, _) in programs.items() if name)),
         {node: home for one in rest for node, home in one.homes.items()},
     )

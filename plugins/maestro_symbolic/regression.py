@@ -7,6 +7,8 @@ import datetime as dt
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from maestro_symbolic import replay
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -25,7 +27,7 @@ MADE: dict[str, Callable[[str], str]] = {
     "datetime": lambda text: repr(START + dt.timedelta(microseconds=int(text))),
     "timedelta": lambda text: repr(dt.timedelta(microseconds=int(text))),
 }
-MODULES = ("copyreg", "datetime", "decimal", "fractions", "logging", "threading")
+MODULES = ("copyreg", "datetime", "decimal", "fractions", "inspect", "logging", "sys", "threading")
 
 
 def python_of(value: Any) -> str:
@@ -88,6 +90,7 @@ def regression_test(target: Target, module: str, counterexample: Counterexample)
     names = [f"{n!r}: {_expression(v)}" for n, v in counterexample.arguments.items()]
     broken = [c for c in target.contract.postconditions if c.text == counterexample.clause]
     clauses = [_assertion(clause) for clause in broken]
+    guards = _guards(target, counterexample)
     copying = "copyreg.pickle(type(threading.RLock()), lambda _lock: (threading.RLock, ()))  # for the deep copy"
     body = [
         *(("", copying) if _has_live(counterexample.arguments) else ()),
@@ -102,11 +105,13 @@ def regression_test(target: Target, module: str, counterexample: Counterexample)
         "    return instance",
         "",
         "",
-        f"def {test_name(target, counterexample)}():",
+        *(GUARD if guards else ()),
+        f"def {test_name(target, counterexample)}({'monkeypatch' if guards else ''}):",
         f"    module = importlib.import_module({module!r})",
         "    scope = vars(module) | {'implies': lambda test, then: (not test) or then}",
         f"    arguments = {{{', '.join(names)}}}",
         "    old = copy.deepcopy(arguments)",
+        *guards,
         *_captures(target),
         *_call(target),
         *clauses,
@@ -199,18 +204,51 @@ def _assertion(clause: Clause) -> str:
 
 
 def _invariant_lines(target: Target, counterexample: Counterexample, *, done: bool) -> list[str]:
+    """What else can be broken: an invariant of an object at hand, or that the call raises nothing."""
     if done:
         return []
-    if ": " in counterexample.clause or counterexample.clause.startswith("self."):
-        code = counterexample.clause.partition(": ")[2] or counterexample.clause
-        lines = ["    for item in [result, *arguments.values()]:"]
-        names = [
-            n
-            for n, i in target.program.classes.items()
-            if any(c.text == code for c in target.invariants_of(i).of("inv"))
-        ]
-        if names:
-            lines.append(f"        if type(item).__name__ in {names!r}:")
-            lines.append(f"            assert eval({code!r}, scope | {{'self': item}}), {code!r}")
-            return lines
-    return ["    del result, old, scope  # the call must not raise"]
+    clause = counterexample.clause
+    program = target.program
+    kept = {name: target.invariants_of(info).of("inv") for name, info in program.classes.items()}
+    names = [n for n, clauses in kept.items() if any(c.text == clause.removeprefix(f"{n}: ") for c in clauses)]
+    if not names:
+        return ["    del result, old, scope  # the call must not raise"]
+    code = clause.removeprefix(f"{names[0]}: ")
+    return [
+        "    for item in [result, *arguments.values()]:",
+        f"        if type(item).__name__ in {[n.rpartition('.')[2] for n in names]!r}:",
+        "            home = vars(sys.modules[type(item).__module__]) | {'self': item}",
+        f"            assert eval({code!r}, scope | home), {code!r}",
+    ]
+
+
+def _guards(target: Target, counterexample: Counterexample) -> list[str]:
+    """A broken precondition of a call shows only where the callee asks for it: ask in its place."""
+    text = counterexample.clause.removeprefix("precondition of a call: ")
+    if text == counterexample.clause:
+        return []
+    lines = []
+    for callee in replay.callees(target):
+        broken = [c for c in callee.clauses if c["text"] == text]
+        if broken:
+            home = f"importlib.import_module({callee.place!r})" if callee.place else "module"
+            owner, _, name = callee.name.rpartition(".")
+            place = f"{home}.{owner}" if owner else home
+            lines.append(f"    guard(monkeypatch, {place}, {name!r}, vars({home}), {text!r})")
+    return lines
+
+
+GUARD = (
+    "",
+    "def guard(monkeypatch, place, name, scope, condition):",
+    "    original = getattr(place, name)",
+    "",
+    "    def guarded(*values, **named):",
+    "        bound = inspect.signature(original).bind(*values, **named)",
+    "        bound.apply_defaults()",
+    "        assert eval(condition, scope | bound.arguments), condition",
+    "        return original(*values, **named)",
+    "",
+    "    monkeypatch.setattr(place, name, guarded)",
+    "",
+)

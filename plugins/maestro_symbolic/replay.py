@@ -105,12 +105,21 @@ def _job(job: Job) -> dict[str, object]:
         "snapshot": [_clause(c) for c in contract.of("snapshot")],
         "invariants": {n.rpartition(".")[2]: [_clause(c) for c in found] for n, found in invariants.items() if found},
         "raises": sorted(contract.raises),
-        "callees": list(_callees(target)),
+        "callees": [{"place": c.place, "name": c.name, "clauses": c.clauses} for c in callees(target)],
         "linked": [module for _, module in target.program.linked],
     }
 
 
-def _callees(target: Target) -> Iterator[dict[str, object]]:
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """A name under which a function with preconditions is called: its module (empty for the target's), and the name."""
+
+    place: str
+    name: str
+    clauses: list[dict[str, object]]
+
+
+def callees(target: Target) -> Iterator[Callee]:
     """Where functions with preconditions are found: in their module, and under each name they are imported by."""
     modules = {module for _, module in target.program.linked}
     for linked in (False, True):
@@ -120,11 +129,11 @@ def _callees(target: Target) -> Iterator[dict[str, object]]:
                 continue
             clauses = [_clause(c) for c in callee.preconditions]
             place = max((m for m in modules if name.startswith(f"{m}.")), key=len, default="")
-            yield {"place": place, "name": name.removeprefix(f"{place}."), "clauses": clauses}
+            yield Callee(place, name.removeprefix(f"{place}."), clauses)
             for alias, dotted in target.program.imports.items() if info is None and linked else ():
                 if dotted == name:
                     home, _, local = alias.rpartition(".")
-                    yield {"place": home, "name": local, "clauses": clauses}
+                    yield Callee(home, local, clauses)
 
 
 class _Spelled(ast.NodeTransformer):

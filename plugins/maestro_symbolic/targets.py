@@ -42,7 +42,11 @@ def targets_of(
     Raises:
         SyntaxError: or ``ValueError``, ``RecursionError``, ``MemoryError``: the file does not parse.
     """
-    program = read_program(path, source, None if read is None else Finder(path, read))
+    program = read_program(path, source)
+    if read is not None and (everything or any(is_contracted(program, n, i) for _, n, i in program.callables())):
+        program = read_program(
+            path, source, Finder(path, read)
+        )  # most files have nothing to check: they cost one parse
 
     @functools.cache
     def invariants_of(info: ClassInfo) -> Contract:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # contexts are kept here, and given up only after a collection has freed what could hold their terms.
 _KEPT: list[z3.Context] = []
 KEEP = 24
+LEAST_PATIENCE = 20_000  # solver units
 
 
 def fresh_context() -> z3.Context:
@@ -79,6 +80,7 @@ class Search:
         self.narrowed: list[str] = []
         self._solver = z3.Solver(ctx=context)
         self._solver.set("rlimit", limits.feasibility)
+        self._patience = limits.feasibility
         self._model: z3.ModelRef | None = None
 
     def step(self) -> None:
@@ -119,6 +121,10 @@ class Search:
             self._model = self._solver.model()
         self._count()
         self._solver.pop()
+        if answer == z3.unknown:
+            # What was too hard once on a path stays too hard as it grows; an open answer counts as feasible anyway.
+            self._patience = max(LEAST_PATIENCE, self._patience // 2)
+            self._solver.set("rlimit", self._patience)
         return bool(answer != z3.unsat)
 
     def possible(self) -> bool:

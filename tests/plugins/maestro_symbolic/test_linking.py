@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +13,7 @@ pytest.importorskip("z3")
 
 from maestro_symbolic.cache import versions
 from maestro_symbolic.differing import compare
+from maestro_symbolic.evidence import attachments
 from maestro_symbolic.judging import Budget, Subject, judge
 from maestro_symbolic.normal import cache_key
 from maestro_symbolic.targets import reader, targets_of
@@ -144,6 +148,21 @@ def test_imported_functions_classes_and_contracts_are_followed(project: Path) ->
     assert set(found) == held | broken
     assert found["owes"].counterexample is not None
     assert found["owes"].counterexample.clause.startswith("precondition of a call")
+
+
+def test_the_generated_tests_fail_while_the_contract_is_broken(project: Path) -> None:
+    targets = targets_of("src/shop/cart.py", CART, read=reader(project))
+    subjects = [Subject(t, project / "src" / "shop" / "cart.py") for t in targets]
+    for one in judge(subjects, project, None, Budget(10**12)):
+        if one.outcome.verdict == "refuted":
+            files = {a.name: a.data for a in attachments(one.target, one.target.name, one.outcome, "unused")}
+            (project / f"test_{one.target.name}.py").write_bytes(files["test_regression.py"])
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:maestro", "-p", "no:cacheprovider", "--no-header"]
+    done = subprocess.run(
+        command, cwd=project, env={**os.environ, "PYTHONPATH": "src"}, capture_output=True, text=True, check=False
+    )
+    assert "3 failed" in done.stdout, done.stdout
+    assert "error" not in done.stdout.lower().replace("assertionerror", ""), done.stdout
 
 
 def test_what_an_imported_module_says_is_part_of_the_key(project: Path) -> None:
