@@ -459,3 +459,23 @@ def test_verdicts_do_not_depend_on_order_or_company(check: Check) -> None:
     assert alone.verdict == together["f"].verdict == turned["f"].verdict
     assert [q.smt2 for q in alone.queries] == [q.smt2 for q in together["f"].queries]
     assert together["g"].counterexample == turned["g"].counterexample or together["g"].verdict == "refuted"
+
+
+def test_an_assert_in_what_cannot_be_followed_promises_itself_and_nothing_else(check: Check) -> None:
+    source = """
+def narrow(text: str) -> int:
+    found = eval("None" if not text else "1")
+    assert len(text) < 100
+    return int(text)
+
+def broken(n: int) -> int:
+    doubled = eval("n * 2")
+    assert n != 20
+    return doubled
+
+def declared(text: str) -> int:
+    'pre: len(text) < 9'
+    return int(eval("text"))
+"""
+    found = {name: outcome.verdict for name, outcome in check(source).items()}
+    assert found == {"narrow": "unsupported", "broken": "refuted", "declared": "refuted"}
