@@ -43,7 +43,7 @@ maestro.sessions(names=("check", "tests", "build", "seal"), install=("-e", "."),
 @nox.session
 def release(session: nox.Session) -> None:
     """Measure this project's figures, run the main job with their numbers hidden, log it, and verify what came out."""
-    session.install("-e", ".[sbom,zk]", "--group", "test")
+    session.install("-e", ".[all]", "--group", "test")  # the policy demands the symbolic gate too
     session.run("python", "benchmarks/figures.py", MEASURED)
     session.run("maestro", "init")
     if not Path(LOG, "checkpoint").exists():
