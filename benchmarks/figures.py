@@ -26,6 +26,9 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT)]
 
 from benchmarks.evidence import release  # noqa: E402 - after the path
+from maestro_hooks.evidence.bundle import parse_bundle  # noqa: E402
+from maestro_hooks.evidence.manifest import parse_manifest  # noqa: E402
+from maestro_hooks.evidence.policy_document import matches  # noqa: E402
 
 OBLIGATIONS, SHOWN, ROUNDS = 100_000, 20, 15
 LONGER = ("tests/commands", "tests/integrations", "tests/pipeline")
@@ -80,12 +83,27 @@ def verify_seconds() -> list[float]:
     return seconds
 
 
+def check_proved(dist: Path, figures: list[str]) -> None:
+    """Stop unless the release in ``dist`` states a proved bound of each figure; ``*`` stands for any characters."""
+    (bundle,) = dist.glob("*.sigstore.json")
+    sections = parse_manifest(parse_bundle(bundle.read_bytes()).envelope.payload).sections
+    listed = sections.get("zk", {}).get("statements")
+    stated = [str(one["id"]) for one in listed] if isinstance(listed, list) else []
+    if missing := [figure for figure in figures if not any(matches(figure, name) for name in stated)]:
+        raise SystemExit(f"not proved, because not met or not measured: {', '.join(missing)}")
+    print(f"proved: {', '.join(stated)}")
+
+
 def main() -> None:
     """Measure and write; what lay in OUT is removed first, so that nothing old is taken for new."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path)
+    parser.add_argument("out", type=Path, nargs="?", default=ROOT / "build" / "measured")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--proved", nargs="+", metavar="FIGURE", help="instead: OUT is a release that must prove these")
     given = parser.parse_args()
+    if given.proved:
+        check_proved(given.out, given.proved)
+        return
     out = given.out.resolve()
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)

@@ -56,7 +56,7 @@ def parse(data: bytes) -> Document:
 
 
 def obligations(report: Report, settings: ReportsSettings) -> tuple[Obligation, ...]:
-    """The number of benchmarks, and the median of each against its configured maximum."""
+    """The number of benchmarks, and the median of each against its own maximum, else the one for all."""
     document = parse(report.data)
     found = [
         Obligation(
@@ -68,7 +68,7 @@ def obligations(report: Report, settings: ReportsSettings) -> tuple[Obligation, 
         )
     ]
     for one in document.benchmarks:
-        bound = settings.benchmark_max_us.get(one.fullname)
+        bound = settings.benchmark_max_us.get(one.fullname, settings.benchmark_max)
         found.append(
             Obligation(
                 key=key("benchmark/median_us", one.fullname),

@@ -42,6 +42,7 @@ REPORT_TABLES = ("junit", "coverage", "sarif", "benchmark", "sbom", "repeated")
 BOUNDS = {
     "coverage_min": "coverage",
     "coverage_branch_min": "coverage",
+    "benchmark_max": "benchmark",
     "flake_max": "repeated",
     "sbom_unlicensed_max": "sbom",
     "sbom_unhashed_max": "sbom",
@@ -63,6 +64,7 @@ class ReportsSettings(Settings, frozen=True, kw_only=True):
     sarif: tuple[Pattern, ...] = ()
     benchmark: tuple[Pattern, ...] = ()
     benchmark_max_us: dict[str, Microseconds] = field(default_factory=dict)
+    benchmark_max: Microseconds | None = None
     repeated: tuple[Pattern, ...] = ()
     flake_max: Percent | None = None
     sbom: tuple[Pattern, ...] = ()

@@ -24,6 +24,12 @@ def test_medians_are_the_digits_of_the_file(samples: dict[str, bytes]) -> None:
     assert (slow.value, slow.max) == (2_000_000, None)
 
 
+def test_one_bound_for_all_gives_way_to_a_benchmarks_own(samples: dict[str, bytes]) -> None:
+    bounds = ReportsSettings(benchmark=("b.json",), benchmark_max="9", benchmark_max_us={"b.py::test_sum": "0.7"})
+    _, total, slow = benchmark.obligations(Report("b.json", samples["benchmark"]), bounds)
+    assert [str(total.max), str(slow.max)] == ["0.7", "9"]
+
+
 def test_a_bound_on_an_absent_benchmark_is_not_met(samples: dict[str, bytes], tmp_path: Path) -> None:
     (tmp_path / "b.json").write_bytes(samples["benchmark"])
     settings = ReportsSettings(benchmark=("b.json",), benchmark_max_us={"b.py::gone": "1", "b.py::test_sum": "1"})

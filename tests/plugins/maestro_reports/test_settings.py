@@ -27,6 +27,7 @@ from maestro_reports.settings import ReportsSettings
         {"sbom": ["a"], "sbom_unhashed_max": -1},
         {"sbom_unhashed_max": 0},
         {"coverage_branch_min": "80"},
+        {"benchmark_max": "5"},
         {"unknown": 1},
     ],
     ids=str,
