@@ -2,10 +2,10 @@
 
     python benchmarks/figures.py OUT [--runs 3]
 
-Writes what 'nox -s release' imports: OUT/coverage.json (coverage.py: lines and branches of the host under the tests
-of its rooms), OUT/runs/*.xml (JUnit: the same tests again and again) and OUT/speed.json (in pytest-benchmark's form:
-wall time of 'maestro verify' over a release with 100,000 obligations, a process of its own each time). The mutation
-score, the fourth figure, comes from the gate of plugin ``mutation``.
+Writes what 'nox -s release' imports: OUT/coverage.json (coverage.py: lines and branches of the host under the tests of
+its rooms), OUT/runs/*.xml (JUnit: the main job's tests again and again) and OUT/speed.json (in pytest-benchmark's
+form: wall time of 'maestro verify' over a release with 100,000 obligations, a process of its own each time). The
+mutation score, the fourth figure, comes from the gate of plugin ``mutation``.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ LONGER = ("tests/commands", "tests/integrations", "tests/pipeline")
 
 
 def tests() -> list[str]:
-    """What the main job runs, without its reports to the ledger, and the rooms it leaves out for their length."""
+    """What the main job runs, without its reports to the ledger."""
     arguments = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["maestro"]["run"]["pytest_arguments"]
-    return ["-m", "pytest", "-p", "no:cacheprovider", *arguments, *LONGER]
+    return ["-m", "pytest", "-p", "no:cacheprovider", *arguments]
 
 
 def environment(scratch: Path) -> dict[str, str]:
@@ -52,14 +52,16 @@ def python(*words: str, scratch: Path, allowed: tuple[int, ...] = (0,)) -> None:
 
 
 def run_tests(out: Path, runs: int) -> None:
-    """Run the tests ``runs`` times, the first time under coverage; failing tests are outcomes, not obstacles."""
+    """Run the tests ``runs`` times; then once, with the rooms the main job leaves out for their length, under coverage.
+
+    Failing tests are outcomes, not obstacles.
+    """
     (out / "runs").mkdir()
     with tempfile.TemporaryDirectory() as place:
         scratch = Path(place)
         for number in range(1, runs + 1):
-            cover = ["-m", "coverage", "run"] if number == 1 else []
-            report = f"--junit-xml={out / 'runs' / f'{number}.xml'}"
-            python(*cover, *tests(), report, scratch=scratch, allowed=(0, 1))
+            python(*tests(), f"--junit-xml={out / 'runs' / f'{number}.xml'}", scratch=scratch, allowed=(0, 1))
+        python("-m", "coverage", "run", *tests(), *LONGER, scratch=scratch, allowed=(0, 1))
         python("-m", "coverage", "combine", "-q", scratch=scratch)
         host = ["--include=maestro_hooks/*", "-q", "-o", str(out / "coverage.json")]
         python("-m", "coverage", "json", *host, scratch=scratch)

@@ -30,9 +30,11 @@ def emit(payload: Mapping[str, object], lines: Sequence[str], *, as_json: bool) 
     if as_json:
         sys.stdout.write(json.dumps(payload, ensure_ascii=False, sort_keys=True) + "\n")
     else:
-        shown = fitted(lines, shutil.get_terminal_size().columns) if sys.stdout.isatty() else list(lines)
-        shown = [coloured(line) for line in shown] if wants_colour() else shown
-        sys.stdout.write("".join(f"{line}\n" for line in shown))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        paint = coloured if wants_colour() else str
+        for line in lines:
+            first, *rest = fitted(line, width)
+            sys.stdout.write("".join(f"{part}\n" for part in (paint(first), *rest)))
     sys.stdout.flush()
 
 
@@ -41,23 +43,22 @@ def coloured(line: str) -> str:
     return _VERDICT.sub(lambda m: f"{m[1]}\x1b[{_COLOURS[m[2]]}m{m[2]}\x1b[0m", line)
 
 
-def fitted(lines: Sequence[str], width: int) -> list[str]:
-    """Lines that fit a terminal: what is longer goes on below, indented, broken between words."""
-    made: list[str] = []
-    for line in lines:
-        indent = line[: len(line) - len(line.lstrip())]
-        words = textwrap.wrap(
-            line.lstrip(),
-            max(width, 40),
-            initial_indent=indent,
-            subsequent_indent=f"{indent}  ",
-            break_long_words=False,
-            break_on_hyphens=False,
-            expand_tabs=False,
-            replace_whitespace=False,
-        )
-        made += words if len(line) > width and words else [line]
-    return made
+def fitted(line: str, width: int | None) -> list[str]:
+    """The line in pieces that fit a terminal: what is too long goes on below, indented, broken between words."""
+    if width is None or len(line) <= width:
+        return [line]
+    indent = line[: len(line) - len(line.lstrip())]
+    pieces = textwrap.wrap(
+        line.lstrip(),
+        max(width, 40),
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+        expand_tabs=False,
+        replace_whitespace=False,
+    )
+    return pieces or [line]
 
 
 def wants_colour() -> bool:

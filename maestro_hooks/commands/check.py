@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from maestro_hooks.commands.loose import check_loose, is_loose
 from maestro_hooks.errors import ExitCode, UsageError
 from maestro_hooks.evidence.obligation import Verdict
 from maestro_hooks.evidence.sarif import github_annotations
@@ -38,12 +39,19 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> ExitCode:
     """0 clean, 1 unmet, 3 a gate failed (1 wins over 3)."""
-    workspace = open_workspace(arguments.root)
     only = [name for name in arguments.only.split(",") if name] if arguments.only else None
-    runs = check_paths(workspace, arguments.paths, only=only, fix=arguments.fix, fresh=arguments.fresh)
-    if arguments.sarif:
-        rules = {p.name: p.registry.rules for p in workspace.host.plugins if p.registry is not None}
-        write_sarif(arguments.sarif, runs, rules)
+    if is_loose(arguments.root, arguments.paths):
+        if arguments.fix or arguments.sarif:
+            raise UsageError(
+                "--fix and --sarif need a repository", where=arguments.paths[0], fix="run 'git init' there"
+            )
+        runs = check_loose(arguments.paths, only=only)
+    else:
+        workspace = open_workspace(arguments.root)
+        runs = check_paths(workspace, arguments.paths, only=only, fix=arguments.fix, fresh=arguments.fresh)
+        if arguments.sarif:
+            rules = {p.name: p.registry.rules for p in workspace.host.plugins if p.registry is not None}
+            write_sarif(arguments.sarif, runs, rules)
     if arguments.jsonl:
         sys.stdout.writelines(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in jsonl_rows(runs))
     elif arguments.github:
@@ -51,7 +59,8 @@ def run(arguments: Namespace) -> ExitCode:
         failures = [f"::error::{run.failure}" for run in runs if run.failure is not None]
         emit({}, [*github_annotations(findings), *failures], as_json=False)
     else:
-        emit(check_payload(runs), check_lines(runs, everything=arguments.all), as_json=arguments.json)
+        lines = check_lines(runs, workspace.root, everything=arguments.all)
+        emit(check_payload(runs), lines, as_json=arguments.json)
     return exit_code(runs)
 
 

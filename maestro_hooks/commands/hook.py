@@ -27,6 +27,6 @@ def run(arguments: Namespace) -> ExitCode:
     runs = check_paths(workspace, arguments.files, only=[arguments.name], fix=arguments.fix)
     code = exit_code(runs)
     # A passing hook is quiet; pre-commit prints its own "Passed".
-    lines = check_lines(runs) if code is not ExitCode.OK else []
+    lines = check_lines(runs, workspace.root) if code is not ExitCode.OK else []
     emit(check_payload(runs), lines, as_json=arguments.json)
     return code

@@ -41,13 +41,14 @@ class HeldClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckJob:
-    """One check: which files, whether they are the whole tree, and what may be reused."""
+    """One check: which files, whether they are the whole tree, what may be reused, whether claims are kept for that."""
 
     root: Path
     files: tuple[SourceFile, ...]
     whole: bool
     fix: bool = False
     fresh: bool = False
+    keep: bool = True
 
 
 def run_checks(
@@ -69,13 +70,13 @@ def run_checks(
         told(plugin.name)
         inputs = gate_inputs(host, plugin, HOOK, files=files)
         beyond = plugin.registry is not None and plugin.registry.beyond_request and not job.whole
-        held = None if job.fix or job.fresh or beyond else _held(job.root, inputs, blobs)
+        held = None if job.fix or job.fresh or beyond or not job.keep else _held(job.root, inputs, blobs)
         if held is not None:
             runs.append(GateRun(plugin.name, held, reused=True))
             continue
         request = CheckRequest(root=job.root, files=job.files, whole=job.whole, fix=job.fix)
         claims, failure = claims_of(host, plugin, HOOK, request=request, inputs=inputs, blobs=blobs)
-        if failure is None and not job.fix and not beyond:
+        if failure is None and job.keep and not job.fix and not beyond:
             _hold(job.root, inputs, claims)
         runs.append(GateRun(plugin.name, claims, failure=failure))
     for run in runs:

@@ -62,6 +62,6 @@ def _place(workspace: Workspace, tree: str) -> Path | None:
     if not around:
         return None
     settings = workspace.host.settings
-    parts = [tree, around, *settings.disable, "", *settings.run.pytest_arguments]
+    parts = [tree, around, settings.run.tests, *settings.disable, "", *settings.run.pytest_arguments]
     name = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
     return workspace.root / ".maestro" / "held" / f"tests-{name}.json"

@@ -97,7 +97,16 @@ class MainJob:
             self._done("test", ok=True, words=f"{held.words}, by an earlier run of this tree", began=began)
             return held.inputs
         with self.workspace.writer("test") as sink:
-            step = run_tests(self.workspace, tree=tree.id, run_id=self.workspace.run_id(), sink=sink, show=self.show)
+            step = run_tests(
+                self.workspace,
+                tree=tree.id,
+                run_id=self.workspace.run_id(),
+                sink=sink,
+                show=self.show,
+                fresh=self.fresh,
+            )
+        if step.skips:
+            self.saved.append(f"{step.skips} tests not run, for nothing they touched has changed since they passed")
         self._done("test", step.ok, step.words, began, step.tail)
         hold_run(self.workspace, tree.id, step, seconds=time.monotonic() - began)
         return step.inputs

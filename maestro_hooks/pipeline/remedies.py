@@ -24,6 +24,7 @@ _UNMET = (
     ("pytest/errors", "look at the tests that could not start", ("pytest", "--lf", "-x"), 30),
     ("pytest/passed", "add a test: nothing that passed was recorded for this tree", ("maestro", "run"), 600),
     ("pytest/", "run the tests to their end", ("maestro", "run"), 120),
+    ("bandit/unparsed", "mend what Bandit could not read, so that it reads it", ("maestro", "check"), 300),
     ("bandit/", "mend the findings, or mark one with '# nosec BXXX' and the reason", ("maestro", "check"), 300),
     ("build/", "see the build log", ("python", "-m", "build"), 60),
     ("segment/", "clear what a killed process left behind", ("maestro", "ledger", "gc", "--unfinished"), 5),

@@ -10,6 +10,7 @@ import msgspec
 from maestro_hooks import __version__
 from maestro_hooks.evidence import sarif
 from maestro_hooks.evidence.obligation import Location, Verdict
+from maestro_hooks.pipeline.excerpt import excerpts, trace_lines
 from maestro_hooks.policy.results import bound_words, value_words
 from maestro_hooks.project.files import write_atomic
 from maestro_hooks.render import table
@@ -27,18 +28,20 @@ MAX_SHOWN = 50
 UNANALYSED = frozenset({"unparsed", "unanalysed"})
 
 
-def check_lines(runs: Sequence[GateRun], *, everything: bool = False) -> list[str]:
-    """Findings as ``path:line:column: rule message``, then a row per obligation that is not simply met.
+def check_lines(runs: Sequence[GateRun], root: Path | None = None, *, everything: bool = False) -> list[str]:
+    """Findings as ``path:line:column: rule message`` with the way there, then a row per obligation not simply met.
 
-    What is met is counted, gate by gate, unless ``everything`` is to be shown.
+    With ``root`` each step shows its line of source. What is met is counted, gate by gate, unless ``everything`` is to
+    be shown.
     """
     lines: list[str] = []
+    line = excerpts(root) if root is not None else None
     findings = [f for run in runs for claim in run.claims for f in claim.findings if f.level != "note"]
     for finding in findings[:MAX_SHOWN]:
         at = finding.at
         place = ":".join(str(part) for part in (at.path, at.line, at.column) if part)
         lines.append(f"{place}: {finding.rule} {finding.message}")
-        lines += [f"    {step.path}:{step.line}: {step.message}" for step in finding.trace]
+        lines += trace_lines(finding, line)
     if len(findings) > MAX_SHOWN:
         lines.append(f"... and {len(findings) - MAX_SHOWN} more findings (--jsonl prints all)")
     if lines:

@@ -19,6 +19,7 @@ from maestro_hooks.errors import ConfigError
 from maestro_hooks.evidence.obligation import Obligation, Verdict, check_key
 from maestro_hooks.evidence.policy_document import matches
 from maestro_hooks.evidence.record import Record, error_record, record_of
+from maestro_hooks.policy.coherence import MisplacedError
 from maestro_hooks.policy.document import Text
 from maestro_hooks.policy.evaluate import Observation, Settled, observe, settle
 from maestro_hooks.policy.facts import Facts
@@ -73,10 +74,11 @@ class CaseFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     today: Text = DEFAULT_DAY
 
     def __post_init__(self) -> None:
-        names = [case.name for case in self.cases]
-        repeated = sorted({n for n in names if names.count(n) > 1})
-        if repeated:
-            raise ValueError(f"case names must be unique: {', '.join(repeated)}")
+        seen: set[str] = set()
+        for i, case in enumerate(self.cases):
+            if case.name in seen:
+                raise MisplacedError(f"case names must be unique: {case.name}", f"$.cases[{i}].name")
+            seen.add(case.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,12 @@ def read_suite(data: bytes, *, where: str, rules: Sequence[str]) -> Suite:
     document = read_yaml(data, where=where)
     file = document.convert(CaseFile)
     known = frozenset(rules)
+    for key, value in file.obligations.items():
+        try:
+            _record(key, value)
+        except ValueError as error:
+            place = document.at(f"$.obligations.{key}")
+            raise ConfigError(str(error), where=place, fix="correct the obligation") from error
     prepared = []
     for i, case in enumerate(file.cases):
         for name in ("by", "warns"):

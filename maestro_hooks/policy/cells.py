@@ -56,6 +56,12 @@ def cells(patterns: tuple[str, ...], *, keys: bool = False) -> tuple[str, ...]:
     return tuple(found[cell] for cell in sorted(found, reverse=True))
 
 
+def is_key(text: str) -> bool:
+    """Whether ``text`` reads ``plugin/metric`` or ``plugin/metric/subject``."""
+    plugin, _, metric = text.partition("/")
+    return bool(plugin and metric and metric[0] != "/")
+
+
 @dataclass(frozen=True, slots=True)
 class _Automaton:
     """A pattern as bit sets over its positions: bit i stands for "the first i characters are matched"."""
@@ -114,8 +120,7 @@ class _Search:
 
     def is_text(self, text: str) -> bool:
         """Whether ``text`` is not empty and, where keys are asked for, one."""
-        plugin, _, metric = text.partition("/")
-        return bool(plugin and metric and metric[0] != "/") if self._keys else bool(text)
+        return is_key(text) if self._keys else bool(text)
 
     def cell(self, text: str) -> tuple[bool, ...]:
         return tuple(a.describes(text) for a in self._automata)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.policy_document import matches
-from maestro_hooks.policy.cells import TooManyCellsError, cells
+from maestro_hooks.policy.cells import TooManyCellsError, cells, is_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,12 +33,15 @@ def check_rules(rules: Sequence[Rule]) -> None:
             words = f"rule ids must be unique: {rule.id} is already rule {first[rule.id] + 1}"
             raise MisplacedError(words, f"$.rules[{i}].id")
         first[rule.id] = i
-    blocking = [(i, rule) for i, rule in enumerate(rules) if rule.severity == "block"]
-    narrow = [(i, rule) for i, rule in blocking if not rule.allow_empty and _demands(rule)]
-    for i, one in narrow:
-        for j, other in blocking:
-            if i != j and _demands(other):
-                words = _clash(one, other)
+    demanding = [(i, rule) for i, rule in enumerate(rules) if rule.severity == "block" and _demands(rule)]
+    exact: dict[str, list[tuple[int, Rule]]] = {}
+    for i, rule in demanding:
+        exact.setdefault(rule.require, []).append((i, rule))
+    patterns = [(i, rule) for i, rule in demanding if "*" in rule.require]
+    for i, one in demanding:
+        if not one.allow_empty:
+            for j, other in (*exact[one.require], *patterns):
+                words = _clash(one, other) if i != j else ""
                 if words:
                     raise MisplacedError(words, f"$.rules[{max(i, j)}]")
 
@@ -64,6 +67,9 @@ def _clash(one: Rule, other: Rule) -> str:
 
 def describes_some_key(*patterns: str) -> bool:
     """Whether all the patterns describe one key; taken to, where that is too much to find out."""
+    for text in (pattern.replace("*", "x") for pattern in patterns):  # mostly enough, and quick
+        if is_key(text) and all(matches(p, text) for p in patterns):
+            return True
     try:
         return any(all(matches(p, key) for p in patterns) for key in cells(patterns, keys=True))
     except TooManyCellsError:

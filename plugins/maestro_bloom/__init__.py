@@ -70,3 +70,4 @@ def maestro_tests_finished(run: TestRun) -> Iterator[Obligation]:
     part = part_of(run)
     if part is not None:
         yield from obligations(run, part.facts())
+        part.share(run.cache)

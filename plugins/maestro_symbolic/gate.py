@@ -11,7 +11,6 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.obligation import MAX_KEY_BYTES, Finding, Location, Obligation
-from maestro_symbolic import crosshair
 from maestro_symbolic.cache import Cache
 from maestro_symbolic.evidence import attachments
 from maestro_symbolic.judging import Budget, Subject, judge
@@ -23,6 +22,7 @@ from maestro_symbolic.verdicts import BLOCKING, allowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from maestro_hooks.requests import CheckRequest, LedgerView, SourceFile
     from maestro_symbolic.judging import Judged
@@ -77,7 +77,7 @@ def _obligations(
     subjects = [Subject(target, file.place) for file in files for target in read[file.path]]
     for judged in judge(subjects, request.root, Cache(request.root), Budget(settings.budget_units)):
         file = owners[id(judged.target)]
-        one = crosshair.consulted(judged, file, request.root, settings)
+        one = _with_crosshair(judged, file, request.root, settings)
         yield _obligation(one, file, paths, settings, critical=is_critical(file.path, settings), used=used)
 
 
@@ -118,6 +118,15 @@ def _obligation(
         findings=(finding(judged, subject, file.path, blocked=blocked, note=note),),
         attachments=attachments(judged.target, subject, outcome, module_of(file.path)),
     )
+
+
+def _with_crosshair(judged: Judged, file: SourceFile, root: Path, settings: SymbolicSettings) -> Judged:
+    """The verdict, or CrossHair's where the settings ask for it; nothing of it is loaded otherwise."""
+    if not settings.crosshair:
+        return judged
+    from maestro_symbolic.crosshair import consulted  # noqa: PLC0415 - loaded on use
+
+    return consulted(judged, file, root, settings)
 
 
 def waiver_fault(waiver: Waiver, judged: Judged, day: date) -> str:

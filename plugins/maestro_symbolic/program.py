@@ -85,7 +85,7 @@ class Program:
     def known(self, name: str) -> str:
         """The full name of a definition that a name of the module stands for, imported or its own; else the name."""
         seen: set[str] = set()
-        while name in self.imports and name not in seen:
+        while name in self.imports and name not in seen and name not in self.definitions:
             seen.add(name)
             name = self.imports[name]
         return name
@@ -130,7 +130,9 @@ def _read_one(path: str, source: str, module: str = "") -> Program:
         elif isinstance(node, ast.ClassDef):
             classes[node.name] = node
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            imports.update(_imported(node))
+            for local, dotted in _imported(node):
+                # Bound twice, as in try/except ImportError: which of the two it is depends on the machine.
+                imports[local] = dotted if imports.get(local, dotted) == dotted else AMBIGUOUS
         else:
             _bind(node, bindings)
     rebound = _rebound(tree) | {name for name, values in bindings.items() if len(values) > 1}
@@ -146,7 +148,11 @@ def _read_one(path: str, source: str, module: str = "") -> Program:
         imports = {full(n): d for n, d in imports.items()}
         mutated = frozenset(map(full, mutated))
     infos = {name: _class_info(node, imports, name) for name, node in classes.items()}
-    defined: list[ast.AST] = [*functions.values(), *classes.values(), *(m for i in infos.values() for m in i.methods.values())]
+    defined: list[ast.AST] = [
+        *functions.values(),
+        *classes.values(),
+        *(m for i in infos.values() for m in i.methods.values()),
+    ]
     homes = dict.fromkeys(defined, (module, names)) if module else {}
     return Program(path, tree, functions, infos, constants, imports, source, mutated, homes=homes)
 
@@ -253,6 +259,7 @@ def _rebound(tree: ast.Module) -> set[str]:
     return names
 
 
+AMBIGUOUS = "?"
 MUTATORS = frozenset(
     {
         "append",

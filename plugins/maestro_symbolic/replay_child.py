@@ -217,7 +217,7 @@ def run(job: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
     owner, name = resolve(job["function"], module)
     raw = inspect.getattr_static(owner, name)
     arguments = {k: codec.decode(v, module) for k, v in job["arguments"].items()}
-    names: dict[str, Any] = dict(arguments)
+    names: dict[str, Any] = {**arguments, "*args": types.SimpleNamespace(**arguments)}
     for clause in job["pre"]:
         kept = attempt(holds, clause, names, module)
         if kept.error is not None:
@@ -304,6 +304,8 @@ def after_result(
     fact["after"] = {k: codec.encode(v) for k, v in arguments.items()}
     for clause in job["post"]:
         kept = attempt(holds, clause, names, module)
+        if isinstance(kept.error, NameError):
+            return {"status": "error", "detail": f"the contract does not evaluate: {kept.error}"}
         if not kept.value:
             detail = f"; the clause raised {type(kept.error).__name__}" if kept.error else ""
             said = {**fact, "outcome": fact["outcome"] + detail}

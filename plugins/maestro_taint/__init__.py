@@ -28,7 +28,7 @@ def maestro_register(registry: Registry) -> None:
     """Declare the settings table, the rules and the verb ``maestro taint``."""
     registry.settings(TaintSettings)
     registry.reads_beyond_request()
-    registry.depends_on("bandit", "libcst", "pyyaml")
+    registry.depends_on("bandit", "detect-secrets", "libcst", "pyyaml")
     for rule in catalogue():
         registry.rule(rule)
     registry.command(

@@ -35,7 +35,8 @@ def _repairs(request: AdviceRequest, count: int) -> Advice:
         words = f"apply the repairs that hold, of {count} flows, and mend the others by hand"
         return Advice("taint/flows", words, command, BY_HAND_S * count, "medium")
     from maestro_taint.command import project  # noqa: PLC0415 - libcst and the models only for repairs
-    from maestro_taint.fixes.apply import Tree, repair  # noqa: PLC0415 - as above
+    from maestro_taint.fixes.apply import repair  # noqa: PLC0415 - as above
+    from maestro_taint.fixes.tree import Tree  # noqa: PLC0415
     from maestro_taint.models.load import project_models  # noqa: PLC0415 - as above
 
     root, files, settings = project(request.root)
@@ -43,10 +44,14 @@ def _repairs(request: AdviceRequest, count: int) -> Advice:
     held = sum(outcome.state == "verified" for outcome in outcomes)
     left = max(count, len(outcomes)) - held
     if not left:
-        words = f"apply {'the verified repair' if held == 1 else f'the {held} verified repairs'}"
+        words = f"apply {_counted(held, 'verified repair')}"
         return Advice("taint/flows", words, command, 10, "low")
     if held:
-        words = f"apply the {held} repairs that were verified, then mend the other {left} flows by hand"
+        words = f"apply {_counted(held, 'verified repair')}, then mend {_counted(left, 'other flow')} by hand"
         return Advice("taint/flows", words, command, 10 + BY_HAND_S * left, "medium")
-    words = f"mend {'the flow' if left == 1 else f'the {left} flows'} by hand: no repair could be verified"
+    words = f"mend {_counted(left, 'flow')} by hand: no repair could be verified"
     return Advice("taint/flows", words, ("maestro", "check", "--only", "taint"), BY_HAND_S * left, "medium")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"the {noun}" if count == 1 else f"the {count} {noun}s"

@@ -1,6 +1,6 @@
 """One analysis of one set of files: parse, lower, solve, enter through the framework's doors, collect.
 
-Theorem: every file given is in ``analysed`` or in ``unanalysed``, never in neither.
+Theorem: every file asked about is in ``analysed`` or in ``gaps``, never in neither.
 """
 
 from __future__ import annotations
@@ -8,35 +8,30 @@ from __future__ import annotations
 import gc
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from maestro_taint.engine.demand import Demand
 from maestro_taint.engine.program import Program
 from maestro_taint.engine.roots import enter_all
-from maestro_taint.engine.solver import Solver
+from maestro_taint.engine.solver import FUNCTION_STEPS, Exhausted, Solver
 from maestro_taint.frontend import ir
-from maestro_taint.frontend.lower import Lowering
-from maestro_taint.frontend.parse import Parsed, parse
+from maestro_taint.frontend.facts import mentions
+from maestro_taint.frontend.tree import Gap, Tree
+from maestro_taint.models.tokens import tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from maestro_taint.frontend.index import Index
     from maestro_taint.models.model import Models
 
 STACK = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A file, or a part of one, that was not analysed."""
-
-    path: str
-    line: int
-    reason: str
+RUN_STEPS = 200_000_000
 
 
 @dataclass(slots=True)
 class Analysis:
-    """What one run found. ``flows``: (site, step, source) by place; ``patterns`` likewise."""
+    """What one run found: the solver holds flows and patterns by place."""
 
     solver: Solver
     gaps: list[Gap] = field(default_factory=list)
@@ -44,75 +39,89 @@ class Analysis:
     lines: int = 0
 
 
-def module_name(path: str) -> tuple[str, bool]:
-    """The dotted name of a file and whether it is a package."""
-    parts = path.removesuffix(".pyi").removesuffix(".py").split("/")
-    if parts[0] == "src" and len(parts) > 1:
-        parts = parts[1:]
-    if parts[-1] == "__init__" and len(parts) > 1:
-        return ".".join(parts[:-1]), True
-    return ".".join(parts), False
+def analyse(files: Iterable[tuple[str, bytes]], models: Models, *, sinks: bool = False) -> Analysis:
+    """Analyse files as one program; with ``sinks``, functions that hold one are run even if they meet no source."""
+    held = dict(files)
+    tree = Tree({path: _giving(data) for path, data in held.items()})
+    return analyse_tree(tree, sorted(held), models, sinks=sinks)
 
 
-def lower(path: str, data: bytes) -> ir.Module | Gap:
-    """One file in intermediate form, or why not."""
-    parsed = parse(data)
-    if not isinstance(parsed, Parsed):
-        return Gap(path, parsed.line, parsed.reason)
-    name, package = module_name(path)
-    module = ir.Module(name, path, is_package=package, columns=parsed.exact)
-    module.lines = data.count(b"\n") + 1
-    try:
-        return Lowering(module).run(parsed.tree)
-    except RecursionError:
-        return Gap(path, 0, "too deeply nested to analyse")
-
-
-def analyse(files: Iterable[tuple[str, bytes]], models: Models) -> Analysis:
-    """Analyse files as one program."""
-    modules: list[ir.Module] = []
-    gaps: list[Gap] = []
+def analyse_tree(
+    tree: Tree, asked: list[str], models: Models, *, index: Index | None = None, sinks: bool = False
+) -> Analysis:
+    """Analyse the files ``asked`` about; with an ``index``, what may call them, or be called, is read as needed."""
     limit = sys.getrecursionlimit()
     collecting = gc.isenabled()
     # Lowered code is long-lived and holds no cycles worth looking for while it is being made.
     gc.disable()
     try:
-        for path, data in files:
-            made = lower(path, data)
-            if isinstance(made, Gap):
-                gaps.append(made)
-            else:
-                modules.append(made)
         sys.setrecursionlimit(max(limit, STACK))
-        return solved(modules, models, gaps)
+        return _solved(tree, asked, models, index, sinks=sinks)
     finally:
         sys.setrecursionlimit(limit)
         if collecting:
             gc.enable()
 
 
-def solved(modules: list[ir.Module], models: Models, gaps: list[Gap]) -> Analysis:
-    """Solve lowered modules; a function that cannot be solved is a gap of its own."""
-    solver = Solver(Program(modules), models)
+def _solved(tree: Tree, asked: list[str], models: Models, index: Index | None, *, sinks: bool) -> Analysis:
+    program = Program(tree, index)
+    solver = Solver(program, models)
+    gaps = tree.gaps
     result = Analysis(solver, gaps)
-    for module in sorted(solver.program.modules.values(), key=lambda m: m.path):
-        result.analysed.append(module.path)
-        result.lines += module.lines
-        for qn in module.functions:
-            _solve(solver, module, qn, gaps)
+    first = [module for module in (_opened(program, path) for path in asked) if module is not None]
+    result.analysed = [module.path for module in first]
+    result.lines = sum(module.lines for module in first)
+    demand = Demand(solver, tokens_of(models), lambda module, qn: _solve(solver, module, qn, gaps))
+    if index is None:
+        demand.run(first, sinks=sinks)
+    else:
+        demand.run_for(first, _further(program, index.importers(asked)))
     enter_all(solver)
     for qn in dict.fromkeys(solver.deferred):
-        fn = solver.program.functions[qn]
-        gaps.append(
-            Gap(solver.program.modules[fn.module].path, ir.line_of(fn.position), f"{qn}: calls nested too deeply")
-        )
+        fn = program.functions[qn]
+        path = program.modules.get(fn.module).path
+        gaps.append(Gap(path, ir.line_of(fn.position), f"{qn}: calls nested too deeply"))
     return result
 
 
+def _opened(program: Program, path: str) -> ir.Module | None:
+    found: ir.Module | None = program.modules[program.tree.modules[path]]
+    return found
+
+
+def _further(program: Program, waiting: list[str]) -> Callable[[set[str]], list[ir.Module]]:
+    """Reads those of some files that mention given words, each once."""
+
+    def read(words: set[str]) -> list[ir.Module]:
+        found = []
+        for path in list(waiting):
+            data = program.tree.paths[path]()
+            if data is not None and mentions(data, words):
+                waiting.remove(path)
+                module = _opened(program, path)
+                if module is not None:
+                    found.append(module)
+        return found
+
+    return read
+
+
+def _giving(data: bytes) -> Callable[[], bytes | None]:
+    return lambda: data
+
+
 def _solve(solver: Solver, module: ir.Module, qn: str, gaps: list[Gap]) -> None:
+    solver.limit = min(solver.steps + FUNCTION_STEPS, RUN_STEPS)
     try:
         solver.summary(qn)
+    except Exhausted:
+        _give_up(solver, module, qn, gaps, f"more than {FUNCTION_STEPS} steps, or {RUN_STEPS} in all")
     except RecursionError:
-        position: Any = module.functions[qn].position
-        solver.abandon()
-        gaps.append(Gap(module.path, ir.line_of(position), f"{qn}: too deeply nested to analyse"))
+        _give_up(solver, module, qn, gaps, "too deeply nested to analyse")
+    except Exception as error:  # noqa: BLE001 - one function the engine fails on must not hide the findings of all others
+        _give_up(solver, module, qn, gaps, f"the engine failed on it: {type(error).__name__}: {error}")
+
+
+def _give_up(solver: Solver, module: ir.Module, qn: str, gaps: list[Gap], reason: str) -> None:
+    solver.abandon()
+    gaps.append(Gap(module.path, ir.line_of(module.functions[qn].position), f"{qn}: {reason}"))

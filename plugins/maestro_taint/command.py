@@ -6,7 +6,6 @@ Invariant: every verb says what it did; an unknown fingerprint is a usage error,
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 from typing import TYPE_CHECKING
 
 from maestro_hooks.errors import ExitCode, UsageError
@@ -14,12 +13,12 @@ from maestro_hooks.pipeline.gates import source_files
 from maestro_hooks.project.files import write_atomic
 from maestro_hooks.render import emit
 from maestro_hooks.workspace import open_workspace
+from maestro_taint import explaining, secret_literals
 from maestro_taint.analysis import analyse
 from maestro_taint.gate import matches
 from maestro_taint.models.load import project_models
 from maestro_taint.report import baseline
 from maestro_taint.report.findings import findings_of
-from maestro_taint.rules import catalogue
 from maestro_taint.settings import TaintSettings
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.obligation import Finding
     from maestro_hooks.requests import SourceFile
+    from maestro_taint.models.model import Models
 
 
 def run(arguments: Namespace) -> ExitCode:
@@ -39,9 +39,10 @@ def run(arguments: Namespace) -> ExitCode:
         return _fix(arguments, root, files, settings)
     models = project_models(root, settings)
     result = analyse([(f.path, f.data) for f in files], models)
-    found = findings_of(result, settings, models)
+    literals = [one for f in files for one in secret_literals.findings(f.path, f.data)]
+    found = findings_of(result, settings, models, literals)
     if arguments.verb == "explain":
-        return _explain(arguments, found)
+        return _explain(arguments, found, files, settings, models, root)
     return _baseline(arguments, root, [f for f in found if f.level == "error"], settings)
 
 
@@ -63,28 +64,17 @@ def _one(found: list[Finding], prefix: str) -> Finding:
     return hits[0]
 
 
-def _explain(arguments: Namespace, found: list[Finding]) -> ExitCode:
+def _explain(
+    arguments: Namespace,
+    found: list[Finding],
+    files: list[SourceFile],
+    settings: TaintSettings,
+    models: Models,
+    root: Path,
+) -> ExitCode:
     finding = _one(found, arguments.finding)
-    rule = next((r for r in catalogue() if r.id == finding.rule), None)
-    lines = [
-        f"{finding.rule}  CWE-{finding.cwe}  {finding.level}  confidence {finding.properties.get('confidence')}",
-        finding.message,
-        "",
-        *(f"  {i}. {s.path}:{s.line}: {s.message}" for i, s in enumerate(finding.trace, 1)),
-        "",
-        f"to do: {rule.help if rule is not None and rule.help else 'see the message'}",
-        f"repair: maestro taint fix {finding.fingerprint} --dry-run",
-        f"accept: # maestro: ignore[{finding.rule}] reason",
-    ]
-    payload = {
-        "schema": "maestro.taint-finding/1",
-        "ok": True,
-        "rule": finding.rule,
-        "message": finding.message,
-        "trace": [{"file": s.path, "line": s.line, "message": s.message} for s in finding.trace],
-        **finding.properties,
-    }
-    emit(payload, lines, as_json=arguments.json)
+    trial = explaining.try_repair(finding, {f.path: f.data for f in files}, settings, models, root)
+    emit(explaining.payload(finding, trial), explaining.described(finding, trial, root), as_json=arguments.json)
     return ExitCode.OK
 
 
@@ -114,22 +104,21 @@ def _baseline(arguments: Namespace, root: Path, found: list[Finding], settings: 
 
 
 def _fix(arguments: Namespace, root: Path, files: list[SourceFile], settings: TaintSettings) -> ExitCode:
-    from maestro_taint.fixes.apply import Tree, repair  # noqa: PLC0415 - libcst only for repairs
+    from maestro_taint.fixes.apply import repair  # noqa: PLC0415 - libcst only for repairs
+    from maestro_taint.fixes.tree import Tree  # noqa: PLC0415 - see above
 
     models = project_models(root, settings)
     old = {f.path: f.data for f in files}
-    tree = Tree(dict(old), settings, models)
+    tree = Tree(dict(old), settings, models, root)
     only = {_one(tree.findings(), arguments.finding).fingerprint} if arguments.finding else None
     outcomes = repair(tree, only)
     lines = [f"{o.finding.at.path}:{o.finding.at.line}: {o.finding.rule} {o.state}: {o.detail}" for o in outcomes]
-    for f in files:
-        if tree.files[f.path] == old[f.path]:
-            continue
-        if arguments.dry_run:
-            before, after = (x[f.path].decode("utf-8", "replace").splitlines() for x in (old, tree.files))
-            lines += difflib.unified_diff(before, after, f.path, f.path, lineterm="")
-        else:
-            write_atomic(f.place, tree.files[f.path], mode=f.place.stat().st_mode & 0o777)
+    if arguments.dry_run:
+        lines += explaining.diff(old, tree.files)
+    else:
+        for f in files:
+            if tree.files[f.path] != old[f.path]:
+                write_atomic(f.place, tree.files[f.path], mode=f.place.stat().st_mode & 0o777)
     states = [{"file": o.finding.at.path, "line": o.finding.at.line, "rule": o.finding.rule, "state": o.state,
                "detail": o.detail} for o in outcomes]  # fmt: skip
     good = all(o.state == "verified" for o in outcomes)

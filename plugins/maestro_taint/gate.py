@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence import sarif
 from maestro_hooks.evidence.obligation import Attachment, Finding, Location, Obligation
+from maestro_taint import secret_literals
+from maestro_taint.bandit import join as bandit
 from maestro_taint.models.load import project_models
 from maestro_taint.report import baseline, suppress
 from maestro_taint.report.findings import findings_of
@@ -20,10 +22,11 @@ from maestro_taint.running import run
 from maestro_taint.settings import TaintSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from maestro_hooks.requests import CheckRequest, SourceFile
-    from maestro_taint.analysis import Gap
+    from maestro_taint.fixes.apply import Outcome
+    from maestro_taint.frontend.tree import Gap
 
 RANK = {"note": 0, "warning": 1, "error": 2}
 
@@ -47,25 +50,37 @@ def check(request: CheckRequest) -> Iterator[Obligation]:
     if request.fix:
         from maestro_taint.fixes.apply import fix_tree  # noqa: PLC0415 - libcst only when a repair is asked for
 
-        yield from fix_tree(request, settings, chosen)
+        outcomes, chosen = fix_tree(request, settings, chosen)
+        fixed = sum(o.state == "verified" for o in outcomes)
+        for name, value in (("fixes", fixed), ("fixes-refused", len(outcomes) - fixed)):
+            yield Obligation(key=f"taint/{name}", value=value, kind="taint", files=tuple(f.path for f in chosen))
+        yield from obligations(request, settings, chosen, outcomes)
         return
     yield from obligations(request, settings, chosen)
 
 
-def obligations(request: CheckRequest, settings: TaintSettings, chosen: list[SourceFile]) -> Iterator[Obligation]:
-    """Analyse and state what was found."""
+def obligations(
+    request: CheckRequest, settings: TaintSettings, chosen: list[SourceFile], outcomes: Sequence[Outcome] = ()
+) -> Iterator[Obligation]:
+    """Analyse and state what was found; what was just repaired still counts once, so that a commit stops to show it."""
     models = project_models(request.root, settings)
     asked = {f.path for f in chosen}
-    outcome = run(request, settings, chosen, models)
-    found = [f for f in findings_of(outcome, settings, models) if f.at.path in asked]
+    outcome = run(request, chosen, models, sinks=bandit.wanted(chosen, settings))
+    literals = [one for f in chosen for one in secret_literals.findings(f.path, f.data)]
+    found = [f for f in findings_of(outcome, settings, models, literals) if f.at.path in asked]
+    joined = bandit.join(found, chosen, outcome, models, settings)
     texts = {f.path: f for f in chosen}
-    judged = suppress.judge(found, texts)
+    judged = suppress.judge(joined.findings, texts)
     held = baseline.read(request.root / settings.baseline)
     fresh, known = baseline.split(judged.open, held)
     paths = tuple(sorted(asked))
     blocking = tuple(f for f in fresh if RANK[f.level] >= RANK[settings.block])
     rest = tuple(f for f in fresh if RANK[f.level] < RANK[settings.block])
-    gaps = tuple(_gap(g) for g in outcome.gaps if g.path in asked)
+    if outcomes:
+        from maestro_taint.fixes.apply import told  # noqa: PLC0415 - as above
+
+        blocking = told(outcomes, blocking)
+    gaps = (*(_gap(g) for g in outcome.gaps if g.path in asked), *joined.gaps)
     places = tuple(Location(g.at.path, g.at.line, message=g.message) for g in gaps)
     log = sarif.sarif_log(fresh, tool="maestro-taint", version="1", rules=catalogue(), unanalysed=places)
     yield Obligation(
@@ -88,9 +103,19 @@ def obligations(request: CheckRequest, settings: TaintSettings, chosen: list[Sou
     )
     wrong = judged.notes(blocking=True)
     yield Obligation(key="taint/suppressions-wrong", value=len(wrong), max=0, kind="taint", files=paths, findings=wrong)
+    yield from _bandit(joined, fresh, paths)
     yield Obligation(key="taint/baselined", value=len(known), kind="taint", files=paths)
     yield Obligation(key="taint/files", value=len(chosen), min=1, kind="taint", files=paths)
     yield Obligation(key="taint/models", value=models.digest, kind="taint", files=paths)
+
+
+def _bandit(joined: bandit.Joined, open_: tuple[Finding, ...], paths: tuple[str, ...]) -> Iterator[Obligation]:
+    """What became of Bandit's flow-type results; whether they were joined at all is said too."""
+    confirmed = sum(f.properties.get("bandit_state") == "CONFIRMED" for f in open_)
+    yield Obligation(key="taint/bandit", value=joined.state, kind="taint", files=paths)
+    yield Obligation(key="taint/bandit-confirmed", value=confirmed, kind="taint", files=paths)
+    for name, told in (("cleared", joined.cleared), ("unknown", joined.unknown)):
+        yield Obligation(key=f"taint/bandit-{name}", value=len(told), kind="taint", files=paths, findings=told)
 
 
 def _gap(gap: Gap) -> Finding:

@@ -55,11 +55,15 @@ KINDS: dict[str, Kind] = {
 }
 BIT: dict[str, int] = {name: kind.bit for name, kind in KINDS.items()}
 BY_BIT: dict[int, Kind] = {kind.bit: kind for kind in KINDS.values()}
-ALL = (1 << len(_TABLE)) - 1
+SURE = 1 << 31  # no callee on the way was unknown
+NAMED = 1 << 30  # none was a function value of which not even the name is known
+CERTAIN = SURE | NAMED
+KINDS_MASK = (1 << len(_TABLE)) - 1
+ALL = KINDS_MASK | CERTAIN
 PATHS = BIT["path"] | BIT["path_absolute"]
 CONFIDENTIAL = BIT["log"] | BIT["net"] | BIT["file"] | BIT["response"]
 RANDOM = BIT["random"]
-INJECTION = ALL & ~CONFIDENTIAL & ~RANDOM
+INJECTION = KINDS_MASK & ~CONFIDENTIAL & ~RANDOM
 HOSTS = BIT["redirect"] | BIT["ssrf"]
 
 # Source classes and the kinds they can reach.
@@ -77,7 +81,7 @@ def mask(names: tuple[str, ...] | list[str]) -> int:
     Raises:
         KeyError: an unknown name.
     """
-    groups = {"injection": INJECTION, "confidential": CONFIDENTIAL, "path": PATHS, "all": ALL}
+    groups = {"injection": INJECTION, "confidential": CONFIDENTIAL, "path": PATHS, "all": KINDS_MASK}
     total = 0
     for name in names:
         total |= groups[name] if name in groups else BIT[name]

@@ -13,6 +13,8 @@ PATTERNS = {
     "taint-cookie-flags": (614, "Cookie without Secure"),
     "taint-cookie-httponly": (1004, "Cookie without HttpOnly"),
     "taint-xxe-parser": (611, "XML parser that resolves entities"),
+    "taint-archive": (22, "Archive extracted without a filter"),
+    "taint-autoescape": (79, "Templates that do not escape"),
     "taint-secret-literal": (798, "Secret written in the code"),
 }
 OWN = {

@@ -5,9 +5,7 @@ Invariant: every field has a bound or a closed set of values; an unknown key is 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-import msgspec
+from typing import Literal
 
 from maestro_hooks.registry import Settings
 
@@ -22,9 +20,8 @@ class TaintSettings(Settings, frozen=True, kw_only=True):
     levels: dict[str, Literal["error", "warning", "note", "off"]] = {}  # noqa: RUF012 - msgspec copies defaults
     block: Literal["error", "warning", "note"] = "error"
     names: bool = True
-    bandit: bool = True
+    bandit: Literal["auto", "always", "never"] = "auto"
     baseline: str = ".maestro-taint-baseline.json"
     redactor: str = ""
     hosts: tuple[str, ...] = ()
-    parse_with: tuple[str, ...] = ()
-    max_seconds: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 600
+    fix_tests: tuple[str, ...] = ()

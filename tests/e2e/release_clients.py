@@ -99,9 +99,9 @@ def openssl(release: Release, scratch: Path) -> bool:
 
 
 def in_toto(release: Release, _scratch: Path) -> bool:
-    """PyPI ``in-toto-attestation``, over the manifest, the provenance and the test result."""
+    """PyPI ``in-toto-attestation``, over the manifest and the statements beside it."""
     statements = [release.bundle.envelope.payload]
-    statements += [release.file(name).read_bytes() for name in ("provenance.slsa.json", "test-result.json")]
+    statements += [release.file(name).read_bytes() for name in ("provenance.slsa.json", "test-result.json", "vsa.json")]
     for data in statements:
         Statement.copy_from_pb(json_format.Parse(data, StatementMessage())).validate()
     return True

@@ -92,7 +92,7 @@ def test_a_release_is_logged_and_verified_or_fails(repository: GitRepository) ->
     assert verified["verdict"] == "pass"
     passed = [step["step"] for step in verified["steps"] if step["status"] == "pass"]
     assert {"log-entry", "log-inclusion", "checkpoint", "freshness", "sbom"} <= set(passed)
-    for name in ("sbom.cdx.json", "provenance.slsa.json", "test-result.json"):
+    for name in ("sbom.cdx.json", "provenance.slsa.json", "test-result.json", "vsa.json"):
         document = root / "dist" / f"shelf-1.0.{name}"
         given = ("--artifact", str(document), "--artifact", str(root / "dist" / "shelf-1.0.tar.gz"))
         assert run(root, "maestro", "verify", str(bundle), *given).returncode == 0, name

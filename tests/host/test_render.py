@@ -48,12 +48,10 @@ def test_table_aligns_and_is_empty_without_rows() -> None:
 
 def test_long_lines_go_on_below_between_words_and_keep_every_character() -> None:
     long = "  then: install the plugin that records review/approvals, then run the main job"
-    made = fitted([long, "short", "    " + "x" * 90, "  unmet  a/b  1"], 50)
-    assert made == [
+    assert fitted(long, 50) == [
         "  then: install the plugin that records",
         "    review/approvals, then run the main job",
-        "short",
-        "    " + "x" * 90,
-        "  unmet  a/b  1",
     ]
-    assert fitted([long], 200) == [long]
+    for line in ("short", "    " + "x" * 90, "  unmet  a/b  1", ""):
+        assert fitted(line, 50) == [line]
+    assert fitted(long, None) == fitted(long, 200) == [long]

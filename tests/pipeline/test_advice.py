@@ -18,7 +18,8 @@ from maestro_reports.settings import ReportsSettings
 from maestro_symbolic.advice import advise as symbolic
 from maestro_taint.advice import advise as taint
 from maestro_taint.command import project
-from maestro_taint.fixes.apply import Tree, repair
+from maestro_taint.fixes.apply import repair
+from maestro_taint.fixes.tree import Tree
 from maestro_taint.models.load import project_models
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def test_repairs_that_hold_are_proposed_with_the_command_that_applies_them(repos
 def test_what_no_repair_answers_is_dearer_and_says_so(repository: GitRepository) -> None:
     repository.commit({"a.py": SQL, "b.py": EVAL})
     (made,) = taint(request(record("taint/flows", 2, max=0), root=repository.root))
-    assert made.action == "apply the 1 repairs that were verified, then mend the other 1 flows by hand"
+    assert made.action == "apply the verified repair, then mend the other flow by hand"
     assert (made.risk, made.cost_s) == ("medium", 910)
     (repository.root / "a.py").write_text("", encoding="utf-8")
     (alone,) = taint(request(record("taint/flows", 1, max=0), root=repository.root))

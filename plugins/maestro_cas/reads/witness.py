@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from maestro_cas.reads.judge import Access, Scope
     from maestro_cas.stat_cache import StatCache
 
-_TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - their names change all the time; files in them are witnesses
+# Their names change all the time; files in them are witnesses. Nothing is written there.
+_TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - compared, never opened  # nosec B108
 
 _WEIGHT = {"state": 0, "env": 1, "type": 2, "names": 3}  # what explains most comes first
 

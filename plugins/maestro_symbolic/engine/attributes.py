@@ -141,6 +141,8 @@ class Attributes(Sets):
         raise self.unsupported(f"class attribute {name}")
 
     def _class_value(self, info: ClassInfo, name: str) -> Value:
+        if {info.name, "cls"} & self.program.mutated:
+            raise self.unsupported(f"class attribute {name}: the module changes attributes of classes")
         value = self.evaluate(info.members[name])
         if isinstance(value, Ref):
             raise self.unsupported(f"mutable class attribute {name}")

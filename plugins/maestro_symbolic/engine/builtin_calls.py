@@ -65,7 +65,7 @@ class BuiltinCalls(MathCalls):
         value = self.resolve(value)
         kind = arithmetic.kind_of(value)
         if isinstance(value, Exact) and value.kind in ("decimal", "fraction", "timedelta"):
-            return Exact(value.kind, z3.simplify(z3.If(value.term < 0, -value.term, value.term)), value.scale)
+            return self.exact(value.kind, z3.If(value.term < 0, -value.term, value.term), value.scale)
         if kind is None:
             raise self.raised(TypeError, "bad operand type for abs()")
         if not isinstance(value, Sym):
@@ -75,15 +75,17 @@ class BuiltinCalls(MathCalls):
         term = self.integer(value)
         return self.value_of("i", z3.If(term < 0, -term, term))
 
-    def _call_int(self, value: Value = 0) -> Value:
+    def _call_int(self, value: Value = 0, base: Value = 10) -> Value:
         value = self.resolve(value)
+        if isinstance(base, Sym) or not 2 <= base <= 36 or (base != 10 and not is_text(value)):
+            raise self.unsupported("int() with this base")
         if isinstance(value, Member):
             value = self.member_value(value)
         if is_text(value):
-            return self.integer_of_text(value)
+            return self.integer_of_text(value, base)
         return self._rounded(value, "trunc")
 
-    def integer_of_text(self, target: Value) -> Value:
+    def integer_of_text(self, target: Value, base: int) -> Value:
         """``int(text)``; supplied by the layer of texts."""
         raise NotImplementedError
 
@@ -276,7 +278,7 @@ class BuiltinCalls(MathCalls):
         source = self.resolve(items)
         if isinstance(source, Ref) and isinstance(self.heap[source.id], IteratorCell):
             return source
-        return self.new(IteratorCell(self.items_of(source)))
+        return self.new_iterator(self.items_of(source), source)
 
     def _call_next(self, source: Value, *default: Value) -> Value:
         source = self.resolve(source)
@@ -287,21 +289,22 @@ class BuiltinCalls(MathCalls):
             if default:
                 return default[0]
             raise self.raised(StopIteration)
-        self.heap[source.id] = IteratorCell(cell.items[1:])
+        self.check_sources(cell)
+        self.heap[source.id] = IteratorCell(cell.items[1:], cell.sources)
         return cell.items[0]
 
     def _call_map(self, function: Value, *columns: Value) -> Value:
-        rows = zip(*(self.items_of(c) for c in columns), strict=False)
-        return self.new(IteratorCell(tuple(self.call_value(function, row) for row in rows)))
+        sources = [self.resolve(c) for c in columns]
+        rows = list(zip(*(self.items_of(c) for c in sources), strict=False))
+        return self.new_iterator(tuple(self.call_value(function, row) for row in rows), *sources)
 
     def _call_filter(self, function: Value, items: Value) -> Value:
-        test = self.resolve(function)
-        kept = [
-            v
-            for v in self.items_of(items)
-            if self.decide(self.truth(self.call_value(test, (v,)) if test is not None else v))
-        ]
-        return self.new(IteratorCell(tuple(kept)))
+        test, source = self.resolve(function), self.resolve(items)
+
+        def keeps(item: Value) -> bool:
+            return self.decide(self.truth(item if test is None else self.call_value(test, (item,))))
+
+        return self.new_iterator(tuple(v for v in self.items_of(source) if keeps(v)), source)
 
     def _call_dict(self, items: Value = (), **named: Value) -> Value:
         result = self._dict_of(items)
@@ -321,17 +324,20 @@ class BuiltinCalls(MathCalls):
         return result
 
     def _call_reversed(self, items: Value) -> Value:
-        return self.new(IteratorCell(self.items_of(items)[::-1]))
+        source = self.resolve(items)
+        return self.new_iterator(self.items_of(source)[::-1], source)
 
     def _call_enumerate(self, items: Value, start: Value = 0) -> Value:
-        pairs = [(self.binary(ast.Add, start, n), item) for n, item in enumerate(self.items_of(items))]
-        return self.new(IteratorCell(tuple(pairs)))
+        source = self.resolve(items)
+        pairs = [(self.binary(ast.Add, start, n), item) for n, item in enumerate(self.items_of(source))]
+        return self.new_iterator(tuple(pairs), source)
 
     def _call_zip(self, *items: Value, strict: Value = False) -> Value:
-        columns = [self.items_of(i) for i in items]
+        sources = [self.resolve(i) for i in items]
+        columns = [self.items_of(i) for i in sources]
         if strict is True and len({len(c) for c in columns}) > 1:
             raise self.raised(ValueError, "zip() arguments differ in length")
-        return self.new(IteratorCell(tuple(zip(*columns, strict=False))))
+        return self.new_iterator(tuple(zip(*columns, strict=False)), *sources)
 
     def _call_range(self, *bounds: Value) -> Value:
         start, stop, step = (0, bounds[0], 1) if len(bounds) == 1 else (*bounds, 1)[:3]

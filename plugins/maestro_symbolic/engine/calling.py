@@ -12,14 +12,17 @@ from maestro_symbolic.engine.instances import CONTRACT_LIBRARIES, Instances
 from maestro_symbolic.engine.values import (
     Bound,
     Builtin,
+    CannotMergeError,
     ClassValue,
     Closure,
     CutError,
     DictCell,
     ExceptionValue,
     Frame,
+    LengthCell,
     Manager,
     ObjectCell,
+    RaisedError,
     Ref,
     Super,
 )
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from maestro_symbolic.program import ClassInfo
 
 TRANSPARENT = frozenset({"staticmethod", "classmethod", "property", "typing.override", "abc.abstractmethod"})
+CACHES = frozenset({"functools.cache", "functools.lru_cache"})
 TRANSPARENT |= {"functools.cache", "functools.lru_cache", "typing.final", "typing_extensions.override"}
 EXHAUSTIVE = frozenset({"sum", "list", "tuple", "set", "frozenset", "sorted", "min", "max", "dict"})
 
@@ -149,7 +153,9 @@ class Calling(Instances):
         if isinstance(bound.target, Super):
             return self._beyond_bases(bound, values)
         if isinstance(bound.target, Manager) and bound.target.kind == "lock":
-            return bound.method in ("acquire", "locked") or None
+            if bound.method not in ("acquire", "release"):
+                raise self.unsupported(f"{bound.method} of a lock")
+            return True if bound.method == "acquire" else None
         if bound.method == "bit_length" and not values:
             return self.bit_length(bound.target)
         return self.call_modelled(bound.target, bound.method, values, named)
@@ -181,7 +187,9 @@ class Calling(Instances):
 
     def apply(self, closure: Closure, values: tuple[Value, ...], named: Mapping[str, Value]) -> Value:
         """Run a function of the module in a frame of its own."""
-        self._check_decorators(closure)
+        if self._check_decorators(closure) & CACHES:
+            for value in (*values, *named.values()):
+                self.require_hashable(value)
         names = self.bind(closure, values, named)
         if self.depth >= self.limits.depth:
             raise CutError(f"calls {self.limits.depth} deep", self.line)
@@ -198,10 +206,54 @@ class Calling(Instances):
             if isinstance(closure.node, ast.Lambda):
                 return self.evaluate(closure.node.body)
             self._require(closure)
-            return self.run_body(body)
+            return self._generated(body) if yields(closure.node) else self.run_body(body)
         finally:
             self.frame, self.line = outer, line
             self.depth -= 1
+
+    def _generated(self, body: Sequence[ast.stmt]) -> Value:
+        """A generator run at once: what it yields, as long as running it early changes nothing anybody could see."""
+        before, self.frame.yielded = dict(self.heap), []
+        names = dict(self.frame.names)
+        try:
+            self.run_body(body)
+        except RaisedError as error:
+            raise self.unsupported("an error inside a generator") from error
+        if any(self.heap.get(place) is not cell for place, cell in before.items()):
+            raise self.unsupported("a generator that changes something")
+        origins = [Ref(place) for place in before if place in self._reached(names)]
+        return self.new_iterator(tuple(self.frame.yielded), *origins)
+
+    def _reached(self, names: Mapping[str, Value]) -> set[int]:
+        """The places on the heap that values lead to."""
+        found: set[int] = set()
+        pending = list(names.values())
+        while pending:
+            value = pending.pop()
+            if isinstance(value, tuple):
+                pending += value
+            elif isinstance(value, Ref) and value.id not in found:
+                found.add(value.id)
+                cell = self.heap[value.id]
+                if isinstance(cell, ObjectCell):
+                    pending += cell.fields.values()
+                elif isinstance(cell, DictCell):
+                    pending += [one for pair in cell.entries for one in pair]
+                elif not isinstance(cell, LengthCell):
+                    pending += cell.items
+        return found
+
+    def _on_yield(self, node: ast.Yield) -> Value:
+        if self.frame.yielded is None or self.speculating:
+            raise CannotMergeError if self.speculating else self.unsupported("yield here", node)
+        self.frame.yielded.append(None if node.value is None else self.evaluate(node.value))
+        return None
+
+    def _on_yieldfrom(self, node: ast.YieldFrom) -> Value:
+        if self.frame.yielded is None or self.speculating:
+            raise CannotMergeError if self.speculating else self.unsupported("yield from here", node)
+        self.frame.yielded += self.items_of(self.evaluate(node.value))
+        return None
 
     def _require(self, closure: Closure) -> None:
         contract = None if self.in_clause else self.contract_of(closure.node, closure.owner)
@@ -215,12 +267,16 @@ class Calling(Instances):
         """The truth of a contract's clause; supplied by the checking layer."""
         raise NotImplementedError
 
-    def _check_decorators(self, closure: Closure) -> None:
+    def _check_decorators(self, closure: Closure) -> set[str]:
+        """The names of a function's decorators, all of them understood."""
+        names = set()
         for decorator in getattr(closure.node, "decorator_list", ()):
             name = self.program.dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
             setter = name == f"{getattr(closure.node, 'name', '')}.setter"
             if name not in TRANSPARENT and not setter and not name.startswith(CONTRACT_LIBRARIES):
                 raise self.unsupported(f"decorator {name or 'expression'}", decorator)
+            names.add(name)
+        return names
 
     def bind(self, closure: Closure, values: tuple[Value, ...], named: Mapping[str, Value]) -> dict[str, Value]:
         """Parameters to arguments. Raises the program's ``TypeError`` where CPython does."""
@@ -246,6 +302,18 @@ class Calling(Instances):
         return names
 
     # -- instances --------------------------------------------------------------------------------------------
+
+
+def yields(node: ast.FunctionDef | ast.Lambda) -> bool:
+    """Whether a function is a generator."""
+    pending: list[ast.AST] = list(node.body) if isinstance(node, ast.FunctionDef) else []
+    while pending:
+        one = pending.pop()
+        if isinstance(one, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(one, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            pending += ast.iter_child_nodes(one)
+    return False
 
 
 def nonlocal_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:

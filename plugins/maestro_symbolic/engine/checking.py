@@ -25,6 +25,7 @@ from maestro_symbolic.engine.values import (
     InfeasibleError,
     NeedTextError,
     RaisedError,
+    Record,
     UnsupportedError,
 )
 from maestro_symbolic.verdicts import Query
@@ -143,7 +144,7 @@ class _Examination:
             return
         for clause in (one for whole in self.target.contract.preconditions for one in conjuncts(whole)):
             try:
-                path.assume_true(path.clause_truth(clause, arguments))
+                path.assume_true(path.clause_truth(clause, {**arguments, "*args": Record(dict(arguments))}))
             except (UnsupportedError, CannotMergeError, RaisedError, NeedTextError, CutError):
                 continue  # fewer conditions: lengths look freer than they are, never more bounded
             except InfeasibleError:

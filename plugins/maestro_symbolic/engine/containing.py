@@ -68,9 +68,23 @@ class Containing(Times):
         if isinstance(cell, SetCell):
             return self.in_some_order(cell)
         if isinstance(cell, IteratorCell):
+            self.check_sources(cell)
             self.heap[value.id] = IteratorCell(())
             return cell.items
         raise self.unsupported("iterating this object")
+
+    def new_iterator(self, items: tuple[Value, ...], *origins: Value) -> Ref:
+        """An iterator over items taken early from containers."""
+        places = [o.target if isinstance(o, View) else o for o in origins]
+        sources = tuple((o.id, self.heap[o.id]) for o in places if isinstance(o, Ref))
+        plain = tuple((place, cell) for place, cell in sources if not isinstance(cell, IteratorCell))
+        inner = [one for _, cell in sources if isinstance(cell, IteratorCell) for one in cell.sources]
+        return self.new(IteratorCell(items, (*plain, *inner)))
+
+    def check_sources(self, cell: IteratorCell) -> None:
+        """Refuse items that were taken from a container which has changed since."""
+        if any(self.heap.get(place) is not before for place, before in cell.sources):
+            raise self.unsupported("a container that changes while it is iterated")
 
     def in_some_order(self, cell: SetCell) -> tuple[Value, ...]:
         """A set's members in an unknown order; supplied by the layer of sets."""

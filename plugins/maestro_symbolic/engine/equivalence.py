@@ -23,6 +23,7 @@ from maestro_symbolic.engine.values import (
     NeedTextError,
     ObjectCell,
     RaisedError,
+    Record,
     Ref,
     UnsupportedError,
 )
@@ -50,7 +51,7 @@ class Pair(Path):
     def both(self) -> tuple[End, Term]:
         """The arguments at the start, and whether the two versions end alike."""
         arguments = self.make_arguments()
-        self.assume_preconditions(arguments)
+        self.assume_preconditions({**arguments, "*args": Record(dict(arguments))})
         start = End(arguments, dict(self.heap))
         memo: dict[int, Ref] = {}
         copies = {name: self.copied(value, memo) for name, value in arguments.items()}

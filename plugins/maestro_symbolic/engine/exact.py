@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PRECISION = 28
 QUOTIENT_PLACES = 12
 INPUT_PLACES = 4
+CONTEXTS = ("getcontext", "setcontext", "localcontext", "DefaultContext")
 TEXT_OF_ROUNDING = {f"decimal.{name}": name for name in vars(decimal) if name.startswith("ROUND_")}
 
 
@@ -48,6 +49,8 @@ class Exacts(Operating):
         """A value of a kind; a Decimal that could need rounding is outside the subset."""
         term = z3.simplify(term) if not isinstance(term, int) else z3.IntVal(term, self.context)
         value = Exact(kind, term, scale)
+        if kind == "decimal" and any(word in self.program.source for word in CONTEXTS):
+            raise self.unsupported("a decimal context of the module's own")
         if kind == "decimal" and not z3.is_int_value(term):
             limit = 10**PRECISION
             if self.feasible(z3.Or(term >= limit, term <= -limit)):
@@ -217,7 +220,7 @@ class Exacts(Operating):
         if isinstance(value, Exact):
             if value.kind in ("date", "datetime"):
                 raise self.raised(TypeError, "bad operand type for unary -")
-            return Exact(value.kind, z3.simplify(-value.term), value.scale)
+            return self.exact(value.kind, -value.term, value.scale)
         return super().negate(value)
 
     # -- rounding ---------------------------------------------------------------------------------------------

@@ -220,8 +220,8 @@ class Executing(Looping):
                 raise self.unsupported("this del", node)
 
     def _do_functiondef(self, node: ast.FunctionDef) -> None:
-        if any(isinstance(inner, ast.Global | ast.Yield | ast.YieldFrom) for inner in ast.walk(node)):
-            raise self.unsupported("global or yield in a nested function", node)
+        if any(isinstance(inner, ast.Global) for inner in ast.walk(node)):
+            raise self.unsupported("global in a nested function", node)
         self.frame.names[node.name] = self.function_value(node, self.frame)
 
     def _do_assert(self, node: ast.Assert) -> None:

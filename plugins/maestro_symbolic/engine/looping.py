@@ -65,7 +65,8 @@ class Looping(Calling):
         cell = self.heap[iterable.id] if isinstance(iterable, Ref) else None
         if isinstance(cell, IteratorCell):
             while isinstance(cell, IteratorCell) and cell.items:
-                self.heap[iterable.id] = IteratorCell(cell.items[1:])
+                self.check_sources(cell)
+                self.heap[iterable.id] = IteratorCell(cell.items[1:], cell.sources)
                 yield cell.items[0]
                 cell = self.heap[iterable.id]
             return

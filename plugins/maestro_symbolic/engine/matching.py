@@ -10,7 +10,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from maestro_symbolic.engine.executing import Executing
-from maestro_symbolic.engine.values import Builtin, ClassValue, DictCell, ListCell, ObjectCell, Ref
+from maestro_symbolic.engine.values import Builtin, ClassValue, DictCell, ListCell, ObjectCell, Range, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +76,8 @@ class Matching(Executing):
         raise self.unsupported(type(pattern).__name__, pattern)
 
     def _fits_sequence(self, pattern: ast.MatchSequence, value: Value, bound: dict[str, Value]) -> Term:
+        if isinstance(value, Range):
+            raise self.unsupported("a range matched as a sequence", pattern)
         cell = self.heap[value.id] if isinstance(value, Ref) else None
         if self.as_tuple(value) is None and not isinstance(cell, ListCell):
             return False

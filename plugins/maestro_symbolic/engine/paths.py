@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from maestro_symbolic.contracts.clauses import conjuncts
-from maestro_symbolic.engine.calling import PreconditionError
+from maestro_symbolic.engine.calling import PreconditionError, yields
 from maestro_symbolic.engine.inputs import Inputs
 from maestro_symbolic.engine.values import (
     CannotMergeError,
@@ -174,15 +174,16 @@ class Path(Inputs):
 
     def follow(self) -> End:
         """Run the function on unknown arguments to the end of one path."""
+        if yields(self.target.node):
+            raise self.unsupported("Yield: the contract of a generator", self.target.node)
         arguments = self.make_arguments()
-        names = dict(arguments)
+        names = {**arguments, "*args": Record(dict(arguments))}
         if self.beyond:
             self._ask_beyond(names)
         self.assume_preconditions(names)
         memo: dict[int, Ref] = {}
         old = {name: self.copied(value, memo) for name, value in arguments.items()}
         names["*old"] = Record(old)
-        names["*args"] = Record(dict(arguments))
         captured = {c.name: self.clause_value(c, names) for c in self.target.contract.of("snapshot")}
         names["*captured"] = Record(captured)
         end = End(arguments, dict(self.heap))

@@ -23,6 +23,7 @@ from maestro_symbolic.engine.values import (
     InfeasibleError,
     NeedTextError,
     RaisedError,
+    Record,
     UnsupportedError,
 )
 
@@ -51,7 +52,7 @@ class Shape(Path):
             raise InfeasibleError
         for clause in (one for whole in self.target.contract.preconditions for one in conjuncts(whole)):
             try:
-                self.assume_true(self.clause_truth(clause, arguments))
+                self.assume_true(self.clause_truth(clause, {**arguments, "*args": Record(dict(arguments))}))
             except RaisedError as error:
                 raise InfeasibleError from error
             except DROPPED:

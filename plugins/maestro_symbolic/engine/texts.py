@@ -198,8 +198,8 @@ class Texts(LibraryCalls):
 
     # -- numbers and text -------------------------------------------------------------------------------------
 
-    def integer_of_text(self, target: Value) -> Value:
-        """``int(text)``: whitespace around, a sign, decimal digits of any script, single underscores between."""
+    def integer_of_text(self, target: Value, base: int) -> Value:
+        """``int(text, base)``: whitespace around, a sign, digits of any script or letters, underscores between."""
         points = list(code_points(self._stripped(target, "strip")))
         negative = bool(points) and self.decide(self.equal(points[0], ord("-")))
         if negative or (points and self.decide(self.equal(points[0], ord("+")))):
@@ -210,13 +210,20 @@ class Texts(LibraryCalls):
             if digit_before and self.decide(self.equal(point, ord("_"))):
                 digit_before = False
                 continue
-            if not self.decide(self.point_is(point, "isdecimal")):
-                raise self.raised(ValueError, "invalid literal for int() with base 10")
-            total = self.value_of("i", self.integer(total) * 10 + self._digit(point))
+            digit = self._digit(point) if self.decide(self.point_is(point, "isdecimal")) else self._letter(point)
+            if not isinstance(digit, int) or digit >= base:
+                self.forbid(digit >= base, ValueError, "invalid literal for int()")
+            total = self.value_of("i", self.integer(total) * base + digit)
             digit_before = True
         if not digit_before:
-            raise self.raised(ValueError, "invalid literal for int() with base 10")
+            raise self.raised(ValueError, "invalid literal for int()")
         return self.negate(total) if negative else total
+
+    def _letter(self, point: Value) -> Term:
+        """The value of an ASCII letter as a digit; 36 for what is none."""
+        term = z3.IntVal(point, self.context) if isinstance(point, int) else point.term
+        lower, upper = z3.And(term >= 97, term <= 122), z3.And(term >= 65, term <= 90)
+        return z3.simplify(z3.If(lower, term - 87, z3.If(upper, term - 55, 36)))
 
     def _digit(self, point: Value) -> Term:
         if isinstance(point, int):

@@ -143,6 +143,7 @@ class Frame:
     owner: ClassInfo | None = None
     receiver: Value = None
     free: frozenset[str] = frozenset()
+    yielded: list[Value] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,9 +181,10 @@ class SetCell:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IteratorCell:
-    """What an iterator has left to give."""
+    """What an iterator has left to give, taken early; ``sources`` must still be as they were when it is given."""
 
     items: tuple[Value, ...]
+    sources: tuple[tuple[int, Cell], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

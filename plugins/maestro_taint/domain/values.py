@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from maestro_taint.kinds import ALL, FORCED, active
+from maestro_taint.kinds import ALL, CERTAIN, FORCED, active
 
 # A root is an unknown the caller will supply: ("p", index), ("g", module, name) or ("c", function, name).
 Root: TypeAlias = tuple[Any, ...]
 Path: TypeAlias = tuple[str, ...]
 Atom: TypeAlias = "tuple[Root, Path] | Source"
-# (file, position, words, earlier step)
-Step: TypeAlias = "tuple[str, int, str, Any] | None"
+# See domain/steps.py.
+Step: TypeAlias = "tuple[Any, ...] | None"
 Oid: TypeAlias = "int | tuple[Root, Path]"
 TypeRef: TypeAlias = tuple[Any, ...]
 
@@ -99,7 +99,7 @@ def constant(value: Any) -> Val:
 
 def source_value(source: Source, step: Step) -> Val:
     """A value that is exactly what a source yields."""
-    return Val({source: (active(source.kind), step)}, sym=source)
+    return Val({source: (active(source.kind) | CERTAIN, step)}, sym=source)
 
 
 def root_value(root: Root, path: Path = (), types: tuple[TypeRef, ...] = ()) -> Val:
@@ -121,12 +121,19 @@ def join_atoms(a: dict[Any, tuple[int, Step]], b: dict[Any, tuple[int, Step]]) -
         old = a.get(atom)
         if old is None:
             merged = dict(a) if merged is None else merged
-            if len(merged) < MAX_ATOMS or isinstance(atom, Source):
+            if len(merged) < MAX_ATOMS or _new_kind(merged, atom):
                 merged[atom] = (live, step)
         elif live & ~old[0]:
             merged = dict(a) if merged is None else merged
             merged[atom] = (old[0] | live, old[1])
     return a if merged is None else merged
+
+
+def _new_kind(atoms: dict[Any, Any], atom: Any) -> bool:
+    """Whether a source is of a kind none of ``atoms`` has, or surer than all of those: one of each kind is enough."""
+    if type(atom) is not Source:
+        return False
+    return not any(type(a) is Source and a.kind == atom.kind and a.confidence <= atom.confidence for a in atoms)
 
 
 def join(a: Val, b: Val) -> Val:
@@ -183,6 +190,16 @@ def restored(atoms: dict[Any, tuple[int, Step]], bits: int) -> dict[Any, tuple[i
         again = active(atom.kind) & bits if isinstance(atom, Source) else bits | bits << FORCED
         out[atom] = (live | again, step)
     return out
+
+
+def alive(atoms: dict[Any, tuple[int, Step]]) -> dict[Any, tuple[int, Step]]:
+    """The atoms that are still dangerous for something."""
+    for live, _ in atoms.values():
+        if not live & ~CERTAIN:
+            break
+    else:
+        return atoms
+    return {a: x for a, x in atoms.items() if x[0] & ~CERTAIN}
 
 
 def compose(outer: int, atom: Atom, inner: int) -> int:

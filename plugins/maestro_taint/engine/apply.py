@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain import steps
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import (
     CLEAN,
     Source,
     Val,
+    alive,
     compose,
     join,
     join_atoms,
@@ -20,13 +22,11 @@ from maestro_taint.domain.values import (
 )
 from maestro_taint.engine import guards
 from maestro_taint.engine.frame import CELL
-from maestro_taint.kinds import ALL
+from maestro_taint.kinds import ALL, CERTAIN
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
     from maestro_taint.engine.summary import Summary
-
-MAX_HOPS = 40
 
 
 class Application:
@@ -44,6 +44,7 @@ class Application:
         self.known: dict[int, Val] = {}
         self.bases: dict[Any, Val] = {}
         self.deeps: dict[Any, Any] = {}
+        self.passed: dict[Any, Any] = {}
 
     def run(self) -> Val:
         """Meet the sinks, write what is written, return what is returned."""
@@ -96,22 +97,38 @@ class Application:
             found = self.deeps[atom] = self.f.deep(self.base(atom))
         return found
 
-    def atoms(self, atoms: dict[Any, Any], words: str = "") -> dict[Any, Any]:
+    def atoms(self, atoms: dict[Any, Any]) -> dict[Any, Any]:
         """Atoms in the caller's terms."""
         made: dict[Any, Any] = {}
-        for atom, (live, step) in atoms.items():
-            if isinstance(atom, Source):
-                made = join_atoms(made, {atom: (live, step)})
+        for atom, (live, inner) in atoms.items():
+            if type(atom) is Source:
+                made = join_atoms(made, {atom: (live, inner)})
                 continue
             outer = self.outer(atom)
             if outer:
-                inner = {a: (compose(lv, a, live), self._step(st, step, words)) for a, (lv, st) in outer.items()}
-                made = join_atoms(made, {a: x for a, x in inner.items() if x[0]})
+                made = join_atoms(made, self._through(atom, outer, live, inner))
         return made
 
+    def _through(self, atom: Any, outer: dict[Any, Any], live: int, inner: Any) -> dict[Any, Any]:
+        """What the caller has at an atom, after the callee; most callees change nothing, so most answers are shared."""
+        key = (atom, live)
+        found = self.passed.get(key)
+        if found is None:
+            if live == ALL and not any(type(a) is Source for a in outer):
+                found = outer
+            else:
+                made = {}
+                for a, (lv, st) in outer.items():
+                    left = compose(lv, a, live)
+                    if left & ~CERTAIN:
+                        # Steps are for readers, who begin at a source.
+                        made[a] = (left, self._step(st, inner, "") if type(a) is Source else st)
+                found = made
+            self.passed[key] = found
+        return found
+
     def _step(self, outer: Any, inner: Any, words: str) -> Any:
-        through = (self.f.file, self.at, words or f"passes through {self.name}()", outer)
-        return grafted(inner, through)
+        return steps.joined(inner, steps.step(self.f.file, self.at, words or f"passes through {self.name}()", outer))
 
     def val(self, v: Val) -> Val:
         """A value in the caller's terms; exactly the argument where it is exactly a parameter."""
@@ -147,7 +164,7 @@ class Application:
                 objs = union(objs, (self.graft(oid),))
         if any(t[0] == "b" for t in types):
             types = tuple(("b", t[1], self.val(t[2])) if t[0] == "b" else t for t in types)
-        atoms = {a: x for a, x in atoms.items() if x[0]}
+        atoms = alive(atoms)
         return Val(atoms, v.const, types, objs=objs, lit=v.lit and not atoms)
 
     def graft(self, oid: Any) -> Any:
@@ -176,9 +193,9 @@ class Application:
     def _sinks(self) -> None:
         for (atom, site), (live, step) in self.summary.sinks.items():
             for a, (outer, st) in self.outer(atom).items():
-                hit = compose(outer, a, live) & site.bit
-                if hit:
-                    self.f.reach({a: (hit, self._step(st, step, f"passed to {self.name}()"))}, hit, site)
+                left = compose(outer, a, live)
+                if left & site.bit:
+                    self.f.reach({a: (left, self._step(st, step, f"passed to {self.name}()"))}, site.bit, site)
 
     def _write(self, key: Any, value: Any) -> None:
         f = self.f
@@ -221,15 +238,3 @@ class Application:
             for side in (summary.if_true, summary.if_false)
         ]
         return tuple(sides) if any(sides) else None
-
-
-def grafted(inner: Any, outer: Any) -> Any:
-    """The callee's steps after the caller's, without recursion and bounded."""
-    steps: list[Any] = []
-    while inner is not None and len(steps) < MAX_HOPS:
-        steps.append(inner)
-        inner = inner[3]
-    made = outer
-    for file, at, words, _ in reversed(steps):
-        made = (file, at, words, made)
-    return made

@@ -15,19 +15,32 @@ if TYPE_CHECKING:
 
 
 class Arguments:
-    """Positional and keyword values of one call, its receiver, and what ``*``/``**`` of unknown length bring."""
+    """Values of one call, its receiver and name, and what ``*``/``**`` of unknown length bring."""
 
-    __slots__ = ("args", "at", "f", "kwargs", "receiver", "spread")
+    __slots__ = ("args", "at", "f", "kwargs", "name", "receiver", "spread")
 
     def __init__(
-        self, f: Frame, args: list[Val], kwargs: dict[str, Val], receiver: Val | None, spread: Val | None, at: int
+        self,
+        f: Frame,
+        args: list[Val],
+        at: int,
+        *,
+        kwargs: dict[str, Val] | None = None,
+        receiver: Val | None = None,
+        name: str = "",
+        spread: Val | None = None,
     ) -> None:
         self.f = f
         self.args = args
-        self.kwargs = kwargs
-        self.receiver = receiver
-        self.spread = spread
         self.at = at
+        self.kwargs = {} if kwargs is None else kwargs
+        self.receiver = receiver
+        self.name = name
+        self.spread = spread
+
+    def before(self, *first: Val) -> Arguments:
+        """The same call with values put first: a bound receiver, arguments held by a partial."""
+        return Arguments(self.f, [*first, *self.args], self.at, kwargs=self.kwargs, spread=self.spread)
 
     def get(self, index: int, name: str = "") -> Val | None:
         """An argument by position, or by keyword."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import key_place
+from maestro_taint.domain.steps import step
 from maestro_taint.domain.values import NO_CONST, Source, Val
 from maestro_taint.engine import containers, personal
+from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.external import reach
 from maestro_taint.engine.frame import ITER
 from maestro_taint.frontend import ir
@@ -48,9 +50,10 @@ def _stepped(f: Frame, value: Val, name: str, at: int) -> Val:
     if not value.atoms or value.sym is not None:
         return value
     atoms: dict[Any, Any] = {}
-    for atom, (live, step) in value.atoms.items():
-        known = step is not None and step[1] == at and step[0] == f.file
-        atoms[atom] = (live, step if known else (f.file, at, f"stored in {name.partition('%')[0]}", step))
+    for atom, (live, old) in value.atoms.items():
+        known = old is not None and old[1] == at and old[0] == f.file
+        words = f"stored in {name.partition('%')[0]}"
+        atoms[atom] = (live, old if known else step(f.file, at, words, old))
     return Val(atoms, value.const, value.types, objs=value.objs, pred=value.pred, lit=value.lit)
 
 
@@ -87,7 +90,7 @@ def _attribute(f: Frame, target: Node, value: Val, at: int) -> None:
         elif t[0] in ("i", "s"):
             setter = f.solver.classes.method(t[1], name + "=")
             if setter is not None:
-                f.solver.calls.invoke(f, setter, [obj, value], {}, at)
+                f.solver.calls.invoke(f, setter, Arguments(f, [obj, value], at))
                 return
     f.write(obj, "." + name, _stepped(f, value, name, at))
 
@@ -104,7 +107,7 @@ def _item(f: Frame, target: Node, value: Val, at: int) -> None:  # noqa: C901, P
         elif t[0] in ("i", "s"):
             method = f.solver.classes.method(t[1], "__setitem__")
             if method is not None:
-                f.solver.calls.invoke(f, method, [obj, key, value], {}, at)
+                f.solver.calls.invoke(f, method, Arguments(f, [obj, key, value], at))
                 return
     value = _stepped(f, value, "an item", at)
     if isinstance(key.const, str) and value.atoms:

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain import steps
 from maestro_taint.domain.values import (
     CLEAN,
     NO_ATOMS,
     NO_CONST,
     Source,
     Val,
+    cleared,
     join,
     join_atoms,
     source_value,
 )
 from maestro_taint.engine import personal
+from maestro_taint.engine.arguments import Arguments
 from maestro_taint.kinds import active
 
 if TYPE_CHECKING:
@@ -48,7 +51,7 @@ class Attributes:
             found = inner if found is None else join(inner, found)
         elif found is None:
             found = self._plain(f, val, name, at)
-        elif f.own(val) and not _is_code(found) and found.sym is None:
+        elif any(t[0] != "x" for t in val.types) and f.own(val) and not _is_code(found) and found.sym is None:
             found = Val(join_atoms(found.atoms, f.own(val)), found.const, found.types, objs=found.objs)
         return found if found is not None else CLEAN
 
@@ -96,13 +99,15 @@ class Attributes:
             source = personal.declared(self.solver, cls, name)
             if source is None:
                 continue
-            known = found.const is not NO_CONST or (found.lit and not found.atoms)
-            if known or any(isinstance(a, Source) and a.kind.startswith(("pii", "secret")) for a in found.atoms):
+            if found.const is not NO_CONST or any(
+                isinstance(a, Source) and a.kind.startswith(("pii", "secret")) and a.confidence != "low"
+                for a in found.atoms
+            ):
                 return found
             if found.atoms and all(not live & active("pii") for live, _ in found.atoms.values()):
                 return found
             made = Source(source, "declared", f.file, at, f"{cls.rpartition('.')[2]}.{name}")
-            entered = source_value(made, (f.file, at, f"{source} field {made.text}", None))
+            entered = source_value(made, steps.step(f.file, at, f"{source} field {made.text}"))
             return (
                 join(entered, found)
                 if not symbolic
@@ -170,7 +175,7 @@ class Attributes:
         for qn in names:
             marks = self.solver.plain_decorators(qn)
             if "property" in marks:
-                one = self.solver.calls.invoke(f, qn, [val], {}, at)
+                one = self.solver.calls.invoke(f, qn, Arguments(f, [val], at))
             elif "staticmethod" in marks:
                 one = Val(types=(("f", qn),), lit=True)
             else:
@@ -178,6 +183,9 @@ class Attributes:
                 one = Val(types=(("b", qn, receiver),), lit=True)
             made = one if made is None else join(made, one)
         if made is None and "." + name not in self._known_fields(f, val):
+            hook = classes.method(cls, "__getattr__") if classes.field(cls, name) is None else None
+            if hook is not None and t[0] == "i" and name[:2] != "__":
+                return self.solver.calls.invoke(f, hook, Arguments(f, [val, Val(const=name, lit=True)], at))
             outside = classes.order(cls)[1]
             if outside and classes.field(cls, name) is None:
                 return self.external(f, Val(f.own(val)), self.solver.models.canonical(outside[0]), name, at)
@@ -195,9 +203,12 @@ class Attributes:
         types = (("x", path),)
         if model is not None:
             source = Source(model.kind, model.id, f.file, at, path, model.confidence)
-            made = source_value(source, (f.file, at, f"{model.kind} data from {path}", None))
+            made = source_value(source, steps.step(f.file, at, f"{model.kind} data from {path}"))
             return Val(made.atoms, types=types, sym=source)
         own = f.own(val)
+        bits = models.clean_reads.get(path)
+        if bits is not None:
+            return Val(cleared(own, bits), types=types, lit=val.lit)
         if own:
             plain = self._plain(f, val, name, at) if name in URL_PARTS or val.sym is not None else Val(own)
             return Val(own, types=types, sym=plain.sym if name in URL_PARTS else None)
@@ -216,6 +227,9 @@ class Attributes:
                 return self.external(f, obj, t[1], "[]", at)
         if isinstance(key.const, str) and not any(f.get(o).origin is None for o in obj.objs):
             found = f.place(obj, f"={key.const!r}")
+            atoms = personal.asked(f, found.atoms, key.const, at)
+            if atoms is not found.atoms:
+                return Val(atoms, types=found.types, objs=found.objs)
             return personal.by_name(f, found, key.const, at, models)
         return None
 
@@ -248,10 +262,9 @@ class Attributes:
             for name in ("__str__", "__repr__", "__format__"):
                 method = self.solver.classes.method(cls, name)
                 if method is not None:
-                    return [
-                        self.solver.calls.invoke(f, method, [Val(val.atoms, types=val.types, objs=val.objs)], {}, 0)
-                    ]
-            shown = list(self.solver.classes.printed(f, cls, obj).values())
+                    plain = Val(val.atoms, types=val.types, objs=val.objs)
+                    return [self.solver.calls.invoke(f, method, Arguments(f, [plain], 0))]
+            shown = [*self.solver.classes.printed(f, cls, obj).values(), *personal.shown(self.solver, cls, obj)]
             if any(
                 b.endswith(("Exception", "Error")) or b == "builtins.Exception"
                 for b in self.solver.classes.order(cls)[1]

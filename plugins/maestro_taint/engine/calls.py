@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import Obj
-from maestro_taint.domain.values import CLEAN, NO_CONST, Val, join, root_value
-from maestro_taint.engine import containers, external
+from maestro_taint.domain.values import CLEAN, Val, join
+from maestro_taint.engine import containers, external, library, special
 from maestro_taint.engine.apply import Application
+from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.expressions import sequence
-from maestro_taint.engine.frame import ITER
+from maestro_taint.engine.frame import DEFAULT, ITER
 from maestro_taint.frontend import ir
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Calls:
 
     def evaluate(self, f: Frame, n: Node) -> Val:
         """A call expression."""
-        callee_node, at = n[2], n[1]
+        callee_node = n[2]
         receiver: Val | None = None
         name = ""
         if callee_node[0] == ir.ATTR:
@@ -46,8 +47,10 @@ class Calls:
             name = str(callee_node[2]) if callee_node[0] in (ir.GLOBAL, ir.LOCAL) else ""
             if callee.sym is not None:
                 f.note_interest(callee)
-        args, kwargs, spread = self._arguments(f, n)
-        return self.dispatch(f, callee, receiver, name, args, kwargs, at, spread=spread)
+        given = self._arguments(f, n)
+        given.receiver = receiver
+        given.name = name
+        return self.dispatch(f, callee, given)
 
     def _super(self, f: Frame, node: Node, receiver: Val) -> Val | None:  # noqa: ARG002 - one signature for all table entries
         """``super().method``: looked up after the class whose body the call stands in."""
@@ -63,7 +66,8 @@ class Calls:
             return Val(f.own(own), types=(("x", "builtins.object." + node[3]),))
         return Val(types=(("b", method, own),))
 
-    def _arguments(self, f: Frame, n: Node) -> tuple[list[Val], dict[str, Val], Val | None]:
+    @staticmethod
+    def _arguments(f: Frame, n: Node) -> Arguments:
         """Positional and keyword values; ``spread`` joins what ``*x`` and ``**x`` of unknown length bring."""
         args: list[Val] = []
         kwargs: dict[str, Val] = {}
@@ -73,6 +77,7 @@ class Calls:
                 args.append(f.eval(a))
                 continue
             v = f.eval(a[2])
+            f.note_interest(v)
             exact = containers.exact_items(f, v)
             if exact is not None and spread is None:
                 args += exact
@@ -84,156 +89,126 @@ class Calls:
             if key is not None:
                 kwargs[key] = v
                 continue
+            f.note_interest(v)
             known = containers.exact_keys(f, v)
             if known is not None:
                 kwargs.update(known)
             else:
                 inner = f.place(v, "=*")
                 spread = inner if spread is None else join(spread, inner)
-        return args, kwargs, spread
+        return Arguments(f, args, n[1], kwargs=kwargs, spread=spread)
 
-    def dispatch(  # noqa: PLR0913 - a call has these parts
-        self,
-        f: Frame,
-        callee: Val,
-        receiver: Val | None,
-        name: str,
-        args: list[Val],
-        kwargs: dict[str, Val],
-        at: int,
-        *,
-        spread: Val | None = None,
-    ) -> Val:
+    def dispatch(self, f: Frame, callee: Val, given: Arguments) -> Val:
         """Call everything ``callee`` may be."""
         for oid in callee.objs:
             held = f.get(oid)
             if held.kind == "partial" and len(callee.objs) == 1:
                 bound = [v for p, v in held.fields.items() if p[0] == "="]
                 named = {p[1:]: v for p, v in held.fields.items() if p[0] == "."}
-                return self.dispatch(f, bound[0], None, "", [*bound[1:], *args], {**named, **kwargs}, at, spread=spread)
+                later = given.before(*bound[1:])
+                later.kwargs = {**named, **given.kwargs}
+                return self.dispatch(f, bound[0], later)
         made: Val | None = None
-        targets = callee.types[:MAX_TARGETS]
-        for t in targets:
-            one = self._one(f, t, callee, receiver, name, args, kwargs, at, spread)
+        for t in callee.types[:MAX_TARGETS]:
+            one = self._one(f, t, callee, given)
             if one is not None:
                 made = one if made is None else join(made, one)
         if made is not None:
             return made
-        if receiver is not None:
-            folded = containers.method(f, receiver, name, args, kwargs, at)
+        folded = containers.called(f, given)
+        return folded if folded is not None else external.unknown(f, callee, given)
+
+    def _one(self, f: Frame, t: Any, callee: Val, given: Arguments) -> Val | None:
+        kind = t[0]
+        if kind == "x":
+            return self._outside(f, t[1], callee, given)
+        if kind == "f":
+            return self.invoke(f, t[1], given, callee=callee)
+        if kind == "b":
+            return self.invoke(f, t[1], given.before(t[2]))
+        if kind == "c":
+            return self.construct(f, t[1], given)
+        if kind == "w":
+            held = f.new(given.at, Obj("func", dict(t[2]), cls=t[1]), slot=30)
+            return self.invoke(f, t[1], given, callee=held)
+        method = self.solver.classes.method(t[1], "__call__") if kind in ("i", "s") else None
+        return self.invoke(f, method, given.before(callee)) if method is not None else None
+
+    @staticmethod
+    def _outside(f: Frame, dotted: str, callee: Val, given: Arguments) -> Val:
+        if not special.knows(f.solver.models.canonical(dotted)):
+            folded = containers.called(f, given)
             if folded is not None:
                 return folded
-        return external.unknown(f, callee, receiver, name, args, kwargs, at, spread)
+        made = library.constructed(f, callee, given)
+        return made if made is not None else external.call(f, dotted, callee, given)
 
-    def _one(  # noqa: PLR0911, PLR0913, PLR0917 - one return per form
-        self,
-        f: Frame,
-        t: Any,
-        callee: Val,
-        receiver: Val | None,
-        name: str,
-        args: list[Val],
-        kwargs: dict[str, Val],
-        at: int,
-        spread: Val | None,
-    ) -> Val | None:
-        kind = t[0]
-        if kind == "f":
-            return self.invoke(f, t[1], args, kwargs, at, callee=callee, spread=spread)
-        if kind == "w":
-            held = f.new(at, Obj("func", dict(t[2]), cls=t[1]), slot=30)
-            return self.invoke(f, t[1], args, kwargs, at, callee=held, spread=spread)
-        if kind == "b":
-            return self.invoke(f, t[1], [t[2], *args], kwargs, at, spread=spread)
-        if kind == "c":
-            return self.construct(f, t[1], args, kwargs, at, spread=spread)
-        if kind in ("i", "s"):
-            method = self.solver.classes.method(t[1], "__call__")
-            return self.invoke(f, method, [callee, *args], kwargs, at, spread=spread) if method is not None else None
-        if kind == "x":
-            if receiver is not None:
-                folded = containers.method(f, receiver, name, args, kwargs, at)
-                if folded is not None:
-                    return folded
-            return external.call(f, t[1], callee, receiver, name, args, kwargs, at, spread)
-        return None
-
-    def construct(
-        self, f: Frame, cls: str, args: list[Val], kwargs: dict[str, Val], at: int, *, spread: Val | None = None
-    ) -> Val:
+    def construct(self, f: Frame, cls: str, given: Arguments) -> Val:
         """A new instance: ``__init__`` runs on it, or declared fields take the arguments."""
+        at, args = given.at, given.args
         made = f.new(at, Obj("inst", {}, cls=cls))
         made = Val(made.atoms, types=(("i", cls),), objs=made.objs, lit=True)
         classes = self.solver.classes
         init = classes.method(cls, "__init__")
         if init is not None:
-            self.invoke(f, init, [made, *args], kwargs, at, spread=spread)
+            self.invoke(f, init, given.before(made))
         elif classes.order(cls)[1] or classes.declares(cls):
             names = classes.declared_fields(cls)
-            given = {**dict(zip(names, args, strict=False)), **kwargs}
-            for field, value in given.items():
+            for field, value in {**dict(zip(names, args, strict=False)), **given.kwargs}.items():
                 f.write(made, "." + field, value)
             rest = args[len(names) :]
             if rest:
                 held = f.new(at, sequence("tuple", rest), slot=2)
                 f.write(made, ".args", held)
-            if spread is not None:
-                f.absorb(made, spread)
+            if given.spread is not None:
+                f.absorb(made, given.spread)
             after = classes.method(cls, "__post_init__")
             if after is not None:
-                self.invoke(f, after, [made], {}, at)
+                self.invoke(f, after, Arguments(f, [made], at))
         if any(b.endswith(("Exception", "Error", "Warning")) for b in classes.order(cls)[1]) and args:
             f.write(made, ".args", f.new(at, sequence("tuple", args), slot=3))
         return made
 
-    def invoke(
-        self,
-        f: Frame,
-        qn: str,
-        args: list[Val],
-        kwargs: dict[str, Val],
-        at: int,
-        *,
-        callee: Val | None = None,
-        spread: Val | None = None,
-    ) -> Val:
+    def invoke(self, f: Frame, qn: str, given: Arguments, *, callee: Val | None = None) -> Val:
         """Call a project function with its receiver, if any, already first."""
         fn = self.solver.program.functions.get(qn)
         if fn is None:
             return CLEAN
         f.callees.add(qn)
-        slots = self._bind(f, fn, args, kwargs, at, spread)
-        summary = self.solver.summary(qn, slots, f)
+        slots = self._bind(f, fn, given, callee)
+        summary, cells = self.solver.chosen(qn, slots, f, callee)
         f.gives_up = f.gives_up or summary.gives_up
-        self._inherit_interest(f, summary.interest, slots)
-        made = Application(f, summary, slots, callee, at, fn.name).run()
+        if summary.interest:
+            self._inherit_interest(f, summary.interest, slots, cells)
+        made = Application(f, summary, slots, callee, given.at, fn.name).run()
         if not summary.normal and not fn.is_generator:
             f.solver.diverges(f)
         return made
 
     @staticmethod
-    def _inherit_interest(f: Frame, interest: frozenset[int], slots: list[Val]) -> None:
+    def _inherit_interest(f: Frame, interest: frozenset[Any], slots: list[Val], cells: dict[Any, Val]) -> None:
         for i in interest:
-            if i < len(slots):
+            if type(i) is tuple:
+                f.note_interest(cells.get(i, CLEAN))
+            elif i < len(slots):
                 f.note_interest(slots[i])
 
-    def _bind(
-        self, f: Frame, fn: Function, args: list[Val], kwargs: dict[str, Val], at: int, spread: Val | None
-    ) -> list[Val]:
+    def _bind(self, f: Frame, fn: Function, given: Arguments, callee: Val | None) -> list[Val]:
         """Arguments by slot, as Python binds them; defaults come from where the function is defined."""
+        args, at, spread = given.args, given.at, given.spread
         positional = len(fn.params) - fn.keyword_only
         slots: list[Val] = []
-        taken = dict(kwargs)
+        taken = dict(given.kwargs)
         for i, name in enumerate(fn.params):
             if i < positional and i < len(args):
                 slots.append(args[i])
             elif name in taken:
                 slots.append(taken.pop(name))
             elif spread is not None:
-                default = self.solver.default(fn, name)
+                default = self._default(f, fn, name, callee)
                 slots.append(join(spread, default) if default is not None else spread)
             else:
-                default = self.solver.default(fn, name)
+                default = self._default(f, fn, name, callee)
                 slots.append(CLEAN if default is None else default)
         if fn.vararg:
             extra = sequence("tuple", args[positional:])
@@ -243,20 +218,11 @@ class Calls:
             slots.append(f.new(at, held if spread is None else held.weak(spread), slot=5))
         return slots
 
-
-def bind_unknown(fn: Function) -> list[Val]:
-    """Every slot as an unknown of the caller's."""
-    return [root_value(("p", i)) for i in range(len(fn.slots))]
-
-
-def facet(v: Val) -> Any:
-    """What of an argument may select a context: its constant, or what code or class it is; ``None`` if neither."""
-    if v.const is not NO_CONST:
-        return (
-            ("k", type(v.const).__name__, repr(v.const))
-            if isinstance(v.const, str | int | bool | bytes | type(None))
-            else None
-        )
-    if v.types and all(t[0] in ("f", "c", "i", "b", "x") for t in v.types):
-        return ("t", tuple(t[:2] for t in v.types))
-    return None
+    def _default(self, f: Frame, fn: Function, name: str, callee: Val | None) -> Val | None:
+        """A parameter's default: kept in the function value where it was computed, else from the declaration."""
+        if callee is not None and name in fn.defaults:
+            for oid in callee.objs:
+                held = f.get(oid).fields.get(DEFAULT + name)
+                if held is not None:
+                    return held
+        return self.solver.default(fn, name)

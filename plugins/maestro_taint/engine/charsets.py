@@ -10,6 +10,7 @@ import re
 import string
 import warnings
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from maestro_taint.kinds import BIT, INJECTION
@@ -64,9 +65,8 @@ def kinds_of_pattern(pattern: str | bytes, how: str) -> int:
     """
     text = pattern.decode("latin-1") if isinstance(pattern, bytes) else pattern
     try:
-        from re import _constants as codes  # noqa: PLC0415 - private, may move
-        from re import _parser as reader  # noqa: PLC0415 - private, may move
-
+        codes: Any = import_module("re._constants")  # private, may move
+        reader: Any = import_module("re._parser")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = list(reader.parse(text))

@@ -37,6 +37,7 @@ class Classes:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.orders: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self.looked: set[str] = set()  # classes whose heirs were read
         self.children: dict[str, list[str]] | None = None
 
     def order(self, qn: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -61,12 +62,22 @@ class Classes:
         external: list[str] = []
         for node in info.bases:
             base = node[2] if node[0] == ir.INDEX else node
+            local = self._local(info, base)
+            if local:
+                bases.append(local)
+                continue
             for t in frame.eval(base).types:
                 if t[0] == "c" and t[1] != info.qn:
                     bases.append(t[1])
                 elif t[0] == "x":
                     external.append(t[1])
         return bases, external
+
+    def _local(self, info: ClassInfo, base: Node) -> str:
+        """The class a base names when both stand in one function, or the base in an enclosing one."""
+        owner = info.scope if base[0] == ir.LOCAL else base[2] if base[0] == ir.FREE else ""
+        qn = f"{owner}.{base[-1]}"
+        return qn if owner and qn in self.program.classes and qn != info.qn else ""
 
     def method(self, cls: str, name: str, after: str = "") -> str | None:
         """The function a class finds under a name, optionally after a class in the order (``super()``)."""
@@ -89,17 +100,33 @@ class Classes:
 
     def overrides(self, cls: str, name: str) -> tuple[str, ...]:
         """Methods of that name in classes derived from ``cls``."""
-        if self.children is None:
-            self.children = {}
-            for qn in sorted(self.program.classes):
-                for base in self.order(qn)[0][1:]:
-                    self.children.setdefault(base, []).append(qn)
         found = []
-        for child in self.children.get(cls, ())[:MAX_SUBCLASSES]:
+        for child in self.derived(cls)[:MAX_SUBCLASSES]:
             info = self.program.classes[child]
             if name in info.methods:
                 found.append(info.methods[name])
         return tuple(found)
+
+    def derived(self, cls: str) -> list[str]:
+        """All classes that have ``cls`` among their bases; files that may hold one are read first."""
+        if self.program.index is not None and cls not in self.looked:
+            self.looked.add(cls)
+            self.program.heirs(cls.rpartition(".")[2])
+            for child in list(self._children().get(cls, ())):
+                self.derived(child)
+        return self._children().get(cls, [])
+
+    def _children(self) -> dict[str, list[str]]:
+        known = self.children
+        while known is None:
+            known, count = {}, len(self.program.classes)
+            for qn in sorted(self.program.classes):
+                for base in self.order(qn)[0][1:]:
+                    known.setdefault(base, []).append(qn)
+            # Looking a base up may have read another file.
+            known = known if count == len(self.program.classes) else None
+        self.children = known
+        return known
 
     def decorators(self, info: ClassInfo) -> tuple[str, ...]:
         """Dotted names of a class's decorators."""

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import ELEMENT, Obj, key_place
 from maestro_taint.domain.values import CLEAN, NO_CONST, NONE, Val, constant, derived, join, join_atoms
-from maestro_taint.engine import folding, guards
+from maestro_taint.engine import folding, guards, texts
 from maestro_taint.engine.expressions import glued, sequence
 from maestro_taint.engine.frame import ITER
 
 if TYPE_CHECKING:
+    from maestro_taint.engine.arguments import Arguments
     from maestro_taint.engine.frame import Frame
 
 SEQUENCES = ("list", "tuple", "set")
@@ -50,8 +51,14 @@ def method(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[str
         return Val(pred=facts)
     if name == "join" and args and not receiver.objs and not any(t[0] in ("x", "m") for t in receiver.types):
         inner = args[0]
+        if any(t[0] in ("i", "s") for t in inner.types):
+            inner = f.place(inner, ITER)
         shown = f.deep(inner)
         return Val(join_atoms(receiver.atoms, shown), lit=receiver.lit and inner.lit)
+    if name == "replace" and not any(t[0] in ("m", "i") for t in receiver.types):
+        made = texts.replaced(receiver, args)
+        if made is not None and not any(f.get(o).origin is None for o in receiver.objs):
+            return made
     if not receiver.objs:
         return None
     apply = _METHODS.get(name)
@@ -60,6 +67,13 @@ def method(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[str
     if any(t[0] in ("i", "s") for t in receiver.types) and not _container_like(f, receiver):
         return None
     return apply(f, receiver, args, kwargs, at)  # type: ignore[no-any-return]
+
+
+def called(f: Frame, given: Arguments) -> Val | None:
+    """The result of a call as a builtin method of its receiver; ``None`` if it has none or is none."""
+    if given.receiver is None:
+        return None
+    return method(f, given.receiver, given.name, given.args, given.kwargs, given.at)
 
 
 def _container_like(f: Frame, receiver: Val) -> bool:
@@ -72,9 +86,12 @@ def _constant(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[
         folded = folding.method(receiver.const, name, [a.const for a in args])
         if folded is not NO_CONST:
             return constant(folded)
-    if name == "format" and isinstance(receiver.const, str):
-        return _format(f, receiver.const, args, kwargs)
+    made = texts.method(f, receiver, name, args, kwargs) if name != "replace" else None
+    if made is not None:
+        return made
     if name == "join" and args:
+        if any(t[0] in ("i", "s") for t in args[0].types):
+            return glued(f, [receiver, f.place(args[0], ITER)])
         exact = exact_items(f, args[0])
         if exact is not None:
             parts: list[Val] = []
@@ -83,18 +100,6 @@ def _constant(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[
             return glued(f, parts)
         return Val(f.deep(args[0]), lit=args[0].lit)
     return None
-
-
-def _format(f: Frame, text: str, args: list[Val], kwargs: dict[str, Val]) -> Val:
-    """``"...{}...".format(...)``: what stands before the first hole is known."""
-    head = text.partition("{")[0]
-    parts = [constant(head)] if head else []
-    values = [*args, *kwargs.values()]
-    atoms: dict[Any, Any] = {}
-    for i, v in enumerate(values):
-        one = glued(f, [*parts, v] if i == 0 or parts else [v])
-        atoms = join_atoms(atoms, one.atoms)
-    return Val(atoms, lit=all(v.lit for v in values))
 
 
 def _append(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: int) -> Val:  # noqa: ARG001
@@ -144,6 +149,10 @@ def _pop(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: int) -> 
     return f.place(r, ELEMENT)
 
 
+def _popleft(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: int) -> Val:  # noqa: ARG001
+    return _pop(f, r, [constant(0)], kwargs, at)
+
+
 def _get(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: int) -> Val:
     from maestro_taint.engine.expressions import subscript  # noqa: PLC0415 - the two call each other
 
@@ -173,9 +182,10 @@ def _setdefault(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: i
         place = key_place(args[0].const)
         for oid in r.objs:
             obj = f.get(oid)
-            f.put(
-                oid, obj.put_weak(place, default) if place in obj.fields or not obj.exact else obj.put(place, default)
-            )
+            if place not in obj.fields:
+                f.put(oid, obj.put(place, default) if obj.exact else obj.put_weak(place, default))
+            elif len(r.objs) > 1:
+                f.put(oid, obj.put_weak(place, default))
     else:
         f.absorb(r, default, args[0] if args else None)
     return _get(f, r, args[:1], kwargs, at)
@@ -270,7 +280,7 @@ def _send(f: Frame, r: Val, args: list[Val], kwargs: dict[str, Val], at: int) ->
 
 _METHODS: dict[str, Any] = {
     "append": _append, "add": _append, "appendleft": _insert, "insert": _insert, "extend": _extend, "pop": _pop,
-    "popleft": _pop, "get": _get, "setdefault": _setdefault, "update": _update, "values": _values, "keys": _keys,
+    "popleft": _popleft, "get": _get, "setdefault": _setdefault, "update": _update, "values": _values, "keys": _keys,
     "items": _items, "copy": _copy, "clear": _clear, "sort": _reorder, "reverse": _reorder, "remove": _remove,
     "send": _send, "popitem": _pop, "__getitem__": _get,
 }  # fmt: skip

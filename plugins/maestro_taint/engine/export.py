@@ -85,9 +85,11 @@ def _heap(f: Frame, made: Summary) -> None:
         val = stack.pop()
         stack += [t[2] for t in val.types if t[0] == "b"]
         for oid in val.objs:
-            if oid in made.heap or type(oid[0]) is tuple or oid not in f.state:  # type: ignore[index]
+            if oid in made.heap or type(oid[0]) is tuple:  # type: ignore[index]
                 continue
-            obj = f.state[oid]
+            obj = f.state.get(oid) or (f.thrown or {}).get(oid)
+            if obj is None:
+                continue
             if obj.kind == "func":
                 obj = _closed(f, obj)
             made.heap[oid] = obj
@@ -132,7 +134,9 @@ def _facts(f: Frame, made: Summary, exits: list[tuple[Val, dict[Any, Any]]]) -> 
 
 def _with(facts: dict[Any, int], told: Any) -> dict[Any, int]:
     made = dict(facts)
-    for target, bits in told:
+    for target, bits, *kept in told:
+        if kept:  # holds for a part of the value only: too fine to say to a caller
+            continue
         atom = target.sym if isinstance(target, Val) else target
         if atom is not None and type(atom) is tuple:
             made[atom] = made.get(atom, 0) | bits

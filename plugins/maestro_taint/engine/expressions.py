@@ -23,8 +23,8 @@ from maestro_taint.domain.values import (
     join_atoms,
     root_value,
 )
-from maestro_taint.engine import folding, guards
-from maestro_taint.engine.frame import ITER, join_states
+from maestro_taint.engine import folding, guards, protocols
+from maestro_taint.engine.frame import DEFAULT, ITER, join_states
 from maestro_taint.frontend import ir
 from maestro_taint.kinds import BIT, HOSTS
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
     from maestro_taint.frontend.ir import Node
 
+SLOT = 40  # function values stand beside other objects made at the same place
 FIXED_HOST = re.compile(r"\A[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]+[/?#]|\A/[^/\\]")
 
 
@@ -81,9 +82,17 @@ def subscript(f: Frame, obj: Val, key: Val, at: int) -> Val:
         folded = folding.item(obj.const, key.const)
         if folded is not NO_CONST:
             return constant(folded)
+    if obj.types:
+        made = protocols.call(f, obj, "__getitem__", [key], at)
+        if made is not None:
+            return made
     model = f.solver.attributes.item(f, obj, key, at)
     if model is not None:
         return model
+    if obj.objs:
+        from maestro_taint.engine import library  # noqa: PLC0415 - the library is made of expressions
+
+        library.filled(f, obj, key_place(key.const) if key.const is not NO_CONST else "=*", at)
     if key.const is not NO_CONST and not isinstance(key.const, slice):
         return f.place(obj, key_place(key.const))
     return f.place(obj, "=*")
@@ -148,23 +157,30 @@ def binary(f: Frame, n: Node) -> Val:
     return combine(f, op, a, b, n[1])
 
 
-def combine(f: Frame, op: str, a: Val, b: Val, at: int) -> Val:  # noqa: C901, PLR0911 - one branch per form
+def combine(f: Frame, op: str, a: Val, b: Val, at: int) -> Val:  # noqa: C901, PLR0911, PLR0912 - one branch per form
     """``a op b``."""
     if a.const is not NO_CONST and b.const is not NO_CONST:
         folded = folding.binary(op, a.const, b.const)
         if folded is not NO_CONST:
             return constant(folded)
+    if a.types or b.types:
+        made = protocols.operator(f, op, a, b, at)
+        if made is not None:
+            return made
     if op == "+":
-        if a.objs and b.objs:
+        x, y = _container(f, a), _container(f, b)
+        if a.objs and b.objs and (x or y):
             return _concatenated(f, a, b, at)
-        if not a.objs and not b.objs:
+        if not x and not y:
             made = glued(f, [a, b])
             # A base with a separator at its end can be compared with by prefix.
             if b.types == (("x", "os.sep"),) or b.const == "/":
                 return Val(made.atoms, types=(("tag", "closed"),), lit=made.lit)
             return made
     if op == "%" and isinstance(a.const, str):
-        return glued(f, [a, _formatted(f, b)])
+        from maestro_taint.engine import texts  # noqa: PLC0415 - texts are made of expressions
+
+        return texts.percent(f, a.const, b)
     if op == "/" and (a.types or isinstance(b.const, str)):
         below = f.solver.attributes.path_join(f, a, [b])
         return below if below is not None else derived(a, b)
@@ -177,19 +193,9 @@ def combine(f: Frame, op: str, a: Val, b: Val, at: int) -> Val:  # noqa: C901, P
     return Val(join_atoms(f.deep(a), f.deep(b)), objs=a.objs if op == "*" else (), lit=a.lit and b.lit)
 
 
-def _formatted(f: Frame, b: Val) -> Val:
-    """The operand of ``%``: a tuple or dict prints its elements, one by one."""
-    atoms: dict[Any, Any] = {}
-    lit = b.lit
-    for oid in b.objs:
-        obj = f.get(oid)
-        if obj.kind in ("tuple", "dict"):
-            for v in (*obj.fields.values(), obj.rest):
-                if v is not None:
-                    atoms = join_atoms(atoms, f.solver.attributes.printed(f, v))
-                    lit = lit and v.lit
-            return Val(join_atoms(atoms, f.own(b)), lit=lit)
-    return Val(f.solver.attributes.printed(f, b), lit=lit)
+def _container(f: Frame, v: Val) -> bool:
+    """Whether a value is a container made here, not an unknown that may be a text."""
+    return any(f.get(o).origin is None for o in v.objs)
 
 
 def _concatenated(f: Frame, a: Val, b: Val, at: int) -> Val:
@@ -214,6 +220,10 @@ def compare(f: Frame, n: Node) -> Val:
             f.note_interest(v)
     if len(values) == 2:
         return compared(f, n[2][0], values[0], values[1])
+    if all(v.const is not NO_CONST for v in values):
+        told = [folding.compare(op, a.const, b.const) for op, a, b in zip(n[2], values, values[1:], strict=False)]
+        if NO_CONST not in told:
+            return TRUE if all(told) else FALSE
     return LITERAL if all(v.lit for v in values) else CLEAN
 
 
@@ -242,6 +252,7 @@ def boolean(f: Frame, n: Node) -> Val:
     found: Val | None = None
     exits: dict[Any, Any] | None = None
     preds: list[Any] = []
+    start = dict(f.state)
     for i, part in enumerate(rest):
         v = f.eval(part)
         f.note_interest(v)
@@ -263,7 +274,9 @@ def boolean(f: Frame, n: Node) -> Val:
             exits = join_states(exits, f.state)
             f.state = before
             guards.apply(f, v.pred, truth=is_and)
-    f.state = join_states(f.state, exits) or f.state
+    if exits is not None:
+        f.state = dict(join_states(f.state, exits) or f.state)
+        guards.unrefined(start, f.state)
     made = found if found is not None else CLEAN
     pred = guards.conjunction(preds) if is_and else guards.disjunction(preds)
     return Val(made.atoms, made.const, made.types, objs=made.objs, pred=pred, lit=made.lit)
@@ -318,10 +331,16 @@ def lambda_(f: Frame, n: Node) -> Val:
 def function_value(f: Frame, qn: str, at: int) -> Val:
     """A function with what it captures, still by name."""
     captures = f.module.captures.get(qn)
-    if not captures:
+    held = {DEFAULT + name: f.eval(node) for name, node in f.module.functions[qn].defaults.items() if _varies(node)}
+    if not captures and not held:
         return Val(types=(("f", qn),), lit=True)
-    made = f.new(at, Obj("func", {}, exact=False, cls=qn))
+    made = f.new(at, Obj("func", held, exact=False, cls=qn), SLOT)
     return Val(types=(("f", qn),), objs=made.objs, lit=True)
+
+
+def _varies(node: Node) -> bool:
+    """Whether a default must be kept from where the function was defined."""
+    return node[0] in (ir.LOCAL, ir.FREE, ir.FMT, ir.BIN, ir.INDEX) or (node[0] == ir.CALL and bool(node[3]))
 
 
 def yield_(f: Frame, n: Node) -> Val:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain import steps
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import (
     CLEAN,
@@ -14,20 +15,23 @@ from maestro_taint.domain.values import (
     NO_CONST,
     Source,
     Val,
+    alive,
     cleared,
     constant,
     join_atoms,
     restored,
     source_value,
 )
-from maestro_taint.engine import folding, special
-from maestro_taint.engine.arguments import Arguments
+from maestro_taint.engine import containers, folding, personal, special
 from maestro_taint.engine.frame import ITER
 from maestro_taint.engine.program import BUILTIN
 from maestro_taint.engine.summary import SinkSite
-from maestro_taint.kinds import BY_BIT
+from maestro_taint.frontend.ir import PLACE
+from maestro_taint.frontend.statements import MUTATORS
+from maestro_taint.kinds import BY_BIT, CERTAIN, SURE
 
 if TYPE_CHECKING:
+    from maestro_taint.engine.arguments import Arguments
     from maestro_taint.engine.frame import Frame
     from maestro_taint.models.model import CallModel, SinkModel
 
@@ -36,25 +40,14 @@ NEVER = frozenset(
 )
 
 
-def call(  # noqa: PLR0913, PLR0917 - a call has these parts
-    f: Frame,
-    dotted: str,
-    callee: Val,
-    receiver: Val | None,
-    name: str,
-    args: list[Val],
-    kwargs: dict[str, Val],
-    at: int,
-    spread: Val | None,
-) -> Val:
+def call(f: Frame, dotted: str, callee: Val, given: Arguments) -> Val:
     """Call the external thing named ``dotted``."""
     models = f.solver.models
     dotted = models.canonical(dotted)
-    given = Arguments(f, args, kwargs, receiver, spread, at)
     if dotted.startswith(BUILTIN):
-        short = dotted[len(BUILTIN) :]
-        if args and not kwargs and all(a.const is not NO_CONST for a in args):
-            folded = folding.call(short, [a.const for a in args])
+        args = given.args
+        if args and not given.kwargs and all(a.const is not NO_CONST for a in args):
+            folded = folding.call(dotted[len(BUILTIN) :], [a.const for a in args])
             if folded is not NO_CONST:
                 return constant(folded)
     if dotted in NEVER:
@@ -64,7 +57,7 @@ def call(  # noqa: PLR0913, PLR0917 - a call has these parts
     if made is not None and model is None:
         return made
     if model is None:
-        return unknown(f, callee, receiver, name, args, kwargs, at, spread, dotted=dotted)
+        return unknown(f, callee, given, dotted=dotted)
     return modelled(f, model, dotted, given, made)
 
 
@@ -79,12 +72,12 @@ def modelled(f: Frame, model: CallModel, dotted: str, given: Arguments, made: Va
         return made
     if model.source is not None:
         source = Source(model.source.kind, model.source.id, f.file, given.at, dotted, model.source.confidence)
-        entered = source_value(source, (f.file, given.at, f"{source.kind} data from {dotted}()", None))
+        entered = source_value(source, steps.step(f.file, given.at, f"{source.kind} data from {dotted}()"))
         return Val(entered.atoms, types=_types(f, model, dotted), sym=source)
     atoms, lit = given.flow(model.flow)
     if model.clears and all(given.holds(c) for c in model.clear_when):
         atoms = cleared(atoms, model.clears)
-        atoms = {a: x for a, x in atoms.items() if x[0]} if not model.restores else atoms
+        atoms = alive(atoms) if not model.restores else atoms
     if model.restores:
         atoms = restored(atoms, model.restores)
     if model.into is not None:
@@ -109,10 +102,18 @@ def meet(f: Frame, sink: SinkModel, dotted: str, given: Arguments) -> None:
         if value is None:
             continue
         atoms = special.argument(f, sink, given, value)
+        f.solver.proved(f, sink, given.at, constant=not atoms and _is_constant(f, value))
         if not atoms and value.lit:
-            f.solver.proved(f, sink, given.at)
             continue
         reach(f, atoms, sink.bits, dotted, sink.id, given.at, sink.confidence)
+
+
+def _is_constant(f: Frame, value: Val) -> bool:
+    """Whether a value is known in full: a constant, or a sequence of constants."""
+    if value.const is not NO_CONST:
+        return True
+    items = containers.exact_items(f, value) if value.objs else None
+    return items is not None and all(v.const is not NO_CONST for v in items)
 
 
 def reach(
@@ -124,24 +125,13 @@ def reach(
         bit = left & -left
         left &= ~bit
         if any(live & bit for live, _ in atoms.values()):
-            site = SinkSite(f.file, at, bit, dotted, model, f.fn.qn, confidence)
+            site = SinkSite(f.file, at & PLACE, bit, dotted, model, f.fn.qn, confidence)
             f.reach(atoms, bit, site, f"reaches {dotted}() [{BY_BIT[bit].name}]")
 
 
-def unknown(  # noqa: PLR0913, PLR0917 - a call has these parts
-    f: Frame,
-    callee: Val,
-    receiver: Val | None,
-    name: str,
-    args: list[Val],
-    kwargs: dict[str, Val],
-    at: int,
-    spread: Val | None,
-    *,
-    dotted: str = "",
-) -> Val:
+def unknown(f: Frame, callee: Val, given: Arguments, *, dotted: str = "") -> Val:
     """A callee nobody knows: by its method's name if that says enough, else everything flows on."""
-    given = Arguments(f, args, kwargs, receiver, spread, at)
+    receiver, name = given.receiver, given.name
     model = f.solver.models.methods.get(name) if receiver is not None else None
     if model is not None and _fits(f, name, receiver, dotted):
         return modelled(f, model, dotted or f"?.{name}", given, special.call(f, f"?.{name}", given))
@@ -149,7 +139,12 @@ def unknown(  # noqa: PLR0913, PLR0917 - a call has these parts
     own = f.own(callee)
     if own and receiver is None:
         atoms = join_atoms(atoms, own)
-    if receiver is not None and receiver.objs and args:
+    if receiver is None or not (receiver.const is not NO_CONST or name in folding.METHODS):
+        atoms = _doubted(f, atoms, receiver, SURE if receiver is not None or callee.sym is None else CERTAIN)
+    key = given.args[0].const if receiver is not None and name in ("get", "pop", "getlist") and given.args else None
+    if isinstance(key, str):
+        atoms = personal.asked(f, atoms, key, given.at)
+    if receiver is not None and receiver.objs and given.args and _keeps(f, receiver, name):
         inner, _ = given.flow("args")
         if inner:
             f.absorb(receiver, Val(inner))
@@ -159,6 +154,18 @@ def unknown(  # noqa: PLR0913, PLR0917 - a call has these parts
         return Val(types=types) if types else LITERAL if lit and dotted.startswith(BUILTIN) else CLEAN
     objs = receiver.objs if receiver is not None and name in ("__enter__", "__iter__") else ()
     return Val(atoms, types=types, objs=objs)
+
+
+def _doubted(f: Frame, atoms: dict[Any, Any], receiver: Val | None, bits: int) -> dict[Any, Any]:
+    """What an unknown callee was given may be in its result, or not; what it is a part of, is."""
+    own = f.own(receiver) if receiver is not None else {}
+    sure = {a: x for a, x in atoms.items() if a in own}
+    return {**cleared({a: x for a, x in atoms.items() if a not in own}, bits), **sure}
+
+
+def _keeps(f: Frame, receiver: Val, name: str) -> bool:
+    """Whether an unknown method may store its arguments in its receiver: in what is made here, or by its name."""
+    return name in MUTATORS or any(f.get(o).origin is None for o in receiver.objs)
 
 
 def _fits(f: Frame, name: str, receiver: Val | None, dotted: str) -> bool:

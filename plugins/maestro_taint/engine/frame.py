@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain import steps
 from maestro_taint.domain.objects import ELEMENT, Obj, join_objects, missing
 from maestro_taint.domain.values import CLEAN, NO_ATOMS, NO_CONST, Source, Val, join, join_atoms, root_value
+from maestro_taint.kinds import CERTAIN
 
 if TYPE_CHECKING:
     from maestro_taint.domain.values import Oid, Step
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 ITER = "~"  # the place "what iterating yields": keys of a mapping, elements of anything else
 SELF = ".__self__"  # the receiver of a bound method
+DEFAULT = "^"  # prefix of a parameter's default in a function value
 CELL = "%"  # prefix of a captured name in a function value
 DEPTH = 5
 
@@ -28,7 +31,7 @@ class Frame:
 
     __slots__ = (
         "breaks", "callees", "caught", "continues", "dead", "depth", "file", "fn", "gives_up", "interest", "module",
-        "raised", "raises", "returns", "sinks", "solver", "state", "table", "yields",
+        "raised", "raises", "refined", "returns", "sinks", "solver", "state", "table", "thrown", "yields",
     )  # fmt: skip
 
     def __init__(self, solver: Solver, fn: Function, module: Module, table: Any, depth: int = 0) -> None:
@@ -43,11 +46,13 @@ class Frame:
         self.yields: Val | None = None
         self.raises: Val = CLEAN
         self.raised: list[dict[Any, Any]] | None = None
+        self.refined: dict[int, tuple[Val, Val]] = {}  # a value after a test, by identity: (it, what it was before)
+        self.thrown: dict[Any, Any] | None = None  # the state where an exception leaves, for what it carries
         self.caught: list[Val] = []
         self.breaks: list[dict[Any, Any]] = []
         self.continues: list[dict[Any, Any]] = []
         self.sinks: dict[Any, tuple[int, Step]] = {}
-        self.interest: set[int] = set()
+        self.interest: set[Any] = set()
         self.callees: set[str] = set()
         self.gives_up = False
         self.dead = False  # a call in the statement being run never returns
@@ -106,6 +111,10 @@ class Frame:
     def place(self, val: Val, place: str) -> Val:
         """What a value holds at a place (an attribute, a constant key)."""
         found: Val | None = None
+        if place is ITER and val.types:
+            found = self.solver.iterated(self, val)
+            if found is not None:
+                return found
         for oid in val.objs:
             one = self._place(self.get(oid), place)
             found = one if found is None else join(found, one)
@@ -148,8 +157,16 @@ class Frame:
     def projected(self, val: Val, path: tuple[str, ...]) -> Val:
         """What stands below a value along a path of places."""
         for place in path:
-            val = next((t[2] for t in val.types if t[0] == "b"), CLEAN) if place == SELF else self.place(val, place)
+            val = self._below(val, place)
         return val
+
+    def _below(self, val: Val, place: str) -> Val:
+        if place == SELF:
+            return next((t[2] for t in val.types if t[0] == "b"), CLEAN)
+        if val.types and not val.objs and place[0] == "." and any(t[0] == "x" for t in val.types):
+            # The callee did not know what it was given: the caller does.
+            return self.solver.attributes.load(self, val, place[1:], 0)
+        return self.place(val, place)
 
     def write(self, val: Val, place: str, value: Val) -> None:
         """Store at a place: certain when the value is one known object, possible otherwise."""
@@ -167,8 +184,12 @@ class Frame:
     def note_interest(self, val: Val) -> None:
         """Remember that the run depends on what a parameter is, not only on where it comes from."""
         sym = val.sym
-        if sym is not None and type(sym) is tuple and type(sym[0]) is tuple and sym[0][0] == "p":
+        if sym is None or type(sym) is not tuple or type(sym[0]) is not tuple:
+            return
+        if sym[0][0] == "p":
             self.interest.add(sym[0][1])
+        elif sym[0][0] == "c" and not sym[1]:
+            self.interest.add(sym[0])
 
     def reach(self, atoms: dict[Any, tuple[int, Step]], bits: int, site: SinkSite, words: str = "") -> None:
         """Data with ``atoms`` is used at a sink: a source there is a flow, a root is for the caller to know."""
@@ -176,7 +197,8 @@ class Frame:
             hit = live & bits
             if not hit:
                 continue
-            at: Step = (site.file, site.position, words, step) if words else step
+            hit |= live & CERTAIN
+            at: Step = steps.step(site.file, site.position, words, step) if words else step
             if isinstance(atom, Source):
                 self.solver.flow(atom, hit, site, at)
             else:

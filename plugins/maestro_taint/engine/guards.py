@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import NO_CONST, Source, Val, cleared
 from maestro_taint.engine import charsets
-from maestro_taint.kinds import BIT, HOSTS, INJECTION
+from maestro_taint.kinds import BIT, HOSTS, INJECTION, PATHS
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
@@ -33,8 +33,18 @@ def about(v: Val, bits: int) -> Any:
     if not v.atoms or not bits:
         return NOTHING
     if type(v.sym) is tuple and v.sym and v.sym[0] == "host":
-        return ((v.sym[1], bits & HOSTS),) if bits & HOSTS else NOTHING
+        whole = v.sym[1]
+        return ((whole, bits & HOSTS),) if bits & HOSTS else NOTHING
     return ((v, bits),)
+
+
+def _below(f: Frame, v: Val, base: Val) -> Any:
+    """The fact that ``v`` lies below ``base``: what ``base`` itself may hold stays dangerous."""
+    kept = f.deep(base)
+    if any(isinstance(atom, Source) for atom in kept):
+        return NOTHING
+    facts = about(v, PATHS)
+    return tuple((target, bits, frozenset(kept)) for target, bits in facts) if kept else facts
 
 
 def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:
@@ -99,8 +109,8 @@ def method(f: Frame, receiver: Val, name: str, args: list[Val]) -> Any:
     """Facts from a test method of texts or paths."""
     if name in METHODS:
         return _signed(about(receiver, METHODS[name]), positive=True)
-    if name == "is_relative_to" and args and not f.deep(args[0]) and "resolved" in _tags(receiver):
-        return _signed(about(receiver, BIT["path"] | BIT["path_absolute"]), positive=True)
+    if name == "is_relative_to" and args and "resolved" in _tags(receiver):
+        return _signed(_below(f, receiver, args[0]), positive=True)
     if name == "startswith" and args:
         return _prefix(f, receiver, args[0])
     return None
@@ -111,10 +121,12 @@ def _prefix(f: Frame, receiver: Val, prefix: Val) -> Any:
     text = prefix.const if prefix.const is not NO_CONST else None
     if isinstance(text, str) and charsets.has_host(text):
         return _signed(about(receiver, HOSTS), positive=True)
-    if f.deep(prefix) or "resolved" not in _tags(receiver):
+    if text == "/":
+        return _signed(about(receiver, BIT["path_absolute"]), positive=False)
+    if "resolved" not in _tags(receiver):
         return None
     closed = (isinstance(text, str) and text.endswith("/")) or "closed" in _tags(prefix)
-    return _signed(about(receiver, BIT["path"] | BIT["path_absolute"]), positive=True) if closed else None
+    return _signed(_below(f, receiver, prefix), positive=True) if closed else None
 
 
 def _tags(v: Val) -> tuple[Any, ...]:
@@ -148,12 +160,14 @@ def disjunction(preds: list[Any]) -> Any:
 def _common(sides: list[Any]) -> Any:
     first, *others = sides
     made = []
-    for target, bits in first:
+    for target, bits, *kept in first:
         left = bits
         for other in others:
-            left &= next((b for t, b in other if t is target or (not isinstance(t, Val) and t == target)), 0)
+            left &= next(
+                (b for t, b, *k in other if k == kept and (t is target or (not isinstance(t, Val) and t == target))), 0
+            )
         if left:
-            made.append((target, left))
+            made.append((target, left, *kept))
     return tuple(made)
 
 
@@ -161,8 +175,10 @@ def apply(f: Frame, pred: Any, *, truth: bool) -> None:
     """Refine the state by the facts of a test that came out ``truth``."""
     if pred is None:
         return
-    for target, bits in pred[0] if truth else pred[1]:
-        if isinstance(target, Val):
+    for target, bits, *kept in pred[0] if truth else pred[1]:
+        if kept:
+            refine_value(f, target, bits, kept[0])
+        elif isinstance(target, Val):
             refine_value(f, target, bits)
             if isinstance(target.sym, Source) or (type(target.sym) is tuple and type(target.sym[0]) is tuple):
                 refine_atom(f, target.sym, bits)
@@ -170,20 +186,50 @@ def apply(f: Frame, pred: Any, *, truth: bool) -> None:
             refine_atom(f, target, bits)
 
 
-def refine_value(f: Frame, target: Val, bits: int) -> None:
-    """Every place that holds exactly this value holds it without ``bits``."""
+def refine_value(f: Frame, target: Val, bits: int, kept: frozenset[Any] = frozenset()) -> None:
+    """Every place that holds exactly this value holds it without ``bits``, but for the atoms ``kept``."""
     less = Val(
-        cleared(target.atoms, bits), target.const, target.types, objs=target.objs, sym=target.sym, lit=target.lit
+        cleared(target.atoms, bits) | {a: x for a, x in target.atoms.items() if a in kept},
+        target.const,
+        target.types,
+        objs=target.objs,
+        sym=target.sym,
+        lit=target.lit,
     )
+    f.refined[id(less)] = (less, target)
+    first = original(f, target)
     changed: dict[Any, Any] = {}
     for key, held in f.state.items():
-        if held is target:
-            changed[key] = less
+        if held is target or (type(held) is Val and held.atoms and original(f, held) is first):
+            changed[key] = less if held is target else _narrowed(f, held, bits)
         elif type(held) is Obj:
             fields = {p: less for p, v in held.fields.items() if v is target}
             if fields:
                 changed[key] = held.having(fields={**held.fields, **fields})
     f.state.update(changed)
+
+
+def _narrowed(f: Frame, held: Val, bits: int) -> Val:
+    less = Val(cleared(held.atoms, bits), held.const, held.types, objs=held.objs, sym=held.sym, lit=held.lit)
+    f.refined[id(less)] = (less, held)
+    return less
+
+
+def original(f: Frame, v: Val) -> Val:
+    """The value before any test was made on it."""
+    while id(v) in f.refined:
+        v = f.refined[id(v)][1]
+    return v
+
+
+def unrefined(before: dict[Any, Any], after: dict[Any, Any]) -> None:
+    """Take back in ``after`` what tests alone changed: their facts are applied when the whole outcome is known."""
+    for key, old in before.items():
+        new = after.get(key)
+        if type(key) is str and new is not old and type(new) is Val and type(old) is Val:
+            same = new.const is old.const and new.objs == old.objs and new.atoms.keys() == old.atoms.keys()
+            if same and new.types == old.types:
+                after[key] = old
 
 
 def refine_atom(f: Frame, atom: Any, bits: int) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from maestro_taint.domain.values import CLEAN, Source, Val, join_atoms, source_value
+from maestro_taint.domain import steps
+from maestro_taint.domain.values import CLEAN, NO_CONST, Source, Val, join_atoms, source_value
 from maestro_taint.frontend import ir
 from maestro_taint.kinds import active
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from maestro_taint.engine.solver import Solver
     from maestro_taint.models.model import Models
 
+ASKED = "request-name"
+SHOWN = "declared-shown"
+# These sources are findings in logs only: to pass them on to a service or a page is often what a program is for.
+LOG_ONLY = frozenset({ASKED, SHOWN})
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 NEUTRAL = frozenset(
     [
@@ -56,7 +61,18 @@ PAIRS = {
     ("first", "name"): "pii.name", ("last", "name"): "pii.name",
 }  # fmt: skip
 SECRET = frozenset(
-    ["password", "passwd", "passphrase", "secret", "token", "apikey", "credential", "credentials", "pwd"]
+    [
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "apikey",
+        "credential",
+        "credentials",
+        "pwd",
+        "authorization",
+    ]
 )
 SECRET_PAIRS = frozenset(
     (("api", "key"), ("secret", "key"), ("private", "key"), ("access", "key"), ("auth", "token"), ("signing", "key"))
@@ -88,10 +104,10 @@ def declared(solver: Solver, cls: str, name: str) -> str | None:
     found = solver.classes.field(cls, name)
     if found is None:
         return None
-    info, (annotation, value, _) = found
-    marked = _marked(solver, info.module, annotation)
-    if marked is not None:
-        return marked or None
+    _, (annotation, value, _) = found
+    said = marked(solver, annotation)
+    if said is not None:
+        return said or None
     if annotation is None and (value is None or value[0] != ir.CALL):
         return None
     kind = solver.models.field_kind(name) or kind_of_name(name)
@@ -129,7 +145,7 @@ def _names(node: ir.Node) -> set[str]:
     return found
 
 
-def _marked(solver: Solver, module: str, annotation: ir.Node | None) -> str | None:  # noqa: ARG001 - one signature for all table entries
+def marked(solver: Solver, annotation: ir.Node | None) -> str | None:
     """What ``Annotated[str, PII]`` says; ``''`` for a type that masks itself."""
     if annotation is None or annotation[0] != ir.INDEX:
         return None
@@ -143,6 +159,35 @@ def _marked(solver: Solver, module: str, annotation: ir.Node | None) -> str | No
     return None
 
 
+def annotated(f: Frame, fn: ir.Function, name: str, value: Val) -> Val:
+    """A parameter whose annotation says what it holds (``Annotated[str, PII]``): a source, whoever calls."""
+    kind = marked(f.solver, fn.annotations.get(name))
+    if not kind:
+        return value
+    source = Source(kind, "annotation", f.file, fn.position, name)
+    entered = source_value(source, steps.step(f.file, fn.position, f"{kind} by the annotation of {name}"))
+    return Val(join_atoms(entered.atoms, value.atoms), types=value.types, objs=value.objs, sym=value.sym)
+
+
+def shown(solver: Solver, cls: str, obj: Any) -> list[Val]:
+    """What the text form of a declared class shows besides the values seen: its fields that hold personal data."""
+    classes = solver.classes
+    made: list[Val] = []
+    for name in classes.declared_fields(cls) if classes.declares(cls) else ():
+        kind = declared(solver, cls, name)
+        held = obj.fields.get("." + name)
+        found = classes.field(cls, name)
+        if kind is None or found is None or classes.hidden(cls, name):
+            continue
+        if held is not None and (held.const is not NO_CONST or held.atoms):
+            continue  # what it holds is known better
+        info, (_, _, at) = found
+        path = solver.program.modules[info.module].path
+        source = Source(kind, SHOWN, path, at, f"{info.name}.{name}")
+        made.append(source_value(source, steps.step(path, at, f"{kind} field {source.text}")))
+    return made
+
+
 def by_name(f: Frame, val: Val, name: str, at: int, models: Models) -> Val:
     """A value read under a telling name, when nothing better is known: a low-confidence source, shown as a note."""
     if not models.names_are_sources:
@@ -153,8 +198,17 @@ def by_name(f: Frame, val: Val, name: str, at: int, models: Models) -> Val:
     if val.atoms and all(not live & active(kind) for live, _ in val.atoms.values()):
         return val
     source = Source(kind, "name", f.file, at, name, "low")
-    entered = source_value(source, (f.file, at, f"{kind} by its name: {name}", None))
+    entered = source_value(source, steps.step(f.file, at, f"{kind} by its name: {name}"))
     return Val(join_atoms(entered.atoms, val.atoms), val.const, val.types, objs=val.objs, sym=None)
+
+
+def asked(f: Frame, atoms: dict[Any, Any], key: str, at: int) -> dict[Any, Any]:
+    """What a request holds under a telling key is that very thing: its atoms with a source of the key's kind."""
+    kind = kind_of_name(key) if f.solver.models.names_are_sources else None
+    if kind is None or not any(isinstance(a, Source) and a.kind == "untrusted" for a in atoms):
+        return atoms
+    source = Source(kind, ASKED, f.file, at, key, "medium")
+    return join_atoms(source_value(source, steps.step(f.file, at, f"{kind} in the request: {key}")).atoms, atoms)
 
 
 def environment(f: Frame, name: str | None, at: int, models: Models) -> Val:
@@ -163,5 +217,5 @@ def environment(f: Frame, name: str | None, at: int, models: Models) -> Val:
         return CLEAN
     if any(fnmatchcase(name, p) for p in models.env):
         source = Source("secret", "env", f.file, at, f"os.environ[{name!r}]")
-        return source_value(source, (f.file, at, f"secret from the environment variable {name}", None))
+        return source_value(source, steps.step(f.file, at, f"secret from the environment variable {name}"))
     return CLEAN

@@ -13,36 +13,73 @@ from maestro_taint.frontend import ir
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
     from maestro_taint.engine.solver import Solver
+    from maestro_taint.frontend.index import Index
     from maestro_taint.frontend.ir import ClassInfo, Function, Module, Node
+    from maestro_taint.frontend.tree import Tree
 
 BUILTIN = "builtins."
 MAX_HOPS = 12
 
 
+class Modules(dict[str, Any]):
+    """Modules by name; one that is asked for is read."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__()
+        self._program = program
+
+    def __missing__(self, name: str) -> Module | None:
+        made = self._program.open(name)
+        self[name] = made
+        return made
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The module, or ``default``."""
+        found = self[name]
+        return default if found is None else found
+
+    def loaded(self) -> list[Module]:
+        """The modules read so far, by path: results do not depend on the order they were asked for."""
+        return sorted((m for m in self.values() if m is not None), key=lambda m: m.path)
+
+
 class Program:
     """The module index and name resolution."""
 
-    def __init__(self, modules: list[Module]) -> None:
-        self.modules: dict[str, Module] = {}
-        for module in sorted(modules, key=lambda m: m.path):
-            self.modules.setdefault(module.name, module)
+    def __init__(self, tree: Tree, index: Index | None = None) -> None:
+        self.tree = tree
+        self.index = index
+        self.modules = Modules(self)
         self.functions: dict[str, Function] = {}
         self.classes: dict[str, ClassInfo] = {}
         self.packages: set[str] = set()
-        for module in modules:
-            self.functions.update(module.functions)
-            self.classes.update(module.classes)
-            parts = module.name.split(".")
+        for name in tree.names:
+            parts = name.split(".")
             self.packages.update(".".join(parts[:i]) for i in range(1, len(parts)))
         self.solver: Solver
         self.statics: dict[tuple[str, str], Val] = {}
         self.running: set[tuple[str, str]] = set()
         self.suffixes = self._suffixes()
 
+    def open(self, name: str) -> Module | None:
+        """A module of the project, read now if it was not; ``None`` if there is none or it cannot be analysed."""
+        path = self.tree.names.get(name)
+        module = self.tree.load(path) if path is not None else None
+        if module is not None:
+            self.functions.update(module.functions)
+            self.classes.update(module.classes)
+            self.solver.classes.children = None
+        return module
+
+    def heirs(self, name: str) -> None:
+        """Read the files that may derive a class from one of that name."""
+        for path in self.index.heirs(name) if self.index is not None else ():
+            self.modules.get(self.tree.modules[path])
+
     def _suffixes(self) -> dict[str, str]:
         """Module names by what they are imported as when a source directory is on the path (``src/pkg/mod.py``)."""
         found: dict[str, str] = {}
-        for name in sorted(self.modules, key=lambda n: (n.count("."), n)):
+        for name in sorted(self.tree.names, key=lambda n: (n.count("."), n)):
             parts = name.split(".")
             for i in range(1, len(parts)):
                 found.setdefault(".".join(parts[i:]), name)
@@ -50,11 +87,12 @@ class Program:
 
     def module(self, dotted: str, asking: str = "") -> str | None:
         """The project module or package a dotted name means for the module ``asking``."""
-        if dotted in self.modules or dotted in self.packages:
+        names = self.tree.names
+        if dotted in names or dotted in self.packages:
             return dotted
         near = asking.rpartition(".")[0]
         while near:
-            if f"{near}.{dotted}" in self.modules:
+            if f"{near}.{dotted}" in names:
                 return f"{near}.{dotted}"
             near = near.rpartition(".")[0]
         return self.suffixes.get(dotted)
@@ -81,7 +119,7 @@ class Program:
                     return self.member(inner, binding[2], hops + 1)
                 return self.imported(binding[1], binding[2], home)
             return self.variable(home, symbol)
-        if f"{home}.{symbol}" in self.modules or f"{home}.{symbol}" in self.packages:
+        if f"{home}.{symbol}" in self.tree.names or f"{home}.{symbol}" in self.packages:
             return Val(types=(("m", f"{home}.{symbol}"),), lit=True)
         for star in module.stars if module is not None else ():
             inner = self.module(star, home)

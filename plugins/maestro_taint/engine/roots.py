@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain import steps
+from maestro_taint.domain.steps import joined
 from maestro_taint.domain.values import Source, Val, compose, join, root_value, source_value
-from maestro_taint.engine.apply import Application, grafted
+from maestro_taint.engine.apply import Application
 from maestro_taint.engine.external import reach
 from maestro_taint.frontend import ir
+from maestro_taint.kinds import SURE
 
 if TYPE_CHECKING:
     from maestro_taint.engine.solver import Solver
@@ -22,10 +25,10 @@ if TYPE_CHECKING:
 
 def enter_all(solver: Solver) -> None:
     """Enter every handler, then meet what is shared."""
-    for module in sorted(solver.program.modules.values(), key=lambda m: m.path):
+    for module in solver.program.modules.loaded():
         frame = solver.scratch(module)
         for qn, fn in module.functions.items():
-            entry = _entry(solver, frame, fn)
+            entry = _entry(solver, frame, fn) if fn.decorators else None
             if entry is not None:
                 _handler(solver, qn, fn, entry)
     _shared(solver)
@@ -56,13 +59,25 @@ def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel) -> None:
             args.append(root_value(("p", i)))
             continue
         source = Source(entry.params, entry.id, f.file, fn.position, f"{fn.name}({name})")
-        args.append(source_value(source, (f.file, fn.position, f"parameter {name} comes from the request", None)))
+        args.append(source_value(source, steps.step(f.file, fn.position, f"parameter {name} comes from the request")))
     summary = solver.summary(qn)
     made = Application(f, summary, args, None, fn.position, fn.name).run()
-    if entry.returns and not any(t[0] == "x" for t in made.types):
+    if entry.returns and not _response(solver, made):
         atoms = _body(f, made)
         position = _last_return(fn)
         reach(f, atoms, entry.returns, f"{fn.name} response", entry.id, position)
+
+
+FRAMEWORKS = ("flask.", "werkzeug.", "django.", "starlette.", "fastapi.", "aiohttp.", "tornado.")
+
+
+def _response(solver: Solver, made: Val) -> bool:
+    """Whether a handler returns a response object, whose body was judged where it was made."""
+    for t in made.types:
+        model = solver.models.calls.get(solver.models.canonical(t[1])) if t[0] == "x" else None
+        if model is not None and model.source is None and t[1].startswith(FRAMEWORKS):
+            return True
+    return False
 
 
 def _injected(solver: Solver, f: Any, fn: Function, name: str, default: Any) -> bool:  # noqa: ARG001 - one signature for all table entries
@@ -118,7 +133,7 @@ def _shared(solver: Solver) -> None:
 
 
 def _stores(solver: Solver) -> dict[Any, Val]:
-    """What any function leaves in a global or in a field of its class: sources only."""
+    """What any function leaves in a global or in a field of its class: sources only, by place where it is known."""
     store: dict[Any, Val] = {}
     for (qn, context), summary in sorted(solver.done.items(), key=lambda kv: (kv[0][0], repr(kv[0][1]))):
         if context:
@@ -126,7 +141,8 @@ def _stores(solver: Solver) -> dict[Any, Val]:
         fn = solver.program.functions[qn]
         for key, held in summary.writes.items():
             for place, val in _places(fn, key, held):
-                sources = {a: x for a, x in val.atoms.items() if isinstance(a, Source)}
+                # Doubtful data is not followed through state that all share: everything would soon be doubtful.
+                sources = {a: x for a, x in val.atoms.items() if isinstance(a, Source) and x[0] & SURE}
                 if sources:
                     made = Val(sources)
                     store[place] = join(store[place], made) if place in store else made
@@ -134,17 +150,17 @@ def _stores(solver: Solver) -> dict[Any, Val]:
 
 
 def _places(fn: Function, key: Any, held: Any) -> list[tuple[Any, Val]]:
+    """(root, first place below it or ``""``) to what is stored there."""
     if isinstance(held, Val):
-        return [(key, held)]
+        return [((key, ""), held)]
     root, path = key
-    found = []
-    for place, val in held.fields.items():
-        if root == ("p", 0) and fn.cls and not path:
-            found.append((("field", fn.cls, place), val))
-        elif root[0] == "g":
-            found.append((root, val))
-    if held.rest is not None and root[0] == "g":
-        found.append((root, held.rest))
+    if root == ("p", 0) and fn.cls and not path:
+        return [((("field", fn.cls), place), val) for place, val in held.fields.items()]
+    if root[0] != "g":
+        return []
+    found = [((root, path[0] if path else place), val) for place, val in held.fields.items()]
+    if held.rest is not None:
+        found.append(((root, path[0] if path else ""), held.rest))
     return found
 
 
@@ -152,16 +168,18 @@ def _meet(solver: Solver, qn: str, summary: Summary, store: dict[Any, Val]) -> N
     fn = solver.program.functions[qn]
     frame = solver.scratch(solver.program.modules[fn.module])
     for (atom, site), (live, step) in summary.sinks.items():
-        root, path = atom
-        held = store.get(root)
-        if held is None and root == ("p", 0) and fn.cls and path:
-            for cls in solver.classes.order(fn.cls)[0]:
-                held = store.get(("field", cls, path[0]))
-                if held is not None:
-                    break
-        if held is None:
-            continue
-        for a, (outer, st) in held.atoms.items():
-            hit = compose(outer, a, live) & site.bit
-            if hit:
-                frame.reach({a: (hit, grafted(step, st))}, hit, site)
+        for held in _held(solver, fn, store, *atom):
+            for a, (outer, st) in held.atoms.items():
+                left = compose(outer, a, live)
+                if left & site.bit:
+                    frame.reach({a: (left, joined(step, st))}, site.bit, site)
+
+
+def _held(solver: Solver, fn: Function, store: dict[Any, Val], root: Any, path: Any) -> list[Val]:
+    """What may stand at a root and path when a function is entered by nobody we know."""
+    if root == ("p", 0) and fn.cls:
+        keys = [(("field", cls), path[0]) for cls in solver.classes.order(fn.cls)[0]] if path else []
+        found = next((store[k] for k in keys if k in store), None)
+        return [] if found is None else [found]
+    keys = [(root, ""), (root, path[0])] if path else [k for k in store if k[0] == root]
+    return [store[k] for k in keys if k in store]

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from maestro_taint.domain.values import CLEAN, NO_CONST, Source, Val, root_value
-from maestro_taint.engine import comprehension, expressions, statements
+from maestro_taint.domain.steps import length
+from maestro_taint.domain.values import CLEAN, Source, Val, root_value
+from maestro_taint.engine import comprehension, contexts, expressions, personal, protocols, statements
+from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.assignment import assign
 from maestro_taint.engine.attributes import Attributes
-from maestro_taint.engine.calls import Calls, facet
+from maestro_taint.engine.calls import Calls
 from maestro_taint.engine.classes import Classes
 from maestro_taint.engine.export import summarize
-from maestro_taint.engine.frame import ITER, Frame
+from maestro_taint.engine.frame import CELL, ITER, Frame
 from maestro_taint.engine.program import resolve_type
 from maestro_taint.engine.summary import Summary, empty
 from maestro_taint.frontend import ir
+from maestro_taint.kinds import NAMED, SURE
 
 if TYPE_CHECKING:
     from maestro_taint.engine.program import Program
@@ -31,6 +34,11 @@ DEPTH = 60
 CONTEXTS = 8
 CONTEXT_DEPTH = 4
 CONTEXT_SIZE = 600
+FUNCTION_STEPS = 1_000_000
+
+
+class Exhausted(Exception):  # noqa: N818 - not an error: a bound that was reached
+    """A function, with what it calls, took more steps than allowed."""
 
 
 class Solver:
@@ -57,35 +65,62 @@ class Solver:
         self.changed = False
         self.contexts: dict[str, int] = {}
         self.flows: dict[Any, Any] = {}
+        self.doubts: dict[Any, int] = {}  # flow to how doubtful its surest way is: 0, 1, 2
         self.patterns: dict[Any, Any] = {}
         self.literal: dict[Any, bool] = {}
         self.naming: dict[int, str] = {}
-        self.capture: Any = None
         self.marks: dict[str, frozenset[str]] = {}
         self.assign = assign
         self.deferred: list[str] = []
+        self.steps = 0
+        self.limit = FUNCTION_STEPS
         self.cells: dict[Any, tuple[Any, ...]] = {}
 
     # -- summaries ---------------------------------------------------------------------------------------------
 
-    def summary(self, qn: str, slots: list[Val] | None = None, caller: Frame | None = None) -> Summary:
-        """The summary of a function, for these arguments if knowing them changes it."""
+    def summary(self, qn: str) -> Summary:
+        """The summary of a function for unknown arguments."""
+        return self._solved((qn, ()), None, None)
+
+    def chosen(
+        self, qn: str, slots: list[Val], caller: Frame, callee: Val | None = None
+    ) -> tuple[Summary, dict[Any, Val]]:
+        """The summary for these arguments, if knowing them changes it, and what is known of captured names."""
         generic = self._solved((qn, ()), None, caller)
-        if slots is None or not generic.interest or caller is None:
-            return generic
-        chosen = tuple((i, facet(slots[i])) for i in sorted(generic.interest) if i < len(slots))
-        chosen = tuple((i, what) for i, what in chosen if what is not None)
+        interest = generic.interest
+        if not interest:
+            return generic, {}
         fn = self.program.functions[qn]
-        if not chosen or fn.size > CONTEXT_SIZE or caller.depth >= CONTEXT_DEPTH:
-            return generic
-        key = (qn, chosen)
+        cells = {root: self._cell(root, caller, callee) for root in interest if type(root) is tuple}
+        known: dict[Any, contexts.Known] = {}
+        facets = []
+        for i in sorted(interest, key=repr):
+            value = cells[i] if type(i) is tuple else slots[i] if i < len(slots) else CLEAN
+            # What *args and **kwargs hold is the callee's own: it may be taken apart.
+            packed = type(i) is int and i >= len(fn.params)
+            what = contexts.shape(caller, value) if packed else contexts.facet(value)
+            if what is not None:
+                facets.append((i, what))
+                known[i] = contexts.Known(value, what)
+        if not facets or fn.size > CONTEXT_SIZE or caller.depth >= CONTEXT_DEPTH:
+            return generic, cells
+        key = (qn, tuple(facets))
         if key not in self.done and key not in self.active:
             if self.contexts.get(qn, 0) >= CONTEXTS:
-                return generic
+                return generic, cells
             self.contexts[qn] = self.contexts.get(qn, 0) + 1
-        return self._solved(key, {i: slots[i] for i, _ in chosen}, caller)
+        return self._solved(key, known, caller), cells
 
-    def _solved(self, key: Any, known: dict[int, Val] | None, caller: Frame | None) -> Summary:
+    @staticmethod
+    def _cell(root: Any, caller: Frame, callee: Val | None) -> Val:
+        """A captured name as the caller knows it."""
+        if caller.fn.qn == root[1]:
+            return caller.state.get(root[2], CLEAN)  # type: ignore[no-any-return]
+        if callee is not None and callee.objs:
+            return caller.place(callee, CELL + root[2])
+        return caller.state.get(root) or root_value(root)
+
+    def _solved(self, key: Any, known: dict[Any, contexts.Known] | None, caller: Frame | None) -> Summary:
         found = self.done.get(key)
         if found is not None:
             return found
@@ -106,7 +141,7 @@ class Solver:
         for inner in self.stack[low:]:
             self.lowest[inner] = min(self.lowest.get(inner, low), low)
 
-    def _fixpoint(self, key: Any, known: dict[int, Val] | None, caller: Frame | None) -> Summary:
+    def _fixpoint(self, key: Any, known: dict[Any, contexts.Known] | None, caller: Frame | None) -> Summary:
         """Run a function; the first one of a recursion is run until nothing in the recursion changes."""
         position, mark = len(self.stack), len(self.log)
         self.stack.append(key)
@@ -142,7 +177,7 @@ class Solver:
         del self.log[mark:]
         return made
 
-    def _run(self, qn: str, known: dict[int, Val] | None, caller: Frame | None) -> Summary:
+    def _run(self, qn: str, known: dict[Any, contexts.Known] | None, caller: Frame | None) -> Summary:
         fn = self.program.functions[qn]
         depth = 0 if known is None or caller is None else caller.depth + 1
         f = Frame(self, fn, self.program.modules[fn.module], self.table, depth)
@@ -150,7 +185,7 @@ class Solver:
         statements.block(f, fn.body)
         return summarize(f)
 
-    def _enter(self, f: Frame, fn: Function, known: dict[int, Val]) -> None:
+    def _enter(self, f: Frame, fn: Function, known: dict[Any, contexts.Known]) -> None:
         """Parameters at the start: unknowns with what their annotations and the caller's facts say."""
         scratch = self.scratch(f.module) if fn.annotations else f
         for i, name in enumerate(fn.slots):
@@ -159,14 +194,30 @@ class Solver:
                 types = resolve_type(scratch, fn.annotations[name])
             if i == 0 and fn.cls and "staticmethod" not in self.plain_decorators(fn.qn):
                 types = (("c", fn.cls),) if "classmethod" in self.plain_decorators(fn.qn) else (("s", fn.cls),)
-            alias = self.models.parameters.get(name)
-            if not types and alias is not None:
-                types = (("x", alias),)
+            if not types and name in self.models.parameters:
+                types = self.by_name(f.module, name)
             value = root_value(("p", i), types=types)
             given = known.get(i)
             if given is not None:
-                value = _specialised(value, given, i)
-            f.state[name] = value
+                value = contexts.specialised(f, value, given, ("p", i))
+            f.state[name] = personal.annotated(f, fn, name, value)
+        for root, given in known.items():
+            if type(root) is tuple:
+                f.state[root] = contexts.specialised(f, root_value(root), given, root)
+
+    def by_name(self, module: Module, name: str) -> tuple[Any, ...]:
+        """What a parameter called ``request`` is, by the framework its module imports."""
+        roots = {dotted.partition(".")[0] for dotted in module.imports}
+        for dotted in self.models.parameters[name]:
+            if dotted.partition(".")[0] in roots:
+                return (("x", dotted),)
+        return ()
+
+    def spend(self, steps: int) -> None:
+        """Count statements run: the same on every machine, so a bound in them is reproducible."""
+        self.steps += steps
+        if self.steps > self.limit:
+            raise Exhausted
 
     def abandon(self) -> None:
         """Forget a solve that was broken off: nothing half-made is kept."""
@@ -207,6 +258,8 @@ class Solver:
     def cell_types(self, root: Any) -> tuple[Any, ...]:
         """What code a captured name is, when it names a nested function."""
         qn = f"{root[1]}.{root[2]}"
+        if qn in self.program.classes:
+            return (("c", qn),)
         return (("f", qn),) if qn in self.program.functions else ()
 
     # -- functions as values -------------------------------------------------------------------------------------
@@ -245,7 +298,7 @@ class Solver:
         for d in reversed(fn.decorators):
             wrap = f.eval(d)
             if any(t[0] in ("f", "b") for t in wrap.types):
-                made = self.calls.dispatch(f, wrap, None, "", [value], {}, d[1])
+                made = self.calls.dispatch(f, wrap, Arguments(f, [value], d[1]))
                 if made.types and any(t[0] in ("f", "b", "i") for t in made.types):
                     value = made
         return value
@@ -257,10 +310,15 @@ class Solver:
                 for name in ("__enter__", "__aenter__"):
                     method = self.classes.method(t[1], name)
                     if method is not None:
-                        return self.calls.invoke(f, method, [value], {}, at)
+                        return self.calls.invoke(f, method, Arguments(f, [value], at))
         if value.objs and any(f.get(o).kind == "gen" for o in value.objs):
             return f.place(value, ITER)
         return value
+
+    @staticmethod
+    def iterated(f: Frame, value: Val) -> Val | None:
+        """One element of an instance that says how it is iterated."""
+        return protocols.iterated(f, value)
 
     def diverges(self, f: Frame) -> None:
         """A callee never returns: nothing after the call runs."""
@@ -270,38 +328,23 @@ class Solver:
 
     # -- what is found -------------------------------------------------------------------------------------------
 
-    def flow(self, source: Source, bits: int, site: SinkSite, step: Any) -> None:  # noqa: ARG002 - one signature for all table entries
-        """A source reaches a sink; the shortest way there is kept."""
+    def flow(self, source: Source, bits: int, site: SinkSite, step: Any) -> None:
+        """A source reaches a sink; the shortest way there is kept, a sure one before a doubtful one."""
         key = (site.file, site.position, site.bit, source)
         known = self.flows.get(key)
-        if known is None or _length(step) < _length(known[1]):
+        doubts = (not bits & SURE) + (not bits & NAMED)
+        if known is None or (doubts, length(step)) < (self.doubts[key], length(known[1])):
             self.flows[key] = (site, step)
+            self.doubts[key] = doubts
 
     def pattern(self, f: Frame, pattern: PatternModel, at: int, dotted: str) -> None:
         """A call that is wrong by itself."""
-        self.patterns[(f.file, at, pattern.rule)] = (pattern, dotted, f.fn.qn)
+        self.patterns[(f.file, at & ir.PLACE, pattern.rule)] = (pattern, dotted, f.fn.qn)
 
-    def proved(self, f: Frame, sink: SinkModel, at: int) -> None:
-        """A sink argument is made of literals and sanitized values only, in this run."""
-        self.literal.setdefault((f.file, at, sink.bits), True)
-
-
-def _length(step: Any) -> int:
-    count = 0
-    while step is not None:
-        count += 1
-        step = step[3]
-    return count
-
-
-def _specialised(value: Val, given: Val, index: int) -> Val:
-    """A parameter whose constant or code is known in this context; its data stays the caller's."""
-    if given.const is not NO_CONST:
-        return Val(const=given.const, lit=True)
-    types = tuple(
-        ("b", t[1], root_value(("p", index), (".__self__",), t[2].types)) if t[0] == "b" else t for t in given.types
-    )
-    return Val(value.atoms, types=types, objs=value.objs, sym=value.sym)
+    def proved(self, f: Frame, sink: SinkModel, at: int, *, constant: bool) -> None:
+        """Whether a sink argument is a constant, in this run; one run that cannot tell is enough to say no."""
+        key = (f.file, at & ir.PLACE, sink.bits)
+        self.literal[key] = constant and self.literal.get(key, True)
 
 
 def _detached(f: Frame, made: Val, plain: Val) -> Val:

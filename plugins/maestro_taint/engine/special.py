@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import CLEAN, LITERAL, NO_CONST, Val, cleared, constant, join, join_atoms
-from maestro_taint.engine import containers, guards, personal
+from maestro_taint.engine import containers, guards, library, personal, texts
+from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.frame import ITER
 from maestro_taint.kinds import BIT, PATHS
 
 if TYPE_CHECKING:
-    from maestro_taint.engine.arguments import Arguments
     from maestro_taint.engine.frame import Frame
     from maestro_taint.models.model import SinkModel
 
@@ -30,7 +30,18 @@ def argument(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[An
         shell = given.kwargs.get("shell")
         if shell is None or (shell.const is not NO_CONST and not shell.const):
             return _argv(f, value)
+    if sink.special in _XML and not _XML[sink.special](f, given):
+        return {}
     return f.solver.attributes.printed(f, value)
+
+
+_XML: dict[str, Any] = {
+    "xml_features": lambda f, given: library.resolves_entities(f, given.receiver, ".external", default=False),
+    "xml_parser": lambda f, given: library.resolves_entities(f, given.get(1, "parser"), ".external", default=False),
+    "lxml": lambda f, given: library.resolves_entities(
+        f, given.get(1, "parser"), ".resolve_entities", default=given.get(1, "parser") is None
+    ),
+}
 
 
 def _argv(f: Frame, value: Val) -> dict[Any, Any]:
@@ -46,6 +57,11 @@ def _argv(f: Frame, value: Val) -> dict[Any, Any]:
         for v in items[1:]:
             atoms = join_atoms(atoms, v.atoms)
     return atoms
+
+
+def knows(dotted: str) -> bool:
+    """Whether a function's effect is told here, and not by its method's name."""
+    return dotted in _TABLE
 
 
 def call(f: Frame, dotted: str, given: Arguments) -> Val | None:
@@ -141,11 +157,15 @@ def _zip(f: Frame, given: Arguments) -> Val:
     return f.new(given.at, Obj("list", {}, pair))
 
 
+def _applied(f: Frame, fn: Val, values: list[Val], at: int) -> Val:
+    return f.solver.calls.dispatch(f, fn, Arguments(f, values, at))
+
+
 def _map(f: Frame, given: Arguments) -> Val:
     fn = given.get(0)
     if fn is None:
         return CLEAN
-    made = f.solver.calls.dispatch(f, fn, None, "", [f.place(a, ITER) for a in given.args[1:]], {}, given.at)
+    made = _applied(f, fn, [f.place(a, ITER) for a in given.args[1:]], given.at)
     return f.new(given.at, Obj("list", {}, made), slot=1)
 
 
@@ -154,9 +174,9 @@ def _filter(f: Frame, given: Arguments) -> Val:
     if fn is None or items is None:
         return CLEAN
     element = f.place(items, ITER)
-    told = f.solver.calls.dispatch(f, fn, None, "", [element], {}, given.at)
+    told = _applied(f, fn, [element], given.at)
     if told.pred is not None:
-        for target, bits in told.pred[0]:
+        for target, bits, *_ in told.pred[0]:
             if target is element or (element.sym is not None and target == element.sym):
                 element = Val(cleared(element.atoms, bits), objs=element.objs, lit=element.lit)
     return f.new(given.at, Obj("list", {}, element), slot=1)
@@ -166,9 +186,15 @@ def _reduce(f: Frame, given: Arguments) -> Val:
     fn, items, start = given.get(0), given.get(1), given.get(2)
     if fn is None or items is None:
         return CLEAN
+    exact = containers.exact_items(f, items)
+    if exact is not None and 1 < len(exact) + (start is not None) <= 6:
+        total, *rest = exact if start is None else [start, *exact]
+        for one in rest:
+            total = _applied(f, fn, [total, one], given.at)
+        return total
     element = f.place(items, ITER)
     total = element if start is None else join(element, start)
-    return join(total, f.solver.calls.dispatch(f, fn, None, "", [total, element], {}, given.at))
+    return join(total, _applied(f, fn, [total, element], given.at))
 
 
 def _partial(f: Frame, given: Arguments) -> Val:
@@ -274,8 +300,9 @@ def _parsed_url(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signat
     v = given.get(0)
     if v is None:
         return CLEAN
-    tags: tuple[Any, ...] = (("tag", "url"), ("tag", "origin", v.sym)) if v.sym is not None else ()
-    return Val(v.atoms, types=tags, lit=v.lit)
+    # A fact about the host is a fact about the whole URL: by its origin, or this very value if it has none.
+    origin = v.sym if v.sym is not None else v
+    return Val(v.atoms, types=(("tag", "url"), ("tag", "origin", origin)), lit=v.lit)
 
 
 def _bool(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - table entry
@@ -293,7 +320,37 @@ def _dropped(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - table entry
     return CLEAN
 
 
+def _text(f: Frame, given: Arguments) -> Val:
+    """``str(x)``: what it prints."""
+    v = given.get(0)
+    if v is None:
+        return constant("")
+    if v.const is not NO_CONST and isinstance(v.const, str | int | bool):
+        return constant(str(v.const))
+    return Val(f.solver.attributes.printed(f, v), sym=v.sym if not v.objs or _unknown(f, v) else None, lit=v.lit)
+
+
+def _unknown(f: Frame, v: Val) -> bool:
+    return all(f.get(o).origin is not None for o in v.objs)
+
+
+def _isinstance(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - table entry
+    """Of a constant and a builtin type: known."""
+    v, wanted = given.get(0), given.get(1)
+    if v is None or wanted is None or v.const is NO_CONST:
+        return CLEAN
+    names = {t[1].removeprefix("builtins.") for t in wanted.types if t[0] == "x"}
+    if len(names) != 1 or not names <= set(_BUILTIN_TYPES):
+        return CLEAN
+    return constant(isinstance(v.const, _BUILTIN_TYPES[names.pop()]))
+
+
+_BUILTIN_TYPES: dict[str, type] = {"str": str, "int": int, "bytes": bytes, "float": float, "bool": bool}
 _TABLE: dict[str, Any] = {
+    **library.TABLE,
+    "string.Template": texts.template,
+    "string.Template.substitute": texts.substituted,
+    "string.Template.safe_substitute": texts.substituted,
     "os.getenv": _environ,
     "os.environ.get": _environ,
     "os.environ.__getitem__": _environ,
@@ -306,7 +363,6 @@ _TABLE: dict[str, Any] = {
     "builtins.iter": _to_list,
     "collections.deque": _to_list,
     "collections.OrderedDict": _to_dict,
-    "collections.defaultdict": lambda f, given: f.new(given.at, Obj("dict", {}, exact=True)),
     "builtins.dict": _to_dict,
     "builtins.next": _next,
     "builtins.anext": _next,
@@ -344,7 +400,9 @@ _TABLE: dict[str, Any] = {
     "urllib.parse.urlparse": _parsed_url,
     "urllib.parse.urlsplit": _parsed_url,
     "builtins.len": _dropped,
-    "builtins.isinstance": _dropped,
+    "builtins.isinstance": _isinstance,
+    "builtins.str": _text,
+    "builtins.format": _text,
     "builtins.hasattr": _dropped,
     "builtins.callable": _dropped,
     "builtins.id": _dropped,

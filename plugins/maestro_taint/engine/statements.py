@@ -21,7 +21,8 @@ ROUNDS = 3
 
 
 def block(f: Frame, body: tuple[Node, ...]) -> None:
-    """Run a suite until control is lost."""
+    """Run a suite until control is lost. Raises ``Exhausted`` when the function has used up its steps."""
+    f.solver.spend(len(body))
     for n in body:
         if f.state is None:
             return
@@ -76,8 +77,8 @@ def raise_(f: Frame, n: Node) -> None:
     if n[2] is not None:
         value = f.eval(n[2])
         f.raises = join(f.raises, value) if f.raises is not CLEAN else value
-        if f.solver.capture is not None:
-            f.solver.capture(value)
+        if value.objs and f.state is not None:
+            f.thrown = join_states(f.thrown, f.state)
     elif f.caught:
         f.raises = join(f.raises, f.caught[-1])
     _leave(f)

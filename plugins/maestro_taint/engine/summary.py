@@ -39,7 +39,7 @@ class Summary:
         sinks: (root atom, site) to (live kinds, step) for what reaches a sink inside.
         raises: what may be carried by an exception that leaves it.
         ensures: root atom to kinds cleared whenever it returns; ``if_true``, ``if_false`` by the result's truth.
-        interest: indices of parameters whose constant or type would change the result.
+        interest: indices of parameters, and captured names, whose constant or type would change the result.
         gives_up: whether something inside could not be followed.
         normal: whether it can return at all.
     """
@@ -52,7 +52,7 @@ class Summary:
     ensures: dict[Any, int] = field(default_factory=dict)
     if_true: dict[Any, int] = field(default_factory=dict)
     if_false: dict[Any, int] = field(default_factory=dict)
-    interest: frozenset[int] = frozenset()
+    interest: frozenset[Any] = frozenset()
     callees: frozenset[str] = frozenset()
     gives_up: bool = False
     normal: bool = True

@@ -1,35 +1,29 @@
-"""Repairing a tree: one finding at a time, each repair tried on a copy and checked before it is kept.
+"""Repairing a tree: one finding at a time, each repair tried on a copy and kept only if it climbs the ladder.
 
-Theorem: a kept repair parses, leaves every other finding as it was, makes its own disappear, and adds none.
-The rungs: V1 parses; V2 only the sink, its feed and imports changed; V3 imports resolve; V4 analysed again; V5 a
-second pass changes nothing. Tests (V6) are the user's to run: the tree is changed, the commit fails once.
+Theorem: after a repair the tree holds the same findings as before, less the repaired one.
 """
 
 from __future__ import annotations
 
-import ast
-import difflib
-import importlib.util
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from maestro_hooks.evidence.obligation import Finding, Obligation
 from maestro_hooks.project.files import write_atomic
-from maestro_taint.analysis import analyse
-from maestro_taint.fixes.edits import Refusal
-from maestro_taint.fixes.patch import patched
+from maestro_taint.fixes import ladder
+from maestro_taint.fixes.patch import Patch, patched
+from maestro_taint.fixes.tree import Tree
+from maestro_taint.fixes.view import Refusal
 from maestro_taint.models.load import project_models
-from maestro_taint.report.findings import findings_of
+from maestro_taint.report import baseline, suppress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
+    from maestro_hooks.evidence.obligation import Finding
     from maestro_hooks.requests import CheckRequest, SourceFile
-    from maestro_taint.models.model import Models
     from maestro_taint.settings import TaintSettings
-
-MAX_CHANGED_LINES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,56 +35,91 @@ class Outcome:
     detail: str
 
 
-@dataclass(slots=True)
-class Tree:
-    """Files in memory, and how they are analysed."""
-
-    files: dict[str, bytes]
-    settings: TaintSettings
-    models: Models
-
-    def findings(self) -> list[Finding]:
-        """Blocking findings of the tree as it is."""
-        result = analyse(sorted(self.files.items()), self.models)
-        return [f for f in findings_of(result, self.settings, self.models) if f.level == "error"]
-
-
 def repair(tree: Tree, only: set[str] | None = None) -> list[Outcome]:
     """Try every finding once; the tree's files are those after the repairs that held."""
     outcomes: list[Outcome] = []
     tried: set[tuple[str, int, int, str]] = set()
+    start = dict(tree.files)
     found = tree.findings()
     while True:
         todo = [f for f in found if _place(f) not in tried and (only is None or f.fingerprint in only)]
         if not todo:
-            return outcomes
-        finding = todo[0]
+            break
+        finding = min(todo, key=_first)
         tried.add(_place(finding))
-        outcome, files, after = _attempt(tree, finding, found)
+        outcome, made, after = _attempt(tree, finding, found)
         outcomes.append(outcome)
-        if files is not None:
-            tree.files = files
+        if made is not None:
+            tree.files = {**tree.files, made.path: made.data}
+            outcomes += _gone_too(finding, found, after, only)
             found = after
+    return _tested(tree, start, outcomes)
 
 
-def _attempt(
-    tree: Tree, finding: Finding, before: list[Finding]
-) -> tuple[Outcome, dict[str, bytes] | None, list[Finding]]:
-    old = tree.files[finding.at.path]
-    made = patched(old, finding, tree.settings)
-    if isinstance(made, Refusal):
-        return Outcome(finding, "refused", made.reason), None, before
-    problem = _checked(old, made)
-    if problem:
-        return Outcome(finding, "failed", problem), None, before
-    files = {**tree.files, finding.at.path: made}
-    after = Tree(files, tree.settings, tree.models).findings()
+def _attempt(tree: Tree, finding: Finding, before: list[Finding]) -> tuple[Outcome, Patch | None, list[Finding]]:
+    """What becomes of one finding; with a patch that holds, the findings of the tree with it."""
+    made, problem = _tried(tree, finding)
+    if made is None:
+        return Outcome(finding, *problem), None, before
+    after = Tree({**tree.files, made.path: made.data}, tree.settings, tree.models, tree.root, tree.around).findings()
     was, now = Counter(map(_identity, before)), Counter(map(_identity, after))
     if now[_identity(finding)] >= was[_identity(finding)]:
-        return Outcome(finding, "failed", "V4: the flow is still there"), None, before
-    if now - was:
-        return Outcome(finding, "failed", "V4: the repair brings a new finding"), None, before
-    return Outcome(finding, "verified", "V5"), files, after
+        outcome = Outcome(finding, "failed", "V4: the flow is still there")
+    elif now - was:
+        outcome = Outcome(finding, "failed", "V4: the repair brings a new finding")
+    else:
+        return Outcome(finding, "verified", f"V5{f' ({made.note})' if made.note else ''}"), made, after
+    return outcome, None, before
+
+
+def _tried(tree: Tree, finding: Finding) -> tuple[Patch | None, tuple[str, str]]:
+    """The patch if it climbs the rungs about the text, else the state and why."""
+    made = patched({**tree.around, **tree.files}, finding, tree.settings, tree.persists(finding), tree.models.canonical)
+    if isinstance(made, Refusal):
+        return None, ("refused", made.reason)
+    if made.path not in tree.files:
+        return None, ("refused", f"the value comes from {made.path}, which is not among the files to repair")
+    problem = ladder.text_problem(tree.files[made.path], made, tree.files, tree.root)
+    # A module that is not there is the project's to add: no fault of the repair.
+    state = "refused" if problem.startswith("V3") else "failed"
+    return (None, (state, problem)) if problem else (made, ("", ""))
+
+
+def _tested(tree: Tree, start: dict[str, bytes], outcomes: list[Outcome]) -> list[Outcome]:
+    """V6: all repairs together under the project's tests; if these fail that passed before, none is kept."""
+    changed = {p: d for p, d in tree.files.items() if d != start[p]}
+    command = tree.settings.fix_tests
+    if not changed or not command or tree.root is None:
+        return outcomes
+    problem = ladder.tests_pass(tree.root, changed, command)
+    if not problem:
+        return [replace(o, detail=o.detail.replace("V5", "V6")) if o.state == "verified" else o for o in outcomes]
+    already = ladder.tests_pass(tree.root, {}, command)
+    tree.files = start
+    why = (
+        f"V6: the tests fail before any repair: {already}"
+        if already
+        else f"V6: with the repairs the tests fail: {problem}"
+    )
+    return [replace(o, state="failed", detail=why) if o.state == "verified" else o for o in outcomes]
+
+
+def _first(f: Finding) -> tuple[bool, str, int, int]:
+    """Values that leave a log come first: nothing else need be done to them then."""
+    return (not f.rule.startswith(("taint-pii", "taint-secret")), f.at.path, f.at.line, f.at.column)
+
+
+def _gone_too(done: Finding, before: list[Finding], after: list[Finding], only: set[str] | None) -> list[Outcome]:
+    """Other findings that a repair removed."""
+    left = Counter(map(_identity, after))
+    left[_identity(done)] += 1
+    made = []
+    for f in before:
+        if left[_identity(f)]:
+            left[_identity(f)] -= 1
+        elif only is None or f.fingerprint in only:
+            made.append(Outcome(f, "verified", f"V5 (with {done.rule} in line {done.at.line})"))
+    return made
 
 
 def _place(f: Finding) -> tuple[str, int, int, str]:
@@ -103,37 +132,44 @@ def _identity(f: Finding) -> tuple[str, str, str]:
     return (f.at.path, f.rule, f.fingerprint.rpartition("-")[0])
 
 
-def _checked(old: bytes, new: bytes) -> str:
-    """V1 to V3 on the text; empty if all hold."""
-    try:
-        tree = ast.parse(new)
-    except (SyntaxError, ValueError, RecursionError):
-        return "V1: the result does not parse"
-    before, after = old.decode("latin-1").split("\n"), new.decode("latin-1").split("\n")
-    changed = [x for x in list(difflib.unified_diff(before, after, n=0))[2:] if x[:1] in "+-"]
-    if not changed or len(changed) > MAX_CHANGED_LINES:
-        return "V2: nothing, or more than the sink, changed"
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            top = node.names[0].name.partition(".")[0]
-            if f"import {node.names[0].name}".encode() not in old and importlib.util.find_spec(top) is None:
-                return f"V3: the module {top} is not installed"
-    return ""
+def fix_tree(
+    request: CheckRequest, settings: TaintSettings, chosen: list[SourceFile]
+) -> tuple[list[Outcome], list[SourceFile]]:
+    """Repair the files of a request in the work tree: what became of each finding, and the files as they are now.
 
+    What a comment or the baseline accepts is not touched.
+    """
+    from maestro_taint.running import neighbours  # noqa: PLC0415 - running imports the gate's parts
 
-def fix_tree(request: CheckRequest, settings: TaintSettings, chosen: list[SourceFile]) -> Iterator[Obligation]:
-    """Repair the files of a request in the work tree; what was found still fails the check once."""
-    models = project_models(request.root, settings)
     files = {f.path: f.data for f in chosen}
-    tree = Tree(dict(files), settings, models)
-    outcomes = repair(tree)
-    places = {f.path: f.place for f in chosen}
-    for path, data in tree.files.items():
-        if data != files[path]:
-            write_atomic(places[path], data, mode=places[path].stat().st_mode & 0o777)
-    told = tuple(replace(o.finding, message=f"[{o.state}: {o.detail}] {o.finding.message}") for o in outcomes)
-    paths = tuple(sorted(files))
-    fixed = sum(o.state == "verified" for o in outcomes)
-    yield Obligation(key="taint/flows", value=len(told), max=0, kind="taint", files=paths, findings=told)
-    yield Obligation(key="taint/fixes", value=fixed, kind="taint", files=paths)
-    yield Obligation(key="taint/fixes-refused", value=len(told) - fixed, kind="taint", files=paths)
+    around = {} if request.whole else neighbours(request, set(files))
+    tree = Tree(dict(files), settings, project_models(request.root, settings), request.root, around)
+    judged = suppress.judge(tree.findings(), {f.path: f for f in chosen})
+    fresh, _ = baseline.split(judged.open, baseline.read(request.root / settings.baseline))
+    outcomes = repair(tree, {f.fingerprint for f in fresh})
+    now = []
+    for f in chosen:
+        data = tree.files[f.path]
+        if data != files[f.path]:
+            write_atomic(f.place, data, mode=f.place.stat().st_mode & 0o777)
+        now.append(replace(f, digest=hashlib.sha256(data).hexdigest()))
+    return outcomes, now
+
+
+def told(outcomes: Iterable[Outcome], left: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """What a check that repaired reports: the findings left, each with why it was not repaired, and those repaired."""
+    reasons = {_identity(o.finding): o for o in outcomes if o.state != "verified"}
+    made = []
+    for f in left:
+        why = reasons.get(_identity(f))
+        made.append(f if why is None else _marked(f, why))
+    done = (o for o in outcomes if o.state == "verified")
+    return (*made, *(replace(_marked(o.finding, o), trace=()) for o in done))
+
+
+def _marked(f: Finding, o: Outcome) -> Finding:
+    words = "repaired" if o.state == "verified" else f"not repaired ({o.state})"
+    kept = {k: v for k, v in f.properties.items() if k != "next" or o.state != "verified"}
+    return replace(
+        f, message=f"{words}: {o.detail}: {f.message}", properties={**kept, "fix": o.state, "fix_detail": o.detail}
+    )

@@ -1,160 +1,126 @@
-"""Applying one edit to one file's bytes: nodes found by position, imports added, everything else untouched.
+"""One finding to one changed file: the sink found by its place, the edit of its rule made.
 
-Invariant: bytes in, bytes out; encoding, line ends and comments are kept by libcst.
+Invariant: nothing is written here; the answer is new bytes for one path, or the reason why there are none.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider
 
-from maestro_taint.fixes.edits import Edit, Refusal, Site, edit
-from maestro_taint.fixes.parts import parts
+from maestro_taint.fixes.edits import edit
+from maestro_taint.fixes.imports import meaning
+from maestro_taint.fixes.site import Site
+from maestro_taint.fixes.view import Edit, Refusal, View
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from maestro_hooks.evidence.obligation import Finding
     from maestro_taint.settings import TaintSettings
 
-RETURNS = ("response",)
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """New bytes for a path; ``lines`` are those of the old file that were meant to change."""
+
+    path: str
+    data: bytes
+    lines: frozenset[int]
+    imports: tuple[str, ...]
+    note: str
 
 
-class _Finder(cst.CSTVisitor):
-    """Finds the sink call at a line and column, the function around it, and assignments in that function."""
+def patched(
+    files: dict[str, bytes],
+    finding: Finding,
+    settings: TaintSettings,
+    persists: Callable[[str, bytes, int], bool],
+    canonical: Callable[[str], str],
+) -> Patch | Refusal:
+    """The repair of one finding.
 
-    METADATA_DEPENDENCIES = (PositionProvider,)
+    Args:
+        files: the tree's files.
+        finding: what to repair.
+        settings: the project's settings.
+        persists: whether the finding is still there with other bytes for a path, up to so many lines higher.
+        canonical: the name a thing is modelled under.
+    """
+    path = _where(finding)
+    if path not in files:
+        return Refusal("the value comes from a file outside the check")
+    try:
+        view = View(files[path])
+    except (cst.ParserSyntaxError, RecursionError, UnicodeDecodeError) as error:
+        return Refusal(f"the file cannot be rewritten: {type(error).__name__}")
+    node = view.module if finding.rule == "taint-random" else located(view, finding, canonical)
+    if node is None:
+        return Refusal("the sink's place is not a call, a return or an assignment")
 
-    def __init__(self, line: int, column: int) -> None:
-        super().__init__()
-        self.line = line
-        self.column = column
-        self.call: cst.Call | None = None
-        self.returned: cst.Return | None = None
-        self.functions: list[cst.FunctionDef] = []
-        self.around: cst.FunctionDef | None = None
+    def probe(swaps: list[tuple[cst.CSTNode, cst.CSTNode]]) -> bool:
+        moved = sum(view.code(old).count("\n") for old, _ in swaps)
+        return persists(path, view.write(Edit(swaps)), moved)
 
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:  # noqa: N802 - libcst's naming
-        self.functions.append(node)
+    def elsewhere(name: str) -> bool:
+        word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b")
+        return any(word.search(data) for other, data in files.items() if other != path)
 
-    def leave_FunctionDef(self, original_node: cst.FunctionDef) -> None:  # noqa: ARG002, N802 - libcst's signature
-        self.functions.pop()
-
-    def visit_Call(self, node: cst.Call) -> None:  # noqa: N802 - libcst's naming
-        start: Any = self.get_metadata(PositionProvider, node).start
-        if self.call is None and (start.line, start.column) == (self.line, self.column):
-            # Of calls that begin at one place (f(x).g(y)) the sink is the outermost that has its name.
-            self.call = node
-            self.around = self.functions[-1] if self.functions else None
-
-    def visit_Return(self, node: cst.Return) -> None:  # noqa: N802 - libcst's naming
-        start: Any = self.get_metadata(PositionProvider, node).start
-        if (start.line, start.column) == (self.line, self.column):
-            self.returned = node
-            self.around = self.functions[-1] if self.functions else None
-
-
-def patched(data: bytes, finding: Finding, settings: TaintSettings) -> bytes | Refusal:
-    """The file with one finding repaired."""
-    wrapper = MetadataWrapper(cst.parse_module(data), unsafe_skip_copy=True)
-    finder = _Finder(finding.at.line, _code_points(data, finding.at.line, finding.at.column - 1))
-    wrapper.visit(finder)
-    sink = str(finding.properties.get("sink", ""))
-    call = _named(finder.call, sink)
-    if call is None and finder.returned is not None and finder.returned.value is not None:
-        return _returned(wrapper.module, finder.returned, finding, settings)
-    if call is None:
-        return Refusal("the sink's place is not a call")
-    first = call.args[0].value if call.args else cst.SimpleString('""')
-    feed = _assigned(finder.around, first)
-    made = edit(finding.rule, Site(call, feed.value if feed is not None else first, feed is not None, sink), settings)
+    site = Site(view, finding, node, str(finding.properties.get("sink", "")), settings, probe, canonical, elsewhere)
+    made = edit(site)
     if isinstance(made, Refusal):
         return made
-    return _written(wrapper.module, call, feed, made)
+    return Patch(path, view.write(made), _lines(view, made), tuple(s for s in made.imports if s), made.note)
 
 
-def _returned(module: cst.Module, node: cst.Return, finding: Finding, settings: TaintSettings) -> bytes | Refusal:
-    """A value a handler returns: the expression is the sink."""
-    value = node.value
-    if value is None:
-        return Refusal("nothing is returned")
-    if finding.rule != "taint-html":
-        return Refusal("no edit is known for a returned value")
-    stand_in = cst.Call(cst.Name("response"), [cst.Arg(value)])
-    made = edit(finding.rule, Site(stand_in, value, elsewhere=False, sink="response"), settings)
-    if isinstance(made, Refusal) or not isinstance(made.call, cst.Call):
-        return made if isinstance(made, Refusal) else Refusal("the returned text cannot be rewritten")
-    changed: Any = module.deep_replace(node, node.with_changes(value=made.call.args[0].value))
-    return _imported(changed, made.imports)
+def _where(finding: Finding) -> str:
+    """The file to change: for weak numbers the one they come from."""
+    return finding.trace[0].path if finding.rule == "taint-random" and finding.trace else finding.at.path
 
 
-def _named(call: cst.Call | None, sink: str) -> cst.Call | None:
-    """The call among those beginning at one place whose last name is the sink's."""
+def located(view: View, finding: Finding, canonical: Callable[[str], str]) -> Any:
+    """The sink's node: a call of the sink's name, a return, or an assignment that begins at the finding's place."""
+    sink = str(finding.properties.get("sink", ""))
+    at = finding.at
+    if sink.endswith(" response"):
+        return next(iter(view.at(at.line, at.column, cst.Return)), None)
     name = sink.rpartition(".")[2]
-    node: Any = call
-    while isinstance(node, cst.Call):
-        func = node.func
-        last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
-        if last == name or not isinstance(func, cst.Attribute):
-            return node
-        node = func.value
-    return call
+    calls = view.at(at.line, at.column, cst.Call)
+    named = [c for c in calls if canonical(meaning(view, c.func)) == sink] or [c for c in calls if _name(c) == name]
+    if len(named) == 1 or len(calls) == 1:
+        return (named or calls)[0]
+    if not calls:
+        for kind in (cst.Assign, cst.AnnAssign, cst.AugAssign):
+            found = view.at(at.line, at.column, kind)
+            if found:
+                return found[0]
+        return _on_line(view, at.line, name)
+    return named[0] if named else None
 
 
-def _assigned(around: cst.FunctionDef | None, first: cst.BaseExpression) -> cst.Assign | None:
-    """The one assignment in the function that gives a name its text."""
-    if around is None or not isinstance(first, cst.Name):
-        return None
-    found: list[cst.Assign] = []
-    stores = 0
-    name = first.value
-
-    class Assignments(cst.CSTVisitor):
-        """Counts stores to the name."""
-
-        def visit_Assign(self, node: cst.Assign) -> None:  # noqa: N802 - libcst's naming
-            for target in node.targets:
-                if isinstance(target.target, cst.Name) and target.target.value == name:
-                    found.append(node)  # noqa: PERF401 - reads as a visit
-
-        def visit_AugAssign(self, node: cst.AugAssign) -> None:  # noqa: N802 - libcst's naming
-            nonlocal stores
-            stores += isinstance(node.target, cst.Name) and node.target.value == name
-
-    around.visit(Assignments())
-    # Only a text built there may be changed there: the value itself may have other uses.
-    return found[0] if len(found) == 1 and not stores and parts(found[0].value) is not None else None
+def _on_line(view: View, line: int, name: str) -> Any:
+    """The only call of the name on the line: where columns are not known (newer syntax)."""
+    found = [c for c in view.nodes(cst.Call) if view.positions[c].start.line == line and _name(c) == name]
+    return found[0] if len(found) == 1 else None
 
 
-def _written(module: cst.Module, call: cst.Call, feed: cst.Assign | None, made: Edit) -> bytes:
-    swaps: dict[int, cst.CSTNode] = {id(call): made.call}
-    if feed is not None and made.feed is not None:
-        swaps[id(feed)] = feed.with_changes(value=made.feed)
-
-    class Swap(cst.CSTTransformer):
-        """Both replacements in one pass: a pass makes new nodes of all it walks."""
-
-        def on_leave(self, original_node: Any, updated_node: Any) -> Any:
-            return swaps.get(id(original_node), updated_node)
-
-    changed: Any = module.visit(Swap())
-    return _imported(changed, made.imports)
+def _name(call: cst.Call) -> str:
+    func = call.func
+    return func.attr.value if isinstance(func, cst.Attribute) else getattr(func, "value", "")
 
 
-def _imported(module: cst.Module, names: tuple[str, ...]) -> bytes:
-    from libcst.codemod import CodemodContext  # noqa: PLC0415 - half of libcst's start-up
-    from libcst.codemod.visitors import AddImportsVisitor  # noqa: PLC0415 - half of libcst's start-up
-
-    context = CodemodContext()
-    for name in names:
-        AddImportsVisitor.add_needed_import(context, name)
-    return AddImportsVisitor(context).transform_module(module).bytes if names else module.bytes
-
-
-def _code_points(data: bytes, line: int, column: int) -> int:
-    """A UTF-8 byte column as code points of that line."""
-    from maestro_taint.frontend.parse import decode  # noqa: PLC0415 - kept near its only use
-
-    lines = decode(data).split("\n")
-    text = lines[line - 1] if 0 < line <= len(lines) else ""
-    return len(text.encode()[:column].decode("utf-8", "ignore"))
+def _lines(view: View, made: Edit) -> frozenset[int]:
+    """The lines of everything an edit means to change."""
+    lines: set[int] = set()
+    for node in (*(old for old, _ in made.swaps), *(n for n, _ in (*made.before, *made.after))):
+        span = view.positions[node]
+        end = span.start.line if any(node is n for n, _ in made.before) else span.end.line
+        lines.update(range(span.start.line, end + 1))
+    if made.imports or made.unused:
+        for kind in (cst.Import, cst.ImportFrom):
+            for one in view.nodes(kind):
+                lines.update(range(view.positions[one].start.line, view.positions[one].end.line + 1))
+    return frozenset(lines)

@@ -27,12 +27,17 @@ _CMP = {
 }  # fmt: skip
 
 
+LONGEST_WORD = 40  # texts up to this length may be a key or an attribute's name
+
+
 class Expressions:
     """The expression half of the lowering."""
 
     module: Module
     scope: Scope
     serial: int
+    names: set[str]
+    touched: set[str]
     lookup: Callable[[str, int], Node]
     signature: Callable[[Function, ast.arguments], None]
     within: Callable[[Function, ast.arguments, list[ast.stmt]], None]
@@ -44,24 +49,31 @@ class Expressions:
         return made
 
     def _constant(self, node: ast.Constant, at: int) -> Node:
+        if type(node.value) is str and len(node.value) < LONGEST_WORD and node.value.isidentifier():
+            self.touched.add(node.value)
         return (ir.CONST, at, node.value)
 
     def _name(self, node: ast.Name, at: int) -> Node:
         return self.lookup(node.id, at)
 
     def _attribute(self, node: ast.Attribute, at: int) -> Node:
-        return (ir.ATTR, at, self.expr(node.value), node.attr)
+        self.touched.add(node.attr)
+        inner = self.expr(node.value)
+        return (ir.ATTR, ir.around(inner, at), inner, node.attr)
 
     def _subscript(self, node: ast.Subscript, at: int) -> Node:
         if isinstance(node.slice, ast.Slice):
             parts = tuple(self.expr(p) if p else None for p in (node.slice.lower, node.slice.upper, node.slice.step))
-            return (ir.SLICE, at, self.expr(node.value), parts)
-        return (ir.INDEX, at, self.expr(node.value), self.expr(node.slice))
+            inner = self.expr(node.value)
+            return (ir.SLICE, ir.around(inner, at), inner, parts)
+        inner = self.expr(node.value)
+        return (ir.INDEX, ir.around(inner, at), inner, self.expr(node.slice))
 
     def _call(self, node: ast.Call, at: int) -> Node:
         args = tuple(self.expr(a) for a in node.args)
         kwargs = tuple((k.arg, self.expr(k.value)) for k in node.keywords)
-        return (ir.CALL, at, self.expr(node.func), args, kwargs)
+        callee = self.expr(node.func)
+        return (ir.CALL, ir.around(callee, at), callee, args, kwargs)
 
     def _starred(self, node: ast.Starred, at: int) -> Node:
         return (ir.STAR, at, self.expr(node.value))
@@ -77,7 +89,7 @@ class Expressions:
     def _formatted(self, node: ast.FormattedValue, at: int) -> Node:
         return (ir.FMT, at, (self.expr(node.value),))
 
-    def _binary(self, node: ast.BinOp, at: int) -> Node:  # noqa: ARG002 - one signature for all table entries
+    def _binary(self, node: ast.BinOp, at: int) -> Node:
         # Long chains of one operator lean left and are as deep as they are long: walk them down.
         chain: list[ast.BinOp] = []
         left: ast.expr = node
@@ -86,7 +98,8 @@ class Expressions:
             left = left.left
         made = self.expr(left)
         for one in reversed(chain):
-            made = (ir.BIN, ir.pack(one.lineno, one.col_offset), _BIN[type(one.op)], made, self.expr(one.right))
+            at = ir.around(made, ir.pack(one.lineno, one.col_offset))
+            made = (ir.BIN, at, _BIN[type(one.op)], made, self.expr(one.right))
         return made
 
     def _compare(self, node: ast.Compare, at: int) -> Node:
@@ -145,10 +158,17 @@ class Expressions:
         outer = self.scope
         head = f"{self.module.name}." if outer.kind == "module" else f"{outer.qn}."
         made = ir.Function(self.unique(f"{head}<lambda>"), self.module.name, "<lambda>", at)
+        names, touched = self.names, self.touched
+        self.names, self.touched = set(), set()
         self.signature(made, node.args)
         body = ast.Return(value=node.body)
         ast.copy_location(body, node)
         self.within(made, node.args, [body])
+        made.last = node.end_lineno or 0
+        made.names, made.touched = frozenset(self.names), frozenset(self.touched)
+        names |= self.names
+        touched |= self.touched
+        self.names, self.touched = names, touched
         return (ir.LAMBDA, at, made.qn)
 
     def _await(self, node: ast.Await, at: int) -> Node:  # noqa: ARG002 - one signature for all table entries
@@ -173,6 +193,7 @@ class Expressions:
         if isinstance(node, ast.Name):
             return self._target_name(node, at)
         if isinstance(node, ast.Attribute):
+            self.touched.add(node.attr)
             return (ir.ATTR, at, self.expr(node.value), node.attr)
         if isinstance(node, ast.Subscript):
             self._changed(node.value)

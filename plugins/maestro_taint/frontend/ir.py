@@ -1,6 +1,7 @@
 """The intermediate form: nested tuples ``(op, position, ...)``, small enough to keep for a whole repository.
 
-Invariant: a position packs line and byte column (``line << 12 | column``), and no tuple refers to a syntax tree.
+Invariant: a position packs line and byte column (``line << 12 | column``) and, above them, a count that tells nodes
+that begin at one place apart; no tuple refers to a syntax tree.
 """
 
 from __future__ import annotations
@@ -38,14 +39,23 @@ Node: TypeAlias = tuple[Any, ...]
 ) = range(24, 42)
 
 
+NEST = 40  # bits above: how many nodes that begin at the same place lie within
+PLACE = (1 << NEST) - 1
+
+
 def pack(line: int, column: int) -> int:
     """One integer for a place in a file."""
     return line << 12 | (min(4095, column))
 
 
+def around(inner: Node, position: int) -> int:
+    """The position of a node whose first operand is ``inner``: ``a.b().c()`` are two calls that begin at one place."""
+    return position | ((inner[1] >> NEST) + 1) << NEST if inner[1] & PLACE == position else position
+
+
 def line_of(position: int) -> int:
     """The 1-based line of a packed position."""
-    return position >> 12
+    return (position & PLACE) >> 12
 
 
 def column_of(position: int) -> int:
@@ -60,7 +70,8 @@ class Function:
     Attributes:
         params: positional and keyword names in order; ``vararg`` and ``kwarg`` come after them if present.
         local: names bound in this scope; ``free``: names read from an enclosing function, with its qualified name.
-        used: parameter names a body mentions.
+        names: names it reads, those of functions within it included; ``touched``: attributes and short texts likewise.
+        last: the last line of its body.
     """
 
     qn: str
@@ -81,6 +92,9 @@ class Function:
     is_generator: bool = False
     is_async: bool = False
     size: int = 0
+    names: frozenset[str] = frozenset()
+    touched: frozenset[str] = frozenset()
+    last: int = 0
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -112,6 +126,7 @@ class Module:
         bindings: module-level name to ("f", qn), ("c", qn), ("i", dotted, symbol) or ("v", first right-hand side).
         counts: how often a module-level name is assigned; ``changed``: names mutated or declared global somewhere.
         stars: modules imported with ``*``.
+        aliases: (local name, module, symbol or "") of every import, at any depth.
         captures: function to the (enclosing function, name) pairs it or a function within it reads.
         columns: whether positions carry exact columns (not after the fallback parser).
     """
@@ -125,6 +140,7 @@ class Module:
     counts: dict[str, int] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     stars: tuple[str, ...] = ()
+    aliases: list[tuple[str, str, str]] = field(default_factory=list)
     imports: set[str] = field(default_factory=set)
     captures: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     lines: int = 0

@@ -40,6 +40,8 @@ class Lowering(Expressions, Statements):
         self.module = module
         self.scope = Scope(f"{module.name}.{BODY}", "module", None, None)
         self.serial = 0
+        self.names: set[str] = set()
+        self.touched: set[str] = set()
 
     def run(self, tree: ast.Module) -> Module:
         """Fill the module record from its tree.
@@ -51,7 +53,9 @@ class Lowering(Expressions, Statements):
         self.scope.bound = bound
         body = self.block(tree.body)
         qn = self.scope.qn
-        self.module.functions[qn] = ir.Function(qn, self.module.name, BODY, ir.pack(1, 0), body=body, size=bound.size)
+        whole = ir.Function(qn, self.module.name, BODY, ir.pack(1, 0), body=body, size=bound.size)
+        whole.names, whole.touched = frozenset(self.names), frozenset(self.touched)
+        self.module.functions[qn] = whole
         return self.module
 
     def name(self, node: ast.Name, position: int) -> Node:
@@ -60,6 +64,7 @@ class Lowering(Expressions, Statements):
 
     def lookup(self, name: str, position: int) -> Node:
         """Local, free (of an enclosing function) or global: Python's rule, class scopes seen by their own body only."""
+        self.names.add(name)
         scope: Scope | None = self.scope
         first = True
         while scope is not None:
@@ -89,13 +94,24 @@ class Lowering(Expressions, Statements):
         """Lower a function and file it; its qualified name."""
         qn = self.unique(f"{self.prefix()}{node.name}")
         made = ir.Function(qn, self.module.name, node.name, _at(node))
+        outer = self.names, self.touched
+        self.names, self.touched = set(), set()
         made.decorators = tuple(self.expr(d) for d in node.decorator_list)
         self.signature(made, node.args)
+        # Decorators and defaults run where the function is defined.
+        outer[0].update(self.names)
+        outer[1].update(self.touched)
         if node.returns is not None:
             made.returns = self.annotation(node.returns)
         made.cls = self.scope.cls if self.scope.kind == "class" else ""
         made.is_async = isinstance(node, ast.AsyncFunctionDef)
+        made.last = node.end_lineno or 0
         self.within(made, node.args, node.body)
+        made.names, made.touched = frozenset(self.names), frozenset(self.touched)
+        self.names, self.touched = outer
+        if made.parent:
+            self.names |= made.names
+            self.touched |= made.touched
         return qn
 
     def within(self, made: Function, arguments: ast.arguments, body: list[ast.stmt]) -> None:  # noqa: ARG002 - one signature for all table entries

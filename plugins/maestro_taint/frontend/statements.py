@@ -198,6 +198,7 @@ class Statements:
             name = a.asname or a.name.partition(".")[0]
             dotted = a.name if a.asname else name
             self.bind(name, ("i", dotted, ""))
+            self.module.aliases.append((name, dotted, ""))
             bound.append((name, dotted, ""))
         return (ir.IMPORT, at, tuple(bound))
 
@@ -211,6 +212,7 @@ class Statements:
                 continue
             self.module.imports.add(f"{source}.{a.name}")
             self.bind(a.asname or a.name, ("i", source, a.name))
+            self.module.aliases.append((a.asname or a.name, source, a.name))
             bound.append((a.asname or a.name, source, a.name))
         return (ir.IMPORT, at, tuple(bound))
 

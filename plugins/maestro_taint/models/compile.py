@@ -75,11 +75,12 @@ def names(value: tuple[str, ...] | str) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else value
 
 
-def _add(models: Models, document: Document, where: str) -> None:  # noqa: C901 - one branch per form
+def _add(models: Models, document: Document, where: str) -> None:  # noqa: C901, PLR0912 - one branch per form
     for target, given in document.aliases.items():
         for alias in names(given):
             models.aliases[alias] = target
-    models.parameters.update(document.parameters)
+    for parameter, dotted in document.parameters.items():
+        models.parameters[parameter] = (*names(dotted), *models.parameters.get(parameter, ()))
     models.item_paths.update(document.items)
     for s in document.sources:
         _source(models, s, where)
@@ -87,6 +88,7 @@ def _add(models: Models, document: Document, where: str) -> None:  # noqa: C901 
         _sink(models, k, where)
     for z in document.sanitizers:
         bits = _mask(z.clears, where)  # type: ignore[union-attr]
+        models.clean_reads.update(dict.fromkeys(names(z.read), bits))  # type: ignore[union-attr]
         for call in names(z.call):  # type: ignore[union-attr]
             _merge(models.calls, call, clears=bits, clear_when=_conditions(z.when), flow=z.flow or "all")  # type: ignore[union-attr]
     for p in document.propagators:

@@ -63,8 +63,9 @@ class SinkEntry(Entry, frozen=True):
 class SanitizerEntry(Entry, frozen=True):
     """A call whose result is harmless for the kinds it ``clears``."""
 
-    call: tuple[str, ...] | str
     clears: tuple[str, ...]
+    call: tuple[str, ...] | str = ()
+    read: tuple[str, ...] | str = ()
     when: tuple[ConditionEntry, ...] = ()
     flow: tuple[int | str, ...] | str = ""
     unchecked: bool = False
@@ -117,5 +118,5 @@ class Document(Entry, frozen=True):
     entrypoints: tuple[EntrypointEntry, ...] = ()
     patterns: tuple[PatternEntry, ...] = ()
     aliases: dict[str, tuple[str, ...] | str] = {}
-    parameters: dict[str, str] = {}
+    parameters: dict[str, tuple[str, ...] | str] = {}
     items: tuple[str, ...] = ()

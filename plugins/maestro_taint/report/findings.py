@@ -11,28 +11,47 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, cast
 
 from maestro_hooks.evidence.obligation import Finding, Level, Location
+from maestro_taint.domain.steps import backwards, length
+from maestro_taint.engine.personal import LOG_ONLY
 from maestro_taint.frontend.ir import column_of, line_of
-from maestro_taint.kinds import BY_BIT, rule_of
+from maestro_taint.kinds import BIT, BY_BIT, rule_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from maestro_taint.analysis import Analysis
     from maestro_taint.domain.values import Source
     from maestro_taint.models.model import Models
     from maestro_taint.settings import TaintSettings
 
 MAX_STEPS = 40
+LONG_WAY = 15
 CONFIDENCE = ("low", "medium", "high")
 
 
-def findings_of(analysis: Analysis, settings: TaintSettings, models: Models) -> list[Finding]:  # noqa: ARG001
-    """All findings, sorted by place."""
+# Weak by default: what they allow depends on the interpreter's or the library's version.
+WARNED = frozenset({"xml.stdlib", "tarfile.extractall", "jinja2.autoescape"})
+
+
+def findings_of(
+    analysis: Analysis,
+    settings: TaintSettings,
+    models: Models,  # noqa: ARG001 - callers have them; levels may come to depend on them
+    literals: Iterable[Finding] = (),
+) -> list[Finding]:
+    """All findings, sorted by place; ``literals`` are secrets found in the text itself."""
     grouped: dict[Any, list[Any]] = {}
-    for (_, _, _, source), (site, step) in analysis.solver.flows.items():
+    for flow, (site, step) in analysis.solver.flows.items():
+        source = flow[3]
         rule = rule_of(BY_BIT[site.bit], source.kind)
-        grouped.setdefault((site.file, site.position, rule), []).append((source, site, step))
+        doubts = analysis.solver.doubts[flow]
+        doubts += doubts > 0 and length(step) > LONG_WAY
+        confidence = _confidence(source, site, doubts)
+        grouped.setdefault((site.file, site.position, rule), []).append((source, site, step, confidence))
     made = [_flow(key, group) for key, group in grouped.items()]
     for (file, position, rule), (pattern, dotted, function) in analysis.solver.patterns.items():
         made.append(_pattern(file, position, rule, pattern, dotted, function))
+    made += literals
     leveled = [_leveled(f, settings) for f in made]
     kept = [f for f in leveled if f is not None]
     kept.sort(key=lambda f: (f.at.path, f.at.line, f.at.column, f.rule, f.message))
@@ -41,12 +60,9 @@ def findings_of(analysis: Analysis, settings: TaintSettings, models: Models) -> 
 
 def _flow(key: Any, group: list[Any]) -> Finding:
     file, position, rule = key
-    source, site, step = min(
-        group, key=lambda g: (-CONFIDENCE.index(_confidence(g[0], g[1])), _length(g[2]), repr(g[0]))
-    )
+    source, site, step, confidence = min(group, key=lambda g: (-CONFIDENCE.index(g[3]), length(g[2]), repr(g[0])))
     kind = BY_BIT[site.bit]
-    confidence = _confidence(source, site)
-    level: Level = "note" if confidence == "low" else "error"
+    level: Level = "note" if confidence == "low" else "warning" if site.model in WARNED else "error"
     cause = f"{source.kind} data from {source.text} ({source.file}:{line_of(source.position)})"
     return Finding(
         rule=rule,
@@ -66,8 +82,12 @@ def _flow(key: Any, group: list[Any]) -> Finding:
     )
 
 
-def _confidence(source: Source, site: Any) -> str:
-    return min(source.confidence, str(site.confidence), key=CONFIDENCE.index)
+def _confidence(source: Source, site: Any, doubts: int) -> str:
+    """The weaker of the source's and the sink's; less where an unknown callee lies between, still less far away."""
+    if source.model in LOG_ONLY and not site.bit & BIT["log"]:
+        return "low"
+    known = CONFIDENCE.index(min(source.confidence, str(site.confidence), key=CONFIDENCE.index))
+    return CONFIDENCE[max(known - doubts, 0)]
 
 
 def _pattern(file: str, position: int, rule: str, pattern: Any, dotted: str, function: str) -> Finding:
@@ -75,7 +95,7 @@ def _pattern(file: str, position: int, rule: str, pattern: Any, dotted: str, fun
         rule=rule,
         message=f"{dotted}(): {pattern.message}",
         at=Location(file, line_of(position), column_of(position) + 1),
-        level="error",
+        level="warning" if pattern.id in WARNED else "error",
         cwe=pattern.cwe,
         fingerprint=_digest(rule, pattern.id, dotted, function),
         properties={
@@ -86,8 +106,7 @@ def _pattern(file: str, position: int, rule: str, pattern: Any, dotted: str, fun
 
 def _trace(step: Any) -> tuple[Location, ...]:
     made: list[Location] = []
-    while step is not None:
-        file, position, words, step = step
+    for file, position, words in backwards(step):
         one = Location(file, line_of(position), column_of(position) + 1, message=words)
         if not made or (made[-1].path, made[-1].line, made[-1].message) != (one.path, one.line, one.message):
             made.append(one)
@@ -127,16 +146,11 @@ def _numbered(found: list[Finding]) -> list[Finding]:
     for f in found:
         seen[f.fingerprint] += 1
         fingerprint = f"{f.fingerprint}-{seen[f.fingerprint]}"
-        made.append(replace(f, fingerprint=fingerprint, properties={**f.properties, "fingerprint": fingerprint}))
+        made.append(replace(f, fingerprint=fingerprint, properties={
+            **f.properties, "fingerprint": fingerprint, "next": f"maestro taint explain {fingerprint}",
+        }))  # fmt: skip
     return made
 
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def _length(step: Any) -> int:
-    count = 0
-    while step is not None:
-        count, step = count + 1, step[3]
-    return count

@@ -9,10 +9,11 @@ import datetime as dt
 import io
 import re
 import tokenize
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.obligation import Finding, Location
+from maestro_taint.bandit.flow_tests import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,18 +21,29 @@ if TYPE_CHECKING:
     from maestro_hooks.requests import SourceFile
 
 _COMMENT = re.compile(r"#\s*maestro:\s*ignore\[([^\]]*)\](.*)")
+_NOSEC = re.compile(r"#\s*nosec:?\s+((?:B\d{3}[\s,]*)+)")
 _UNTIL = re.compile(r"\buntil (\d{4}-\d{2}-\d{2})\s*$")
 
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """One comment: the rules it names, its reason, its last day."""
+    """One comment: the rules it names, its reason, its last day; ``first`` to ``last`` are its statement's lines.
+
+    ``nosec`` is Bandit's own comment naming tests: it silences the flows of their kinds, and is never unused here.
+    """
 
     path: str
     line: int
     rules: tuple[str, ...]
     reason: str
     until: str
+    first: int = 0
+    last: int = 0
+    nosec: bool = False
+
+    def covers(self, f: Finding) -> bool:
+        """Whether a finding stands in the comment's statement."""
+        return self.path == f.at.path and (self.first or self.line) <= f.at.line <= (self.last or self.line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +69,24 @@ class Judged:
 def judge(findings: list[Finding], files: Mapping[str, SourceFile], today: dt.date | None = None) -> Judged:
     """Sort findings into open and silenced by the comments in the files they are in."""
     day = (today or dt.datetime.now(tz=dt.UTC).date()).isoformat()
-    comments = {(s.path, s.line): s for path in files for s in read(path, files[path])}
+    comments = sorted((s for path in files for s in read(path, files[path])), key=lambda s: (s.path, s.line))
     wrong: list[Finding] = []
-    used: dict[tuple[str, int], Suppression] = {}
+    used: list[Suppression] = []
     still: list[Finding] = []
     silenced: list[Finding] = []
     for f in findings:
-        s = comments.get((f.at.path, f.at.line))
-        if s is None or f.rule not in s.rules or not s.reason or (s.until and s.until < day):
-            still.append(f)
-        else:
-            silenced.append(f)
-            used[(s.path, s.line)] = s
-    for key, s in sorted(comments.items()):
-        problem = _problem(s, day, is_used=key in used)
+        good = [
+            s for s in comments
+            if s.covers(f) and f.rule in s.rules and s.reason and not (s.until and s.until < day)
+        ]  # fmt: skip
+        (silenced if good else still).append(f)
+        used += good[:1]
+    for s in comments:
+        problem = "" if s.nosec else _problem(s, day, is_used=s in used)
         if problem:
             wrong.append(Finding(rule="taint-suppression", message=problem, at=Location(s.path, s.line)))
-    return Judged(tuple(still), tuple(silenced), tuple(used[k] for k in sorted(used)), tuple(wrong))
+    kept = tuple(s for s in comments if s in used)
+    return Judged(tuple(still), tuple(silenced), kept, tuple(wrong))
 
 
 def _problem(s: Suppression, day: str, *, is_used: bool) -> str:
@@ -87,19 +100,39 @@ def _problem(s: Suppression, day: str, *, is_used: bool) -> str:
 def read(path: str, file: SourceFile) -> list[Suppression]:
     """The comments of one file that concern this gate; none from a file that cannot be read as Python."""
     data = file.data
-    if b"maestro:" not in data:
+    if b"maestro:" not in data and b"nosec" not in data:
         return []
-    found = []
+    found: list[Suppression] = []
+    first = 0
+    inside: list[Suppression] = []
     try:
         for token in tokenize.tokenize(io.BytesIO(data).readline):
             if token.type == tokenize.COMMENT:
-                match = _COMMENT.match(token.string)
-                rules = tuple(r.strip() for r in match[1].split(",")) if match else ()
-                if match and any(r.startswith("taint-") for r in rules):
-                    text = match[2].strip()
-                    until = _UNTIL.search(text)
-                    reason = _UNTIL.sub("", text).strip(" ,;") if until else text
-                    found.append(Suppression(path, token.start[0], rules, reason, until[1] if until else ""))
+                inside += _comment(path, token.string, token.start[0])
+            elif token.type in (tokenize.NEWLINE, tokenize.ENDMARKER):
+                found += [replace(s, first=first or s.line, last=max(token.start[0], s.line)) for s in inside]
+                inside, first = [], 0
+            elif token.type == tokenize.NL and not first:
+                found += inside  # a comment on a line of its own belongs to no statement
+                inside = []
+            elif token.type not in (tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING):
+                first = first or token.start[0]
     except (tokenize.TokenError, SyntaxError, UnicodeDecodeError):
         return found
     return found
+
+
+def _comment(path: str, text: str, line: int) -> list[Suppression]:
+    match = _COMMENT.search(text)
+    rules = tuple(r.strip() for r in match[1].split(",")) if match else ()
+    if match and any(r.startswith("taint-") for r in rules):
+        words = match[2].strip()
+        until = _UNTIL.search(words)
+        reason = _UNTIL.sub("", words).strip(" ,;") if until else words
+        return [Suppression(path, line, rules, reason, until[1] if until else "")]
+    bandit = _NOSEC.search(text)
+    if bandit is None:
+        return []
+    ids = re.findall(r"B\d{3}", bandit[1])
+    kinds = tuple(f"taint-{kind}" for one in ids for kind in KINDS.get(one, ()))
+    return [Suppression(path, line, kinds, f"# nosec {' '.join(ids)}", "", nosec=True)] if kinds else []

@@ -267,6 +267,40 @@ def edited_documents() -> Iterator[Case]:
         yield f"leaf {what}", shipment.submission(leaves=[some_leaves(shipment, 1), edited])
 
 
+def spelled_otherwise() -> Iterator[Case]:
+    """The bytes of each file spelled in another way: what JSON readers disagree about."""
+    shipment = ship_logged()
+    files = {"bundles": shipment.bundle, "trust": shipment.trust, "policy": shipment.policy, "leaves": shipment.leaves}
+    for name, data in files.items():
+        for what, edited in respellings(data):
+            if edited == data:
+                continue  # there is nothing to spell otherwise
+            given = [edited] if name in ("bundles", "leaves") else edited
+            yield f"respelled {name}: {what}", shipment.submission(**{name: given})
+
+
+def respellings(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """(what, the document with one spelling changed)."""
+    for what, tail in {"a space": b" ", "a newline": b"\n", "a zero byte": b"\0", "another value": b"{}"}.items():
+        yield f"{what} after it", data + tail
+    yield "a byte order mark", b"\xef\xbb\xbf" + data
+    yield "a space before it", b" " + data
+    yield "invalid UTF-8", data.replace(b'":"', b'":"\xff', 1)
+    yield "a lone surrogate", data.replace(b'":"', b'":"\\ud800', 1)
+    yield "an escaped letter", data.replace(b'"s', b'"\\u0073', 1)
+    yield "an escaped slash", data.replace(b"/", b"\\/", 1)
+    start = data.index(b'"')
+    first = data[start : data.index(b",", start)]
+    yield "a member twice", data.replace(first, first + b"," + first, 1)
+    yield "a member of the prototype", data.replace(b'{"', b'{"__proto__":1,"', 1)
+    yield "URL-safe base64", data.replace(b"+", b"-").replace(b"/", b"_")
+    yield "no padding", data.replace(b'="', b'"', 1)
+    yield "more padding", data.replace(b'="', b'=="', 1)
+    yield "a line in base64", data.replace(b'=="', b'\\n=="', 1)
+    yield "a number as a float", data.replace(b":1", b":1.0", 1)
+    yield "a comma too many", data.replace(b'"}', b'",}', 1)
+
+
 def resigned_documents() -> Iterator[Case]:
     """Every field of the signed documents, edited by somebody who holds the keys."""
     shipment = ship_logged()
@@ -321,6 +355,6 @@ def forged_leaves() -> Iterator[Case]:
 def every_case() -> list[Case]:
     """The whole corpus."""
     steps = [(name, submission) for name, _, submission in per_step()]
-    edited = [*edited_documents(), *resigned_documents(), *forged_leaves()]
+    edited = [*edited_documents(), *spelled_otherwise(), *resigned_documents(), *forged_leaves()]
     secret = [*hidden.honest(), *hidden.attacks(), *hidden.undecided(), *hidden.edited(mutations)]
     return [*honest(), *steps, *edited, *secret]

@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from maestro_hooks.evidence import canonical, merkle
 from maestro_hooks.evidence.bundle import encode_bundle, sign_payload
 from maestro_hooks.evidence.disclosure import encode_disclosures, parse_disclosures
+from maestro_hooks.evidence.obligation import Obligation
 from maestro_hooks.evidence.verify import Submission
 from maestro_hooks.pipeline.section_checks import check_section
 from maestro_zk.field import L
+from maestro_zk.settings import ZkSettings
 from tests.evidence.shipment import NOW, RELEASE_KEY, WHEEL, policy_bytes
 from tests.plugins.maestro_seal import logged
 from tests.plugins.maestro_zk import releases
@@ -73,16 +75,37 @@ class Hidden:
 def hidden(seed: int = 0) -> Hidden:
     """Four hidden numbers behind five bounds; another seed makes other blindings and salts."""
     assert seed >= 0
+    return _sealed()
+
+
+def _sealed(numbers: Sequence[Obligation] | None = None, *, bits: Literal[32, 64] = 32) -> Hidden:
+    """A release with these hidden numbers, or the usual ones, and one open claim."""
+    open_claim = Obligation(key="pytest/failed", value=0, max=0, kind="test")
+    claims = None if numbers is None else [open_claim, *numbers]
+    rules = releases.RULES if numbers is None else releases.RULES[:1]
+    policy = policy_bytes(rules, ())
     with TemporaryDirectory() as place:
-        made = releases.seal(Path(place))
+        made = releases.seal(Path(place), made=claims, settings=ZkSettings(bits=bits))
     disclosed = encode_disclosures([made.leaves.disclose(i) for i in sorted(made.leaves.ids, key=str.encode)])
-    return Hidden(made.payload(), disclosed, policy_bytes(releases.RULES, ()))
+    return Hidden(made.payload(policy=hashlib.sha256(policy).hexdigest()), disclosed, policy)
 
 
 def honest() -> Iterator[Case]:
     made = hidden()
     yield "hidden numbers", made.submission()
     stated = [s["id"] for s in made.document()["predicate"]["zk"]["statements"]]
+    one = {"key": "a/b", "private": True}
+    for what, fields in {
+        "a bound of zero": {"value": 5, "min": 0},
+        "both bounds, both zero": {"value": 0, "min": 0, "max": 0},
+        "negative bounds": {"value": -3, "min": -5, "max": -1},
+    }.items():
+        claim = Obligation(**{**one, **fields})  # type: ignore[arg-type]  # real fields
+        yield f"a hidden number with {what}", _sealed([claim]).submission()
+    far = Obligation(key="a/b", value=2**40, min=0, private=True)
+    yield "a hidden number of 64 bits", _sealed([far], bits=64).submission()
+    many = [Obligation(key=f"a/b/{n:02}\N{GRINNING FACE}", value=n, min=0, private=True) for n in range(16)]
+    yield "sixteen hidden numbers", _sealed(many).submission()
     yield "hidden numbers, only the leaves that ship", made.submission(leaves=[made.shown([*stated, "pytest/failed"])])
 
 

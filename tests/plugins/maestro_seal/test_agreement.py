@@ -14,7 +14,7 @@ from maestro_hooks.evidence.report import report_object
 from maestro_hooks.evidence.verify import verify
 from tests.plugins.maestro_seal import hidden
 from tests.plugins.maestro_seal.clients import BUILT, CLIENTS, chromium
-from tests.plugins.maestro_seal.corpus import every_case, honest, mutations, per_step
+from tests.plugins.maestro_seal.corpus import every_case, honest, mutations, per_step, spelled_otherwise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +45,17 @@ def test_a_section_that_its_own_signer_changed_is_never_believed() -> None:
         before = {s.step: s.status for s in report.steps[:8]}  # parse to freshness: the signature is good
         assert name.startswith("forged") or report.first_failure == "parse" or set(before.values()) == {"pass"}, name
     assert [verify(submission).verdict for _, submission in hidden.undecided()] == ["incomplete"] * 2
+
+
+def test_another_spelling_passes_only_where_it_says_the_same() -> None:
+    """Signed documents have one spelling; around them JSON and base64 may be written as their standards allow."""
+    spellings = {"a space after it", "a newline after it", "a space before it", "an escaped letter", "an escaped slash"}
+    allowed = {
+        f"respelled {name}: {what}" for name in ("bundles", "leaves") for what in (*spellings, "URL-safe base64")
+    }
+    cases = list(spelled_otherwise())
+    assert len(cases) > 45
+    assert {name for name, submission in cases if verify(submission).verdict == "pass"} <= allowed
 
 
 def test_no_edited_document_passes() -> None:

@@ -8,6 +8,7 @@ import functools
 import itertools
 import math
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
@@ -657,7 +658,8 @@ def set_frozen(a: int) -> bool:
 
 
 def set_unhashable(a: int) -> int:
-    return len({(a, 1)}) + len({[a]})
+    listed = [a]  # by name: Bandit crashes on a set display that holds a list
+    return len({(a, 1)}) + len({listed})
 
 
 # -- match -----------------------------------------------------------------------------------------------------------
@@ -1075,3 +1077,38 @@ def timedelta_arithmetic(a: timedelta, n: int) -> tuple[timedelta, int, int, boo
 
 def timedelta_scaled(a: timedelta, n: int) -> tuple[timedelta, timedelta, int]:
     return a * 3, a // 7, a // timedelta(hours=1)
+
+
+# -- generators and bases --------------------------------------------------------------------------------------------
+
+
+def _chunks(xs: list[int], size: int) -> Iterator[list[int]]:
+    for start in range(0, len(xs), size):
+        yield xs[start : start + size]
+
+
+def _positive(xs: list[int]) -> Iterator[int]:
+    for x in xs:
+        if x > 0:
+            yield x
+    yield from (1, 2)
+
+
+def generator_chunks(xs: list[int]) -> tuple[list[list[int]], int]:
+    return list(_chunks(xs, 2)), sum(1 for _ in _chunks(xs, 3))
+
+
+def generator_used_up(xs: list[int]) -> tuple[int, int, list[int]]:
+    found = _positive(xs)
+    return next(found), sum(found), list(found)
+
+
+def generator_stopped(xs: list[int]) -> int:
+    for x in _positive(xs):
+        if x > 3:
+            return x
+    return 0
+
+
+def text_base(s: str) -> tuple[int, int]:
+    return int(s, 16), int(s, 36)

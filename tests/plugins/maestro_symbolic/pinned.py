@@ -114,8 +114,8 @@ class Pinned(Path):
     free: bool = True
 
     def assume_preconditions(self, names: Mapping[str, Any]) -> None:
-        for name, value in names.items():
-            pin(self, value, self.known[name])
+        for name in self.known:
+            pin(self, names[name], self.known[name])
 
 
 def symbolic_result(target: Target, known: Mapping[str, object]) -> dict[str, object] | None:

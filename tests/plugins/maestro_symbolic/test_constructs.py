@@ -19,7 +19,7 @@ from pinned import compare, loaded
 
 SOURCE = (Path(__file__).parent / "constructs.py").read_text()
 TREE = ast.parse(SOURCE)
-FUNCTIONS = {n.name: n for n in TREE.body if isinstance(n, ast.FunctionDef)}
+FUNCTIONS = {n.name: n for n in TREE.body if isinstance(n, ast.FunctionDef) and n.name[0] != "_"}
 SCOPE = loaded(SOURCE)
 
 INTS = st.one_of(st.integers(-8, 8), st.integers(-130, 130), st.sampled_from([2**53 + 1, -(2**63), 10**30]))

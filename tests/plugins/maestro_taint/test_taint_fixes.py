@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import ast
+import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
-from maestro_taint.fixes.apply import Tree, repair
+from maestro_taint.fixes.apply import repair
+from maestro_taint.fixes.tree import Tree
 from maestro_taint.settings import TaintSettings
 from tests.plugins.maestro_taint.analysing import models
+from tests.plugins.maestro_taint.test_taint_gate import check
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEAD = "import os, sqlite3, subprocess, yaml, hashlib, pickle, logging\nfrom flask import request, make_response\ndef h():\n    x = request.args['q']\n"  # noqa: E501 - a program in one piece
 
@@ -24,7 +31,7 @@ def repaired(line: str, settings: TaintSettings | None = None) -> tuple[str, lis
     ("line", "wanted"),
     [
         ("os.system('ls ' + x)  # why", "os.system('ls ' + shlex.quote(x))  # why"),
-        ("subprocess.run(f'ls {x}', shell=True)", "subprocess.run(f'ls {shlex.quote(x)}', shell=True)"),
+        ("subprocess.run(f'ls {x}', shell=True)", 'subprocess.run(["ls", x])'),
         (
             "db = sqlite3.connect('d')\ndb.execute(\"select * from t where a = '\" + x + \"'\")",
             'db.execute("select * from t where a = ?", (x,))',
@@ -34,7 +41,7 @@ def repaired(line: str, settings: TaintSettings | None = None) -> tuple[str, lis
         ("hashlib.md5(b'x')", "hashlib.sha256(b'x')"),
         ("make_response('<p>' + x)", "make_response('<p>' + html.escape(x))"),
         ("make_response('a').set_cookie('a', 'b')", "set_cookie('a', 'b', secure=True, httponly=True)"),
-        ("open(os.path.join('base', x))", "open(os.path.join('base', os.path.basename(x)))"),
+        ("open(os.path.join('base', x))", "safe_path = os.path.realpath(os.path.join('base', x))"),
     ],
 )
 def test_a_safe_repair_is_kept(line: str, wanted: str) -> None:
@@ -65,7 +72,281 @@ def test_an_unsafe_repair_is_refused_with_a_reason_and_nothing_changes(line: str
 
 
 def test_secrets_are_redacted_by_the_projects_own_function_only() -> None:
-    line = "logging.info('key %s', os.environ['APP_API_KEY'])"
-    assert repaired(line)[1][0][0] == "refused"
-    text, outcomes = repaired(line, TaintSettings(redactor="re.escape"))
-    assert "re.escape(os.environ" in text or outcomes[0][0] == "failed"
+    """Without one, a log line says "[redacted]"; what else receives the value may need it."""
+    line = "logging.info('key %s of %s', os.environ['APP_API_KEY'], 'me')"
+    text, outcomes = repaired(line)
+    assert outcomes == [("verified", "V5")]
+    assert """logging.info('key %s of %s', "[redacted]", 'me')""" in text
+    text, outcomes = repaired(line, TaintSettings(redactor="hashlib.scrypt"))
+    assert outcomes == [("verified", "V5")]
+    assert "hashlib.scrypt(os.environ['APP_API_KEY'])" in text
+    sent = "import requests\nrequests.post('https://x.example', data=os.environ['APP_API_KEY'])"
+    assert repaired(sent)[1][0][0] == "refused"
+
+
+BODY = "\n\ndef h():\n    os.system('ls ' + request.args['q'])\n"
+COMMAND = "from flask import request\nimport os\n\n\ndef h():\n    os.system('ls ' + request.args['q'])  # é why\n"
+
+
+def fixed(data: bytes, settings: TaintSettings | None = None) -> bytes:
+    tree = Tree({"a.py": data}, settings or TaintSettings(), models())
+    assert [o.state for o in repair(tree)] == ["verified"]
+    return tree.files["a.py"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        COMMAND.encode(),
+        COMMAND.replace("\n", "\r\n").encode(),
+        b"\xef\xbb\xbf" + COMMAND.encode(),
+        ("# -*- coding: latin-1 -*-\n" + COMMAND).encode("latin-1"),
+        COMMAND.replace("    ", "\t").encode(),
+        COMMAND.rstrip("\n").encode(),
+    ],
+    ids=["plain", "crlf", "bom", "latin-1", "tabs", "no newline at the end"],
+)
+def test_bytes_that_are_not_the_repairs_stay(data: bytes) -> None:
+    """Line ends, byte order mark, encoding and comments: taking the repair back gives the old bytes."""
+    newline = b"\r\n" if b"\r\n" in data else b"\n"
+    made = fixed(data)
+    assert made.count(b"shlex.quote(request.args['q'])") == 1
+    undone = made.replace(b"shlex.quote(request.args['q'])", b"request.args['q']")
+    assert undone.replace(b"import shlex" + newline, b"", 1).split() == data.split()
+    assert made.count(b"\r\n") == (made.count(b"\n") if newline == b"\r\n" else 0)
+    assert made.endswith(newline) == data.endswith(newline)
+
+
+@pytest.mark.parametrize(
+    ("head", "call"),
+    [
+        ("", "shlex.quote("),
+        ("import shlex\n", "shlex.quote("),
+        ("import shlex as sx\n", "sx.quote("),
+        ("from shlex import quote\n", " quote("),
+        ("from shlex import quote as q\n", " q("),
+        ("shlex = 1\n", "_shlex.quote("),
+        ("import os as shlex\n", "_shlex.quote("),
+    ],
+)
+def test_an_import_is_added_once_and_never_takes_a_name(head: str, call: str) -> None:
+    made = fixed((head + COMMAND).encode()).decode()
+    assert call in made
+    assert (
+        made.count("import shlex") + made.count("from shlex") == 1
+        if "as shlex" not in head
+        else "import shlex as _shlex" in made
+    )
+    ast.parse(made)
+
+
+def test_imports_go_where_imports_of_their_kind_stand() -> None:
+    text = '"""Doc."""\n\nfrom __future__ import annotations\n\nimport os\nimport sys\n\nfrom flask import request\n'
+    text += BODY
+    lines = fixed(text.encode()).decode().split("\n")
+    assert lines.index("import shlex") == lines.index("import sys") - 1
+
+
+def test_several_findings_on_a_line_and_in_a_file() -> None:
+    text = (
+        COMMAND.replace("os.system(", "os.system('a ' + request.args['p']); os.system(")
+        + "    os.popen('b ' + request.args['r'])\n"
+    )
+    tree = Tree({"a.py": text.encode()}, TaintSettings(), models())
+    assert [o.state for o in repair(tree)] == ["verified"] * 3
+    made = tree.files["a.py"].decode()
+    assert (made.count("shlex.quote("), made.count("import shlex")) == (3, 1)
+
+
+def test_only_tainted_values_are_touched() -> None:
+    """A constant table name stays in the text, a constant tool stays unquoted, a harmless value stays unescaped."""
+    text, outcomes = repaired("TOOL = 'ls -l'\nn = len(x)\nos.system(f'{TOOL} {x} {n}')")
+    assert outcomes == [("verified", "V5")]
+    assert "f'{TOOL} {shlex.quote(x)} {n}'" in text
+
+
+def test_values_inside_the_commands_own_quotes_are_quoted_outside_them() -> None:
+    text, _ = repaired("os.system('grep \"' + x + '\" f')\nos.system(f\"grep 'a{x}' f\")")
+    assert "os.system('grep ' + shlex.quote(x) + ' f')" in text
+    assert """os.system(f"grep 'a'{shlex.quote(x)}'' f")""" in text
+
+
+@pytest.mark.parametrize(
+    "line", ["os.system('ssh h \"' + x + '\"')", "os.system('echo `' + x + '`')", "os.system('eval ' + x)"]
+)
+def test_what_quoting_does_not_help_is_refused(line: str) -> None:
+    text, outcomes = repaired(line)
+    assert [state for state, _ in outcomes] == ["refused"]
+    assert text.endswith(line + "\n")
+
+
+def test_a_module_the_project_does_not_have_is_no_repair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    line = "import xml.etree.ElementTree as ET\nET.fromstring(x)"
+    text, outcomes = repaired(line)
+    assert outcomes[0][0] == "refused"
+    assert "defusedxml" in outcomes[0][1]
+    assert "defusedxml" not in text
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "rung"),
+    [("pass", "verified", "V6"), ("assert 'shlex' not in open('a.py').read()", "failed", "V6")],
+)
+def test_the_projects_tests_are_run_on_a_copy(tmp_path: Path, code: str, state: str, rung: str) -> None:
+    (tmp_path / "a.py").write_text(COMMAND, encoding="utf-8")
+    (tmp_path / "check.py").write_text(code + "\n", encoding="utf-8")
+    settings = TaintSettings(fix_tests=(sys.executable, "check.py"))
+    tree = Tree({"a.py": COMMAND.encode()}, settings, models(), tmp_path)
+    outcomes = repair(tree)
+    assert [(o.state, o.detail[:2]) for o in outcomes] == [(state, rung)]
+    assert (tree.files["a.py"] == COMMAND.encode()) == (state == "failed")
+    assert (tmp_path / "a.py").read_text(encoding="utf-8") == COMMAND
+
+
+def test_a_repair_that_is_interrupted_leaves_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "a.py"
+    place.write_text(COMMAND, encoding="utf-8")
+    place.chmod(0o755)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.replace", interrupted)
+        patched.setattr("pathlib.Path.replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            check(tmp_path, {"a.py": COMMAND}, fix=True)
+    assert place.read_text(encoding="utf-8") == COMMAND
+    assert [p.name for p in tmp_path.iterdir()] == ["a.py"], "nothing half-written is left"
+    check(tmp_path, {"a.py": COMMAND}, fix=True)
+    assert "shlex.quote" in place.read_text(encoding="utf-8")
+    assert place.stat().st_mode & 0o777 == 0o755
+
+
+def test_what_is_accepted_is_not_repaired_and_what_is_not_read_still_blocks(tmp_path: Path) -> None:
+    accepted = COMMAND.replace("# é why", "# maestro: ignore[taint-command] an operator's")
+    found = check(tmp_path, {"a.py": accepted, "b.py": "def f(:\n"}, fix=True)
+    assert (tmp_path / "a.py").read_text(encoding="utf-8") == accepted
+    assert (found["taint/flows"].value, found["taint/suppressed"].value, found["taint/unanalysed"].value) == (0, 1, 1)
+
+
+def test_after_repairs_the_rest_is_reported_where_it_now_stands(tmp_path: Path) -> None:
+    text = COMMAND + "    import pickle\n    pickle.loads(request.data)\n"
+    found = check(tmp_path, {"a.py": text}, fix=True)
+    told = {f.properties["fix"]: f for f in found["taint/flows"].findings}
+    assert set(told) == {"verified", "refused"}
+    lines = (tmp_path / "a.py").read_text(encoding="utf-8").split("\n")
+    assert "pickle.loads" in lines[told["refused"].at.line - 1]
+    assert "not repaired" in told["refused"].message
+    assert (found["taint/fixes"].value, found["taint/fixes-refused"].value) == (1, 1)
+
+
+PAGE = "from flask import Flask, request\napp = Flask(__name__)\n{head}\n@app.route('/')\ndef h():\n{body}"
+
+
+def page(body: str, head: str = "") -> tuple[str, list[str]]:
+    text = PAGE.format(head=head, body="".join(f"    {line}\n" for line in body.split("\n")))
+    tree = Tree({"a.py": text.encode()}, TaintSettings(), models())
+    outcomes = repair(tree)
+    return tree.files["a.py"].decode(), [o.state for o in outcomes]
+
+
+def test_values_are_escaped_where_they_enter_the_markup_not_the_markup_itself() -> None:
+    text, states = page(
+        "rows = ''.join(f'<li>{i}</li>' for i in request.args.getlist('i'))\nreturn '<ul>' + rows + '</ul>'"
+    )
+    assert states == ["verified"]
+    assert "f'<li>{html.escape(str(i))}</li>'" in text
+    assert "'<ul>' + rows + '</ul>'" in text
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("def row(x):\n    return '<li>' + x + '</li>'\n", "return '<ul>' + row(request.args['i']) + '</ul>'"),
+        ("", "m = '<b>' + request.args['i'] + '</b>' if request.args else ''\nreturn '<p>' + m + '</p>'"),
+        ("", "return f'<a href={request.args.get(\"i\")}>x</a>'"),
+        ("", "n = request.args['i']\nreturn f'<a href=\"{n}\">x</a>'"),
+        ("", "n = request.args['i']\nreturn f'<a onclick=\"f({n})\">x</a>'"),
+        ("", "n = request.args['i']\nreturn f'<!-- {n} -->'"),
+    ],
+)
+def test_where_escaping_would_break_or_not_help_nothing_is_done(head: str, body: str) -> None:
+    text, states = page(body, head)
+    assert set(states) == {"refused"}
+    assert "html.escape" not in text
+
+
+def test_words_joined_are_quoted_one_by_one() -> None:
+    text, _ = repaired("os.system('tar c ' + ' '.join(request.args.getlist('f')))")
+    assert "'tar c ' + shlex.join(request.args.getlist('f'))" in text
+    text, outcomes = repaired("f = ' '.join(request.args.getlist('f'))\nos.system('tar c ' + f)")
+    assert [state for state, _ in outcomes] == ["refused"]
+
+
+CONSTANT = (
+    "import sqlite3\nfrom flask import request\nQUERY = \"SELECT 1 FROM t WHERE a = '%s'\"\n{more}\ndef h():\n"
+    "    sqlite3.connect('d').execute(QUERY % request.args['q'])\n"
+)
+
+
+def test_a_constant_query_is_changed_where_it_is_written() -> None:
+    made = fixed(CONSTANT.format(more="").encode()).decode()
+    assert 'QUERY = "SELECT 1 FROM t WHERE a = ?"' in made
+    assert "execute(QUERY, (request.args['q'],))" in made
+
+
+@pytest.mark.parametrize("other", ["from a import QUERY\n", "import a\nprint(a.QUERY)\n"])
+def test_a_constant_that_others_read_stays(other: str) -> None:
+    files = {"a.py": CONSTANT.format(more="").encode(), "b.py": other.encode()}
+    tree = Tree(dict(files), TaintSettings(), models())
+    assert [o.state for o in repair(tree)] == ["refused"]
+    assert tree.files == files
+    alone = Tree({"a.py": CONSTANT.format(more="print(QUERY)\n").encode()}, TaintSettings(), models())
+    assert [o.state for o in repair(alone)] == ["refused"]
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("os.system('cp {1} {0}'.format(x, x + 'b'))", "'cp {1} {0}'.format(shlex.quote(x), shlex.quote(x + 'b'))"),
+        ("os.system('cp {b} {a}'.format(a='c', b=x))", "'cp {b} {a}'.format(a='c', b=shlex.quote(x))"),
+        ("os.system('cp %(b)s %(a)s' % {'a': 'c', 'b': x})", "'cp %(b)s %(a)s' % {'a': 'c', 'b': shlex.quote(x)}"),
+        ("os.system('nice -n %d ls %s' % (3, x))", "'nice -n %d ls %s' % (3, shlex.quote(x))"),
+    ],
+)
+def test_fields_keep_their_arguments(line: str, wanted: str) -> None:
+    assert wanted in repaired(line)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "values"),
+    [
+        (
+            "'SELECT a FROM {2} WHERE b = {1} AND c = {0}'.format(x, y, 't')",
+            "'SELECT a FROM {0} WHERE b = ? AND c = ?'.format('t')",
+            "(y, x)",
+        ),
+        ("'SELECT a FROM %s WHERE b = %s' % ('t', x)", "'SELECT a FROM %s WHERE b = ?' % ('t',)", "(x,)"),
+        ("\"SELECT '100%%' FROM t WHERE b = '%s'\" % x", "\"SELECT '100%' FROM t WHERE b = ?\"", "(x,)"),
+        ("f\"SELECT '{{}}' FROM t WHERE b = '{x}'\"", "\"SELECT '{}' FROM t WHERE b = ?\"", "(x,)"),
+        (
+            "f\"SELECT a FROM t WHERE b LIKE '{x}%' AND c = '{y}'\"",
+            '"SELECT a FROM t WHERE b LIKE ? AND c = ?"',
+            '(x + "%", y)',
+        ),
+    ],
+)
+def test_bound_values_stand_in_the_order_of_the_text(text: str, query: str, values: str) -> None:
+    made, outcomes = repaired(f"y = request.args['p']\ndb = sqlite3.connect('d')\ndb.execute({text})")
+    assert outcomes == [("verified", "V5")]
+    assert f"db.execute({query}, {values})" in made
+
+
+def test_random_numbers_elsewhere_stay() -> None:
+    text = "import random\ndef deal(c):\n    random.shuffle(c)\ndef make(n):\n"
+    text += "    token = str(random.random()) * n\n    return token\n"
+    made = fixed(text.encode()).decode()
+    assert "    random.shuffle(c)" in made
+    assert "token = str(secrets.SystemRandom().random()) * n" in made

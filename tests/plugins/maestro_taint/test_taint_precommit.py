@@ -1,22 +1,17 @@
-"""The README's example under real pre-commit: the hook blocks the commit, repairs it, and then lets it through."""
+"""The README's own example under real pre-commit: the hook blocks the commit, repairs it, and then lets it through."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
-EXAMPLE = """import os
-
-from flask import request
-
-
-def listing() -> None:
-    os.system("ls " + request.args["name"])
-"""
+README = Path(__file__).parents[3] / "plugins/maestro_taint/README.md"
 CONFIG = """repos:
 - repo: local
   hooks:
@@ -27,6 +22,13 @@ CONFIG = """repos:
     types: [python]
     require_serial: true
 """
+
+
+def example() -> str:
+    """The program the README shows."""
+    found = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(found) == 1
+    return textwrap.dedent(found[0])
 
 
 @pytest.mark.slow
@@ -40,13 +42,16 @@ def test_the_hook_blocks_and_repairs_under_pre_commit(tmp_path: Path) -> None:
         return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
 
     run("git", "init", "-q")
-    (tmp_path / "app.py").write_text(EXAMPLE, encoding="utf-8")
+    (tmp_path / "app.py").write_text(example(), encoding="utf-8")
     (tmp_path / ".pre-commit-config.yaml").write_text(CONFIG.format(maestro=maestro), encoding="utf-8")
     run("git", "add", "-A")
     first = run(sys.executable, "-m", "pre_commit", "run")
     assert first.returncode != 0, first.stdout
     assert "taint-command" in first.stdout
-    assert "shlex.quote(request.args" in (tmp_path / "app.py").read_text(encoding="utf-8")
+    assert "taint-sql" in first.stdout
+    repaired = (tmp_path / "app.py").read_text(encoding="utf-8")
+    assert '"SELECT id FROM users WHERE name = ?", (name,)' in repaired
+    assert 'shlex.quote(request.args["folder"])' in repaired
     run("git", "add", "-A")
     second = run(sys.executable, "-m", "pre_commit", "run")
     assert second.returncode == 0, second.stdout

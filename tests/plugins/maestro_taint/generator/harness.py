@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.plugins.maestro_taint.generator.cases import Case
 
@@ -34,7 +34,7 @@ class _Touch:
         return os.mkdir, ("pwned",)
 
 
-def label(case: Case) -> str:
+def label(case: Case, observe: Callable[[Case, str], str] | None = None) -> str:
     """``vulnerable``, ``safe`` or ``broken`` (the program itself failed on benign and on hostile input)."""
     payload = pickle.dumps(_Touch()).hex() if case.payload == "PICKLE" else case.payload
     with tempfile.TemporaryDirectory(prefix="case-") as scratch:
@@ -50,7 +50,7 @@ def label(case: Case) -> str:
         child = os.fork()
         if child == 0:
             os.close(read)
-            _child(case, root, payload, write)
+            _child(case, root, payload, write, observe or _observe)
         os.close(write)
         with os.fdopen(read) as stream:
             answer = stream.read()
@@ -58,7 +58,7 @@ def label(case: Case) -> str:
     return answer or "broken"
 
 
-def _child(case: Case, root: Path, payload: str, write: int) -> None:
+def _child(case: Case, root: Path, payload: str, write: int, observe: Callable[[Case, str], str]) -> None:
     import signal
 
     signal.alarm(SECONDS)
@@ -66,7 +66,7 @@ def _child(case: Case, root: Path, payload: str, write: int) -> None:
     try:
         os.chdir(root)
         sys.path.insert(0, str(root))
-        answer = _observe(case, payload)
+        answer = observe(case, payload)
     except BaseException:  # noqa: BLE001 - whatever happens in a case stays in its child
         answer = "broken"
     finally:
@@ -88,7 +88,7 @@ def _observe(case: Case, payload: str) -> str:
     sys.modules["flask"] = _flask(payload)
     sys.modules["flask"].make_response = captured.write  # type: ignore[attr-defined]
     failed = False
-    with contextlib.redirect_stdout(captured), contextlib.redirect_stderr(captured), _silent():
+    with contextlib.redirect_stdout(captured), contextlib.redirect_stderr(captured), silent():
         try:
             __import__("main").run()
         except Exception:  # noqa: BLE001 - a hostile value may well break the program
@@ -99,7 +99,7 @@ def _observe(case: Case, payload: str) -> str:
 
 
 @contextlib.contextmanager
-def _silent() -> Iterator[None]:
+def silent() -> Iterator[None]:
     """Children of the case write to file descriptors, not to our streams."""
     null = os.open(os.devnull, os.O_WRONLY)
     kept = os.dup(1), os.dup(2)

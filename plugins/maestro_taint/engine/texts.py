@@ -1,0 +1,145 @@
+"""Text made from parts by format strings, and text with something taken out.
+
+Invariant: a format string that is not understood prints all it is given.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from typing import TYPE_CHECKING, Any
+
+from maestro_taint.domain.values import CLEAN, NO_CONST, Val, cleared, constant, join_atoms
+from maestro_taint.engine import expressions
+from maestro_taint.kinds import BIT, INJECTION
+
+if TYPE_CHECKING:
+    from maestro_taint.engine.arguments import Arguments
+    from maestro_taint.engine.frame import Frame
+
+_PERCENT = re.compile(r"%(?:\((?P<name>[^)]*)\))?[-#0 +]*(?:\d+)?(?:\.\d+)?(?P<kind>[a-zA-Z%])")
+_DOLLAR = re.compile(r"\$(?:\$|(?P<name>[_a-z]\w*)|\{(?P<braced>[_a-z]\w*)\})", re.IGNORECASE)
+_LINES = BIT["log_injection"] | BIT["header"]
+# What a value can no longer be dangerous for once every occurrence of a text is gone from it.
+_WITHOUT = {
+    "\n": _LINES, "\r\n": _LINES, "\r": BIT["header"], "<": BIT["html"], "..": BIT["path"],
+    "/": BIT["path"] | BIT["path_absolute"],
+}  # fmt: skip
+
+
+def formatted(f: Frame, text: str, args: list[Val], kwargs: dict[str, Val], mapping: Val | None = None) -> Val:
+    """``text.format(*args, **kwargs)``, ``text.format_map(mapping)``: the fields it names, in their places."""
+    parts: list[Val] = []
+    serial = 0
+    try:
+        pieces = list(string.Formatter().parse(text))
+    except ValueError:
+        return expressions.glued(f, [*args, *kwargs.values()])
+    for literal, name, spec, _ in pieces:
+        if literal:
+            parts.append(constant(literal))
+        if name is None:
+            continue
+        head = re.split(r"[.\[]", name)[0]
+        value: Val | None
+        if head.isdigit() or not head:
+            index = int(head) if head else serial
+            serial += not head
+            value = args[index] if index < len(args) else None
+        else:
+            value = kwargs.get(head) if mapping is None else f.place(mapping, f"={head!r}")
+        if value is None or "{" in (spec or ""):
+            return expressions.glued(f, [CLEAN, *args, *kwargs.values()])
+        parts.append(value if head == name else Val(f.deep(value), lit=value.lit))
+    return expressions.glued(f, parts)
+
+
+def percent(f: Frame, text: str, operand: Val) -> Val:
+    """``text % operand``: of a tuple its elements one by one, of a mapping those it names."""
+    from maestro_taint.engine.containers import exact_items  # noqa: PLC0415 - containers import expressions
+
+    items = exact_items(f, operand)
+    named = bool(operand.objs) and any(f.get(o).kind == "dict" for o in operand.objs)
+    sole = items is None and not operand.objs
+    parts: list[Val] = []
+    end = count = 0
+    for found in _PERCENT.finditer(text):
+        if found.start() > end:
+            parts.append(constant(text[end : found.start()]))
+        end = found.end()
+        if found["kind"] == "%":
+            parts.append(constant("%"))
+            continue
+        if found["name"] is not None and (named or operand.objs):
+            value = f.place(operand, f"={found['name']!r}")
+        elif items is not None and count < len(items):
+            value = items[count]
+        elif sole and count == 0:
+            value = operand
+        else:
+            return expressions.glued(f, [CLEAN, Val(f.deep(operand), lit=operand.lit)])
+        count += 1
+        if found["kind"] in "diouxXeEfFgGc" and found["kind"] != "c":
+            value = Val(cleared(value.atoms, INJECTION), lit=value.lit)
+        parts.append(value)
+    if "*" in text or (items is not None and count != len(items)):
+        return expressions.glued(f, [CLEAN, Val(f.deep(operand), lit=operand.lit)])
+    return expressions.glued(f, [*parts, constant(text[end:])] if end < len(text) else parts)
+
+
+def replaced(receiver: Val, args: list[Val]) -> Val | None:
+    """``text.replace(old, new)`` with both known: every ``old`` is gone, unless ``new`` brings it back."""
+    if len(args) != 2 or not all(isinstance(a.const, str) for a in args):
+        return None
+    old, new = args[0].const, args[1].const
+    bits = _WITHOUT.get(old, 0) if old not in new else 0
+    if old == "'" and new == "''":
+        return Val(receiver.atoms, lit=receiver.lit)
+    return Val(cleared(receiver.atoms, bits) if bits else receiver.atoms, lit=receiver.lit)
+
+
+def template(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
+    """``string.Template(text)``."""
+    text = given.get(0, "template")
+    return Val(types=(("x", "string.Template"), ("tag", "text", text)), lit=True) if text is not None else CLEAN
+
+
+def substituted(f: Frame, given: Arguments) -> Val:
+    """``string.Template(text).substitute(...)``: the names the text holds."""
+    text = next((t[2] for t in given.receiver.types if t[:2] == ("tag", "text")), None) if given.receiver else None
+    first = given.get(0)
+    everything = [v for v in (text, *given.everything()) if v is not None]
+    if text is None or not isinstance(text.const, str):
+        return Val(_deep(f, everything), lit=all(v.lit for v in everything))
+    parts: list[Val] = []
+    end = 0
+    for found in _DOLLAR.finditer(text.const):
+        if found.start() > end:
+            parts.append(constant(text.const[end : found.start()]))
+        end = found.end()
+        name = found["name"] or found["braced"]
+        if name is None:
+            parts.append(constant("$"))
+        elif name in given.kwargs:
+            parts.append(given.kwargs[name])
+        elif first is not None:
+            parts.append(f.place(first, f"={name!r}"))
+    return expressions.glued(f, [*parts, constant(text.const[end:])] if end < len(text.const) else parts)
+
+
+def _deep(f: Frame, values: list[Val]) -> dict[Any, Any]:
+    atoms: dict[Any, Any] = {}
+    for v in values:
+        atoms = join_atoms(atoms, f.deep(v))
+    return atoms
+
+
+def method(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[str, Val]) -> Val | None:
+    """A text method on a value that is not a constant, where it says more than "all goes through"."""
+    if name == "replace":
+        return replaced(receiver, args)
+    if name in ("format", "format_map") and receiver.const is not NO_CONST and isinstance(receiver.const, str):
+        if name == "format_map":
+            return formatted(f, receiver.const, [], {}, args[0]) if args else None
+        return formatted(f, receiver.const, args, kwargs)
+    return None

@@ -1,0 +1,358 @@
+"""The place of one finding as a repair sees it: the sink, the text that reaches it, and which values in it are tainted.
+
+Invariant: which values are tainted is asked of the analysis, by putting constants in the others' place, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from maestro_taint.fixes import template
+from maestro_taint.fixes.imports import meaning, spelled
+from maestro_taint.fixes.rendering import filled_literal, render
+from maestro_taint.fixes.template import Hole, Piece, Text, Tree
+from maestro_taint.fixes.view import Edit, Refusal, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from maestro_hooks.evidence.obligation import Finding
+    from maestro_taint.settings import TaintSettings
+
+DEPTH = 4
+SAME_TEXT = frozenset({"encode", "strip", "lstrip", "rstrip", "format_map"})
+# Whether the finding is still there when nodes are replaced.
+Probe = Callable[[list[tuple[cst.CSTNode, cst.CSTNode]]], bool]
+TEXT_CALLS = frozenset({"str", "input", "repr", "format", "chr", "hex", "ascii"})
+TEXT_MAPPINGS = (
+    ".args", ".form", ".GET", ".POST", ".cookies", ".COOKIES", ".headers", ".values", ".query", "environ", "sys.argv",
+)  # fmt: skip
+TEXT_METHODS = frozenset(
+    {"strip", "lstrip", "rstrip", "lower", "upper", "title", "replace", "join", "format", "decode", "capitalize",
+     "casefold", "removeprefix", "removesuffix", "hexdigest", "isoformat", "read_text", "get_full_path"}
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Feed:
+    """An expression that is a part of the text at the sink; ``name`` is the variable it is assigned to, if any."""
+
+    node: cst.BaseExpression
+    tree: Tree | None
+    name: str = ""
+    statement: cst.CSTNode | None = None
+    adds: bool = False
+
+
+@dataclass(slots=True)
+class Built:
+    """The text at the sink: its feeds, and all pieces in order. ``linear``: no part is added later or conditionally."""
+
+    feeds: list[Feed] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
+    linear: bool = True
+    hot: set[int] = field(default_factory=set)
+
+    def is_hot(self, piece: Piece) -> bool:
+        """Whether a hole brings tainted data."""
+        return id(piece) in self.hot
+
+    def swaps(self) -> list[tuple[cst.CSTNode, cst.CSTNode]]:
+        """Every feed as it now reads."""
+        made: list[tuple[cst.CSTNode, cst.CSTNode]] = []
+        for f in self.feeds:
+            if f.tree is not None:
+                made.append((f.node, render(f.tree)))
+                made += [(far.literal, filled_literal(far)[0]) for far in template.remote(f.tree)]
+        return made
+
+
+@dataclass(slots=True)
+class Site:
+    """One finding in an opened file."""
+
+    view: View
+    finding: Finding
+    node: Any
+    sink: str
+    settings: TaintSettings
+    probe: Probe
+    canonical: Callable[[str], str] = str
+    elsewhere: Callable[[str], bool] = lambda _: False
+    needed: list[str] = field(default_factory=list)
+    hoisted: list[tuple[cst.CSTNode, tuple[str, ...]]] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
+    muted: list[cst.CSTNode] = field(default_factory=list)
+
+    def use(self, dotted: str) -> str:
+        """How to write a name here; the import it needs is remembered."""
+        text, statement = spelled(self.view, dotted)
+        self.needed.append(statement)
+        return text
+
+    def edit(self, *swaps: tuple[cst.CSTNode, cst.CSTNode], **more: Any) -> Edit:
+        """An edit with the imports asked for so far."""
+        before = [*self.hoisted, *more.pop("before", [])]
+        return Edit(list(swaps), before, tuple(self.needed), **more)
+
+    def means(self, func: cst.BaseExpression) -> str:
+        """The dotted name a called expression stands for, through the file's imports."""
+        return meaning(self.view, func)
+
+    def put(self, hole: Hole, expr: cst.BaseExpression, name: str = "safe_value") -> bool:
+        """Another value in a hole; one an f-string could not hold before Python 3.12 goes into a variable before."""
+        if hole.within and "\\" in self.view.code(expr):
+            statement = self.view.statement(hole.expr)
+            if statement is None:
+                return False
+            free = self.free(name)
+            self.hoisted.append((statement, (f"{free} = {self.view.code(bare(expr))}\n",)))
+            expr = cst.Name(free)
+        hole.put(expr)
+        return True
+
+    def free(self, name: str) -> str:
+        """A variable's name that the file does not use."""
+        taken = {n.value for n in self.view.nodes(cst.Name)} | self.named
+        made = next(n for n in (name, *(f"{name}_{i}" for i in range(2, 99))) if n not in taken)
+        self.named.add(made)
+        return made
+
+    def sources_of(self, expr: cst.CSTNode, depth: int = DEPTH) -> list[cst.CSTNode]:
+        """An expression and what the names in it stand for in this file, functions included."""
+        found: list[cst.CSTNode] = [expr]
+        for name in self.view.nodes(cst.Name, expr) if depth else ():
+            own = self.view.stores(self.view.scope(name), name.value)
+            for store in own or self.view.stores(self.view.module, name.value):
+                value = store if isinstance(store, cst.FunctionDef) else getattr(store, "value", None)
+                value = store.iter if isinstance(store, cst.For | cst.CompFor) else value
+                if value is not None and not any(n is value for n in (expr, *self.view.up(expr))):
+                    found += [value] if isinstance(store, cst.FunctionDef) else self.sources_of(value, depth - 1)
+        return found
+
+    # -- the text --------------------------------------------------------------------------------------------------
+
+    def built(self, expr: cst.BaseExpression) -> Built | Refusal:
+        """The text an expression stands for, holes marked hot by the analysis."""
+        made = Built()
+        problem = self._collect(expr, made, "", DEPTH)
+        if problem is not None:
+            return problem
+        holes = [p for p in made.pieces if isinstance(p, Hole)]
+        made.hot = {id(h) for h in self._hot(holes)}
+        return made
+
+    def _collect(
+        self, expr: cst.BaseExpression, made: Built, name: str, depth: int, statement: cst.CSTNode | None = None
+    ) -> Refusal | None:
+        expr = self._inner(expr)
+        tree = template.parse(expr, self.literal)
+        if tree is None:
+            if isinstance(expr, cst.Name) and depth:
+                return self._named(expr, made, depth)
+            hole = Hole(expr)
+            made.feeds.append(Feed(expr, hole, name, statement))
+            made.pieces.append(hole)
+            return None
+        made.feeds.append(Feed(expr, tree, name, statement))
+        made.linear = made.linear and not template.repeats(tree)
+        for piece in template.pieces(tree):
+            if isinstance(piece, Hole) and isinstance(piece.expr, cst.Name) and not piece.suffix and depth:
+                before = len(made.pieces)
+                problem = self._nested(piece, made, depth)
+                if problem is not None:
+                    return problem
+                if len(made.pieces) > before:
+                    continue
+            made.pieces.append(piece)
+        return None
+
+    def literal(self, name: cst.Name) -> cst.SimpleString | None:
+        """The literal a name stands for, if it is read nowhere else: then it may be changed where it is written."""
+        scope = self.view.scope(name)
+        stores = self.view.stores(scope, name.value)
+        if not stores and not self.elsewhere(name.value):
+            stores = self.view.stores(self.view.module, name.value)
+        one = stores[0] if len(stores) == 1 else None
+        value = one.value if isinstance(one, cst.Assign | cst.AnnAssign) else None
+        plain = isinstance(one, cst.AnnAssign) or (isinstance(one, cst.Assign) and len(one.targets) == 1)
+        if (
+            not plain
+            or not isinstance(value, cst.SimpleString)
+            or len(self.view.loads(self.view.module, name.value)) > 1
+        ):
+            return None
+        return value
+
+    def _inner(self, expr: cst.BaseExpression) -> cst.BaseExpression:
+        """Through calls that leave the text what it is."""
+        while isinstance(expr, cst.Call) and isinstance(expr.func, cst.Attribute) and expr.func.attr.value in SAME_TEXT:
+            if template.parse(expr.func.value) is None and not isinstance(expr.func.value, cst.Name | cst.Call):
+                return expr
+            if expr.func.attr.value != "encode" and template.parse(expr.func.value) is None:
+                return expr
+            expr = expr.func.value
+        return expr
+
+    def _nested(self, hole: Hole, made: Built, depth: int) -> Refusal | None:
+        """A hole that is itself a text built in this function is opened; any other stays a hole."""
+        if not isinstance(hole.expr, cst.Name):
+            return None
+        stores = self._reaching(hole.expr)
+        values = [getattr(s, "value", None) for s in stores or ()]
+        texts = any(v is not None and _has_text(template.parse(v, self.literal)) for v in values)
+        if not stores or not texts or not all(self._plain_store(s) for s in stores):
+            return None
+        return self._named(hole.expr, made, depth)
+
+    def _named(self, name: cst.Name, made: Built, depth: int) -> Refusal | None:
+        stores = self._reaching(name)
+        plain = [s for s in stores or () if self._plain_store(s)]
+        values = [v for v in (getattr(s, "value", None) for s in plain) if v is not None]
+        texts = any(_has_text(template.parse(self._inner(v), self.literal)) for v in values)
+        if not stores or not texts or len(plain) != len(stores):
+            hole = Hole(name)
+            made.feeds.append(Feed(name, hole))
+            made.pieces.append(hole)
+            return None
+        if len(plain) > 1:
+            made.linear = False
+        for store in sorted(plain, key=self.view.order):
+            value = getattr(store, "value", None)
+            if value is None:
+                return Refusal("the text is built in a form that cannot be rewritten")
+            line = self.view.parents[store]
+            before = len(made.feeds)
+            problem = self._collect(value, made, name.value, depth - 1, line)
+            if problem is not None:
+                return problem
+            for feed in made.feeds[before:]:
+                feed.adds = feed.adds or isinstance(store, cst.AugAssign)
+        return None
+
+    def _reaching(self, name: cst.Name) -> list[cst.CSTNode] | None:
+        """The stores a reading of a name may see; ``None`` if one stands after it (in a loop it may be seen too).
+
+        The last assignment in a block around the reading hides those before it.
+        """
+        inside = set(map(id, self.view.up(name)))
+        stores = [s for s in self.view.stores(self.view.scope(name), name.value) if id(s) not in inside]
+        stores.sort(key=self.view.order)
+        if any(self.view.order(s) > self.view.order(name) for s in stores):
+            return None
+        for i in range(len(stores) - 1, -1, -1):
+            store = stores[i]
+            line = self.view.parents.get(store)
+            if (
+                isinstance(store, cst.Assign | cst.AnnAssign)
+                and line is not None
+                and id(self.view.parents.get(line)) in inside
+            ):
+                return stores[i:]
+        return stores
+
+    def _plain_store(self, store: cst.CSTNode) -> bool:
+        if isinstance(store, cst.AnnAssign):
+            return store.value is not None
+        if isinstance(store, cst.AugAssign):
+            return isinstance(store.operator, cst.AddAssign)
+        simple = isinstance(store, cst.Assign) and len(store.targets) == 1
+        return simple and isinstance(store.targets[0].target, cst.Name)  # type: ignore[attr-defined]
+
+    # -- which values are tainted ----------------------------------------------------------------------------------
+
+    def _hot(self, holes: list[Hole]) -> list[Hole]:
+        """The holes that bring the finding when all others are constants."""
+        nodes = [h.expr for h in holes]
+        hot = self.hot_nodes(nodes)
+        return [h for h in holes if any(h.expr is n for n in hot)]
+
+    def hot_nodes(self, nodes: Iterable[cst.BaseExpression]) -> list[cst.BaseExpression]:
+        """Of several expressions those that bring the finding by themselves."""
+        open_ = [n for n in nodes if not isinstance(n, cst.SimpleString | cst.Integer | cst.Float)]
+        if len(open_) < 2:
+            return open_
+        return [n for n in open_ if self.ask([m for m in open_ if m is not n])]
+
+    def ask(self, nodes: Sequence[cst.CSTNode]) -> bool:
+        """Whether the finding is still there with constants for these nodes (and for those muted throughout)."""
+        constant = cst.SimpleString('"0"')
+        return self.probe([(n, constant) for n in (*nodes, *self.muted)])
+
+    def is_text(self, expr: cst.BaseExpression, depth: int = DEPTH) -> bool:
+        """Whether an expression is certainly a ``str``."""
+        if isinstance(expr, cst.SimpleString | cst.FormattedString | cst.ConcatenatedString):
+            return True
+        if isinstance(expr, cst.Subscript):
+            return self.view.code(expr.value).endswith(TEXT_MAPPINGS)
+        if isinstance(expr, cst.BinaryOperation):
+            return isinstance(expr.operator, cst.Add | cst.Modulo) and self.is_text(expr.left, depth)
+        if isinstance(expr, cst.BooleanOperation):
+            return self.is_text(expr.left, depth) and self.is_text(expr.right, depth)
+        if isinstance(expr, cst.Call):
+            return self._text_call(expr)
+        if isinstance(expr, cst.Name) and depth:
+            stores = self.view.stores(self.view.scope(expr), expr.value)
+            return bool(stores) and all(self._text_store(s, depth) for s in stores)
+        return False
+
+    def _text_call(self, expr: cst.Call) -> bool:
+        if isinstance(expr.func, cst.Name):
+            return expr.func.value in TEXT_CALLS
+        if not isinstance(expr.func, cst.Attribute):
+            return False
+        name, owner = expr.func.attr.value, expr.func.value
+        if name in ("get", "pop") and len(expr.args) == 2:
+            return self.view.code(owner).endswith(TEXT_MAPPINGS) and self.is_text(expr.args[1].value)
+        return name in TEXT_METHODS or name in ("get_argument", "get_query_argument", "get_body_argument")
+
+    def _text_store(self, store: cst.CSTNode, depth: int) -> bool:
+        if isinstance(store, cst.Param):
+            kind = store.annotation
+            return kind is not None and self.view.code(kind.annotation) == "str"
+        if isinstance(store, cst.Assign | cst.AnnAssign | cst.AugAssign) and store.value is not None:
+            return self.is_text(store.value, depth - 1)
+        return False
+
+    def wrap(self, hole: Hole, function: str) -> None:
+        """Pass a hole's value through a function that takes text; its format is applied before."""
+        inner: cst.BaseExpression = hole.expr
+        conversion, _, spec = hole.suffix.removeprefix("!").partition(":") if hole.suffix[:1] in "!:" else ("", "", "")
+        if hole.suffix[:1] == ":":
+            conversion, spec = "", hole.suffix[1:]
+        if hole.suffix.startswith("%"):
+            return
+        if conversion:
+            inner = _call({"r": "repr", "a": "ascii", "s": "str"}[conversion], inner)
+        if spec:
+            inner = cst.Call(cst.Name("format"), [cst.Arg(inner), cst.Arg(template.quoted(spec, "'"))])
+        if not conversion and not spec and not self.is_text(inner):
+            inner = _call("str", inner)
+        hole.put(_call(function, inner))
+        hole.suffix = ""
+
+
+def _has_text(tree: Tree | None) -> bool:
+    return tree is not None and any(isinstance(p, Text) and p.raw for p in template.pieces(tree))
+
+
+def _call(function: str, argument: cst.BaseExpression) -> cst.Call:
+    return cst.Call(cst.parse_expression(function), [cst.Arg(bare(argument))])
+
+
+def bare(expr: Any) -> Any:
+    """The expression without its own parentheses, for a place that brings some."""
+    return expr.with_changes(lpar=(), rpar=()) if getattr(expr, "lpar", None) and not isinstance(
+        expr, cst.Tuple | cst.GeneratorExp) else expr  # fmt: skip
+
+
+def paren(expr: Any) -> Any:
+    """The expression in parentheses where an operator or a dot beside it would take it apart."""
+    plain = cst.Name | cst.Attribute | cst.Call | cst.Subscript | cst.SimpleString | cst.FormattedString
+    if isinstance(expr, plain) or getattr(expr, "lpar", None):
+        return expr
+    return expr.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])

@@ -1,0 +1,85 @@
+"""Files in memory, and what the analysis finds in them.
+
+Invariant: questions about one finding look at the files it can depend on; the answer about the tree looks at all.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from maestro_taint import secret_literals
+from maestro_taint.analysis import analyse
+from maestro_taint.report.findings import findings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from maestro_hooks.evidence.obligation import Finding
+    from maestro_taint.models.model import Models
+    from maestro_taint.settings import TaintSettings
+
+_IMPORT = re.compile(
+    rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+([^#\n]+)|import[ \t]+([\w., \t]+))", re.MULTILINE
+)
+SMALL = 30
+
+
+@dataclass(slots=True)
+class Tree:
+    """``files`` may be changed, ``around`` are only read; ``root`` is where they lie, if anywhere."""
+
+    files: dict[str, bytes]
+    settings: TaintSettings
+    models: Models
+    root: Path | None = None
+    around: dict[str, bytes] = field(default_factory=dict)
+
+    def findings(self) -> list[Finding]:
+        """Findings of the changeable files that a repair is tried for."""
+        return self._found({**self.around, **self.files}.items())
+
+    def _found(self, files: Iterable[tuple[str, bytes]]) -> list[Finding]:
+        texts = sorted(files)
+        literals = [one for path, data in texts if path in self.files for one in secret_literals.findings(path, data)]
+        found = findings_of(analyse(texts, self.models), self.settings, self.models, literals)
+        return [f for f in found if f.level != "note" and f.at.path in self.files]
+
+    def persists(self, finding: Finding) -> Callable[[str, bytes, int], bool]:
+        """A question: with these bytes for a path, is a finding of this rule and sink still at this place?"""
+        everything = {**self.around, **self.files}
+        near = everything
+        if len(everything) > SMALL:
+            near = {p: everything[p] for p in _near(everything, {finding.at.path, *(s.path for s in finding.trace)})}
+
+        def ask(path: str, data: bytes, moved: int) -> bool:
+            at = finding.at
+            return any(
+                f.rule == finding.rule and f.at.path == at.path and at.line - moved <= f.at.line <= at.line
+                and f.properties.get("sink") == finding.properties.get("sink")
+                for f in self._found({**near, path: data}.items())
+            )  # fmt: skip
+
+        return ask
+
+
+def _near(files: dict[str, bytes], start: set[str]) -> set[str]:
+    """The files that some files import, directly or not."""
+    by_name: dict[str, list[str]] = {}
+    for path in files:
+        by_name.setdefault(path.rpartition("/")[2].removesuffix(".py"), []).append(path)
+        if path.endswith("/__init__.py"):
+            by_name.setdefault(path.split("/")[-2], []).append(path)
+    found: set[str] = set()
+    todo = [p for p in start if p in files]
+    while todo:
+        path = todo.pop()
+        if path in found:
+            continue
+        found.add(path)
+        for match in _IMPORT.finditer(files[path]):
+            words = re.findall(r"\w+", b" ".join(g for g in match.groups() if g).decode("utf-8", "replace"))
+            todo += [p for w in words for p in by_name.get(w, ()) if p not in found]
+    return found

@@ -1,0 +1,103 @@
+"""Redirects stay on the site; requests go to hosts from a list.
+
+Invariant: a redirect keeps path, query and fragment and loses scheme and host; without a list of hosts no request is
+changed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import libcst as cst
+
+from maestro_taint.fixes.site import Site, bare, paren
+from maestro_taint.fixes.view import Edit, Refusal, argument
+
+# RFC 3986 reserved characters and the percent sign: a URL's own syntax is left alone.
+KEPT = "/?#[]@!$&'()*+,;=:%"
+ABSOLUTE = re.compile(
+    r"\b(referrer|base_url|host_url|url_root|build_absolute_uri|HTTP_REFERER)\b|\brequest\.url\b|Referer", re.IGNORECASE
+)
+LISTS = re.compile(
+    r"^_?(ALLOWED|TRUSTED|SAFE|PERMITTED|KNOWN|VALID)_?\w*(HOST|DOMAIN)S?\w*$|^(HOST|DOMAIN)_(WHITE|ALLOW)_?LIST$"
+)
+
+
+def redirect(site: Site) -> Edit | Refusal:
+    """A redirect to a tainted address."""
+    first = argument(site.node, 0, "location", "url", "to", "redirect_to") if isinstance(site.node, cst.Call) else None
+    if first is None:
+        return Refusal("the redirect's address cannot be seen here")
+    hosts = _hosts(site)
+    if hosts:
+        return _checked(site, first.value, hosts)
+    if ABSOLUTE.search(_origin(site, first.value)):
+        return Refusal("the address is a whole URL of this or another site: no list of hosts is configured")
+    quote = site.use("urllib.parse.quote")
+    inner = cst.Call(cst.Attribute(paren(first.value), cst.Name("lstrip")), [cst.Arg(cst.SimpleString('"/\\\\"'))])
+    safe = cst.Arg(cst.SimpleString(f'"{KEPT}"'), keyword=cst.Name("safe"), equal=_TIGHT)
+    made = cst.BinaryOperation(
+        cst.SimpleString('"/"'), cst.Add(), cst.Call(cst.parse_expression(quote), [cst.Arg(inner), safe])
+    )
+    return site.edit((first.value, made), note="stays on this site")
+
+
+_TIGHT = cst.AssignEqual(whitespace_before=cst.SimpleWhitespace(""), whitespace_after=cst.SimpleWhitespace(""))
+
+
+def ssrf(site: Site) -> Edit | Refusal:
+    """A request to a tainted address."""
+    call = site.node
+    if not isinstance(call, cst.Call):
+        return Refusal("the request's address cannot be seen here")
+    position = 1 if site.sink.endswith(".request") or (site.sink.endswith("urlopen") and "urllib3" in site.sink) else 0
+    first = argument(call, position, "url")
+    hosts = _hosts(site)
+    if not hosts:
+        return Refusal("no list of hosts is known: set tool.maestro.taint.hosts, or define ALLOWED_HOSTS in the module")
+    if first is None or not re.search(r"requests|httpx|urllib\.request|aiohttp|urllib3", site.sink):
+        return Refusal("the request's address cannot be seen here")
+    return _checked(site, first.value, hosts)
+
+
+def _hosts(site: Site) -> str:
+    """A collection of host names, as code: one the module defines, else the configured one."""
+    for line in site.view.module.body:
+        for node in line.body if isinstance(line, cst.SimpleStatementLine) else ():
+            if isinstance(node, cst.Assign | cst.AnnAssign) and isinstance(
+                node.value, cst.Set | cst.List | cst.Tuple | cst.Call
+            ):
+                target = node.targets[0].target if isinstance(node, cst.Assign) else node.target
+                if isinstance(target, cst.Name) and LISTS.match(target.value):
+                    return target.value
+    return "{" + ", ".join(f'"{h}"' for h in site.settings.hosts) + "}" if site.settings.hosts else ""
+
+
+def _checked(site: Site, expr: cst.BaseExpression, hosts: str) -> Edit | Refusal:
+    """The address's host compared with the list before the statement that uses it."""
+    statement = site.view.statement(expr)
+    if statement is None:
+        return Refusal("the address is used inside an expression that cannot be split")
+    split = site.use("urllib.parse.urlsplit")
+    swaps: list[tuple[Any, Any]] = []
+    texts = []
+    if isinstance(expr, cst.Name):
+        name = expr.value
+    else:
+        taken = {n.value for n in site.view.nodes(cst.Name)}
+        name = next(n for n in ("checked_url", *(f"checked_url_{i}" for i in range(2, 99))) if n not in taken)
+        texts.append(f"{name} = {site.view.code(bare(expr))}\n")
+        swaps.append((expr, cst.Name(name)))
+    texts.append(f'if {split}({name}).hostname not in {hosts}:\n    raise ValueError("host is not allowed")\n')
+    return site.edit(*swaps, before=[(statement, tuple(texts))])
+
+
+def _origin(site: Site, expr: cst.BaseExpression, depth: int = 4) -> str:
+    """The code an address comes from, through single assignments."""
+    text = site.view.code(expr)
+    for name in site.view.nodes(cst.Name, expr):
+        one = site.view.assigned(name) if depth else None
+        if one is not None and one.value is not None:
+            text += " " + _origin(site, one.value, depth - 1)
+    return text

@@ -1,0 +1,1 @@
+"""Vulnerable programs to repair, written apart from the repairs, and a harness that runs them before and after."""

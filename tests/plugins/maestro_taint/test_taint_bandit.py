@@ -1,0 +1,102 @@
+"""Bandit's flow-type results beside the flows: confirmed, cleared with the proof, or left open; gaps block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from maestro_taint.bandit import flow_tests
+from maestro_taint.bandit import join as joining
+from maestro_taint.settings import TaintSettings
+from tests.plugins.maestro_taint.test_taint_gate import check
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAD = "import os, pickle, shlex, sqlite3, subprocess\nfrom flask import request\nimport cfg\ndef f(x):\n    "
+
+
+def states(root: Path, line: str, settings: TaintSettings | None = None) -> dict[str, str]:
+    """Test id to state of one line."""
+    claims = check(root, {"a.py": HEAD + line + "\n"}, settings=settings)
+    told = {}
+    for claim in claims.values():
+        for f in claim.findings:
+            for test in f.properties.get("bandit", ()):  # type: ignore[attr-defined]
+                told[test] = str(f.properties["bandit_state"])
+                if f.properties["bandit_state"] == "CLEARED":
+                    assert f.properties["reason"]
+                    assert f.level == "note"
+    return told
+
+
+@pytest.mark.parametrize(
+    ("line", "test", "state"),
+    [
+        ("os.system('ls ' + request.args['q'])", "B605", "CONFIRMED"),
+        ("subprocess.run('ls ' + request.args['q'], shell=True)", "B602", "CONFIRMED"),
+        ("pickle.loads(request.data)", "B301", "CONFIRMED"),
+        ("eval(request.args['q'])", "B307", "CONFIRMED"),
+        (
+            "q = \"SELECT 1 FROM t WHERE a = '%s'\" % request.args['q']\n    sqlite3.connect('d').execute(q)",
+            "B608",
+            "CONFIRMED",
+        ),
+        ("os.system('ls -l')", "B605", "CLEARED"),
+        ("subprocess.run('ls ' + '-l', shell=True)", "B602", "CLEARED"),
+        ("subprocess.run(['ls', '-l'])", "B603", "CLEARED"),
+        ("os.system('ls ' + shlex.quote(x))", "B605", "CLEARED"),
+        ("sqlite3.connect('d').execute('SELECT 1 FROM t WHERE a = %d' % int(x))", "B608", "CLEARED"),
+        ("os.system('ls ' + x)", "B605", "UNKNOWN"),
+        ("os.system('ls \"' + shlex.quote(x) + '\"')", "B605", "UNKNOWN"),
+        ("os.system(cfg.COMMAND)", "B605", "UNKNOWN"),
+        ("os.system(open('commands').read())", "B605", "UNKNOWN"),
+        ("os.system('ls' if x else x)", "B605", "UNKNOWN"),
+        ("pickle.loads(x)", "B301", "UNKNOWN"),
+    ],
+)
+def test_states(tmp_path: Path, line: str, test: str, state: str) -> None:
+    assert states(tmp_path, line).get(test) == state
+
+
+def test_tests_about_configuration_stay_bandits(tmp_path: Path) -> None:
+    """A partial path and a weak hash are no matter of flow, however constant their arguments."""
+    assert not {"B607", "B324", "B501", "B103"} & set(flow_tests.KINDS)
+    assert set(states(tmp_path, "subprocess.run(['ls', '-l'])")) == {"B603"}
+
+
+def test_what_bandit_skips_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from maestro_taint.bandit import running
+
+    def skipping(places: list[str]) -> tuple[list[object], list[running.Skipped]]:
+        return [], [running.Skipped(places[0], 0, "Bandit: syntax error")]
+
+    monkeypatch.setattr(running, "run", skipping)
+    claim = check(tmp_path, {"a.py": "import os\nos.system('ls')\n"})["taint/unanalysed"]
+    assert (claim.value, claim.max) == (1, 0)
+    assert "Bandit" in claim.findings[0].message
+
+
+def test_bandit_is_not_loaded_for_files_without_a_trigger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("maestro_taint.bandit.running.run", lambda _: pytest.fail("loaded"))
+    assert check(tmp_path, {"a.py": "x = 1\n"})["taint/bandit"].value.startswith("joined")  # type: ignore[union-attr]
+
+
+def test_whether_it_was_joined_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = {"a.py": "import os\nos.system('ls')\n", "b.py": "x = 1\n"}
+    never = check(tmp_path, text, settings=TaintSettings(bandit="never"))
+    assert str(never["taint/bandit"].value).startswith("not joined")
+    monkeypatch.setattr(joining, "AUTO_FILES", 1)
+    assert "more than 1" in str(check(tmp_path, text)["taint/bandit"].value)
+    assert check(tmp_path, text, settings=TaintSettings(bandit="always"))["taint/bandit"].value == "joined"
+
+
+def test_every_trigger_word_lets_its_own_test_through() -> None:
+    """The words that decide whether Bandit is loaded cover what its flow tests report on."""
+    lines = (
+        "eval(x)", "exec(x)", "pickle.loads(x)", "marshal.load(x)", "yaml.load(x)", "subprocess.run(x)", "os.popen(x)",
+        "os.system(x)", "mark_safe(x)", "Markup(x)", "xml.sax.parse(x)", "urllib.request.urlopen(x)", "q.extra(x)",
+        "RawSQL(x)", "torch.load(x)", "'SELECT a FROM b WHERE c=' + x", "'insert into t values' + x",
+    )  # fmt: skip
+    assert [line for line in lines if not flow_tests.may_apply(line.encode())] == []

@@ -1,0 +1,171 @@
+"""What users and other tools read: SARIF, annotations, comments, the baseline, ``explain``, a project's own models."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maestro_hooks.evidence import sarif
+from maestro_taint.rules import catalogue
+from maestro_taint.settings import TaintSettings
+from tests.plugins.maestro_taint.analysing import findings
+from tests.plugins.maestro_taint.test_taint_gate import check
+
+TWO_STEPS = """import sqlite3
+from flask import request
+def f():
+    name = request.args["q"]
+    query = "SELECT id FROM users WHERE name = '" + name + "'"
+    return sqlite3.connect("d").execute(query)
+"""
+PROJECT = """[tool.maestro.taint]
+models = ["taint.yaml"]
+"""
+MODELS = """version: 1
+sources: [{id: feed, call: mylib.read_feed, kind: untrusted}]
+sinks: [{id: shell, call: mylib.run_shell, args: [0], kind: command}]
+sanitizers: [{call: mylib.clean, clears: [command]}]
+"""
+
+
+def maestro(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "maestro_hooks", *words]
+    place = Path(sys.executable).with_name("maestro")
+    return subprocess.run([str(place), *words] if place.exists() else command, cwd=root, capture_output=True, text=True,
+                          check=False, timeout=120)  # fmt: skip
+
+
+def repository(root: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (root / name.replace("__", ".")).write_text(text, encoding="utf-8")
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    subprocess.run(["git", "add", "-A"], cwd=root, check=True)
+    return root
+
+
+def log(files: dict[str, str]) -> dict[str, object]:
+    return sarif.sarif_log(findings(files), tool="maestro-taint", version="1", rules=catalogue())
+
+
+def test_sarif_holds_under_the_schemas_own_model_and_reads_in_sarif_tools(tmp_path: Path) -> None:
+    model = pytest.importorskip("pydantic_sarif.model")
+    loader = pytest.importorskip("sarif.loader")
+    made = log({"app.py": TWO_STEPS})
+    parsed: list[Any] = [
+        c for c in vars(model).values() if isinstance(c, type) and "StaticAnalysisResults" in c.__name__
+    ]
+    assert parsed, "the model generated from the SARIF schema has a root class"
+    parsed[0].model_validate(made)
+    with pytest.raises(ValueError, match="unknown"):
+        parsed[0].model_validate({**made, "unknown": 1})
+    place = tmp_path / "a.sarif"
+    place.write_bytes(sarif.encode(made))
+    read = loader.load_sarif_file(str(place))
+    assert read.get_result_count() == 1
+    record = read.get_records()[0]
+    assert (record["Location"], record["Line"]) == ("app.py", 6)
+
+
+def test_sarif_shows_the_flow_from_source_to_sink() -> None:
+    run = log({"app.py": TWO_STEPS})["runs"][0]  # type: ignore[index]
+    steps = run["results"][0]["codeFlows"][0]["threadFlows"][0]["locations"]
+    lines = [s["location"]["physicalLocation"]["region"]["startLine"] for s in steps]
+    assert lines[0] == 4
+    assert lines[-1] == 6
+    assert lines == sorted(lines)
+    assert all(s["location"]["message"]["text"] for s in steps)
+
+
+def test_a_fingerprint_outlives_moved_and_reformatted_code() -> None:
+    def prints(text: str) -> list[str]:
+        return [f.fingerprint for f in findings({"app.py": text})]
+
+    assert prints(TWO_STEPS) == prints(
+        "# a comment\n\nX = 1\n" + TWO_STEPS.replace("execute(query)", "execute(\n        query\n    )")
+    )
+    assert prints(TWO_STEPS) != prints(TWO_STEPS.replace("def f", "def g"))
+
+
+def test_annotations_name_file_line_and_rule() -> None:
+    lines = sarif.github_annotations(findings({"app.py": TWO_STEPS}))
+    assert lines[0].startswith("::error file=app.py,line=6,col=12,title=taint-sql::SQL injection")
+
+
+MANY_LINES = "import os\nfrom flask import request\nos.system(\n    'ls '\n    + request.args['q']\n)"
+
+
+@pytest.mark.parametrize(
+    ("text", "flows", "wrong"),
+    [
+        (MANY_LINES + "  # maestro: ignore[taint-command] only an operator reaches this\n", 0, 0),
+        (MANY_LINES.replace("'ls '", "'ls '  # maestro: ignore[taint-command] an operator's") + "\n", 0, 0),
+        ("# maestro: ignore[taint-command] above it\n" + MANY_LINES + "\n", 1, 1),
+        (MANY_LINES + "  # nosec B605\n", 0, 0),
+        (MANY_LINES + "  # nosec B608\n", 1, 0),
+        (MANY_LINES + "  # nosec\n", 1, 0),
+        ("x = 1  # maestro: ignore[taint-command] nothing here\n", 0, 1),
+    ],
+)
+def test_comments_on_a_statement(tmp_path: Path, text: str, flows: int, wrong: int) -> None:
+    found = check(tmp_path, {"a.py": text})
+    assert (found["taint/flows"].value, found["taint/suppressions-wrong"].value) == (flows, wrong)
+
+
+def test_a_comment_holds_to_its_last_day_and_no_longer(tmp_path: Path) -> None:
+    today = dt.datetime.now(tz=dt.UTC).date()
+    for day, flows in ((today, 0), (today - dt.timedelta(days=1), 1)):
+        text = MANY_LINES + f"  # maestro: ignore[taint-command] soon gone, until {day.isoformat()}\n"
+        assert check(tmp_path, {"a.py": text})["taint/flows"].value == flows
+
+
+def test_a_user_adds_a_source_a_sink_and_a_sanitizer_in_yaml(tmp_path: Path) -> None:
+    text = "import mylib\nmylib.run_shell(mylib.read_feed())\nmylib.run_shell(mylib.clean(mylib.read_feed()))\n"
+    root = repository(tmp_path, app__py=text, taint__yaml=MODELS, pyproject__toml=PROJECT)
+    done = maestro(root, "check", "--only", "taint", "--jsonl", "app.py")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    blocking = [(r["line"], r["rule"], r["kind"], r["cwe"]) for r in rows if r["level"] == "error"]
+    assert blocking == [(2, "taint-command", "command", 78)], done.stdout + done.stderr
+    assert {"file", "line", "rule", "kind", "cwe", "confidence", "source", "sink", "trace"} <= set(rows[0])
+    (root / "taint.yaml").write_text(MODELS.replace("command}", "comand}"), encoding="utf-8")
+    wrong = maestro(root, "check", "--only", "taint", "app.py")
+    assert "comand" in wrong.stdout + wrong.stderr
+    assert wrong.returncode != 0
+
+
+def test_explain_shows_the_lines_the_repair_and_the_way_to_accept(tmp_path: Path) -> None:
+    root = repository(tmp_path, app__py=TWO_STEPS)
+    row = json.loads(maestro(root, "check", "--only", "taint", "--jsonl", "app.py").stdout.splitlines()[0])
+    done = maestro(root, "taint", "explain", row["fingerprint"])
+    assert done.returncode == 0, done.stderr
+    for words in (
+        'name = request.args["q"]',
+        "return sqlite3",
+        "repair: verified",
+        "+    return",
+        "ignore[taint-sql]",
+        "CWE-89",
+    ):
+        assert words in done.stdout
+    assert (root / "app.py").read_text(encoding="utf-8") == TWO_STEPS
+    assert maestro(root, "taint", "explain", "nonsense").returncode == 2
+
+
+def test_terminal_output_shows_each_step_with_its_line(tmp_path: Path) -> None:
+    root = repository(tmp_path, app__py=TWO_STEPS)
+    lines = maestro(root, "check", "--only", "taint", "app.py").stdout.splitlines()
+    assert lines[0].startswith("app.py:6:12: taint-sql SQL injection")
+    assert '      | name = request.args["q"]' in lines
+    assert any(line.startswith("    next: maestro taint explain ") for line in lines)
+
+
+def test_the_obligations_say_what_was_not_followed(tmp_path: Path) -> None:
+    found = check(tmp_path, {"a.py": "def f(:\n", "b.py": "x = 1\n"}, settings=TaintSettings())
+    assert (found["taint/unanalysed"].value, found["taint/unanalysed"].max) == (1, 0)
+    assert len(str(found["taint/models"].value)) == 64
+    assert {"taint/flows", "taint/suppressed", "taint/pii-leaks", "taint/secret-leaks", "taint/bandit"} <= set(found)
