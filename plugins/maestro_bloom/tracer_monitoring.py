@@ -32,6 +32,7 @@ TOOLS = (3, 4)
 # more often with segments counts as if it did: folding is always safe.
 _WAKINGS = 16
 
+_CHILD = "maestro-bloom-child"
 _FUNCTION = CO_OPTIMIZED | CO_NEWLOCALS
 _monitoring: Any = getattr(sys, "monitoring", None)
 
@@ -59,6 +60,8 @@ class MonitoringTracer:
     def install(self) -> None:
         """Take the tool ids. Raises ``ToolTakenError``."""
         for tool in TOOLS:
+            if _monitoring.get_tool(tool) == _CHILD:
+                _monitoring.free_tool_id(tool)  # a recorded child that records on its own: it leaves no result
             if _monitoring.get_tool(tool) is not None:
                 raise ToolTakenError(f"sys.monitoring tool {tool} is used by {_monitoring.get_tool(tool)!r}")
         events = _monitoring.events
