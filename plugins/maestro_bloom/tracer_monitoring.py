@@ -30,7 +30,7 @@ TOOLS = (3, 4)
 
 # How often one function is woken within one test, to see whether it runs inside a segment too. One that alternates
 # more often with segments counts as if it did: folding is always safe.
-_WAKINGS = 16
+_WAKINGS = 256
 
 # What ``id`` says, but without the audit event that each call of ``id`` raises.
 _name: Callable[[object], int] = object.__hash__
