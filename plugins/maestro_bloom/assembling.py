@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from maestro_bloom import bloom_filter, keys
+from maestro_bloom import bloom_filter, keys, observed_children
 from maestro_bloom.changes import key_of, version
 from maestro_bloom.index import (
     COMPILED,
@@ -30,6 +30,7 @@ from maestro_bloom.index import (
     TestRow,
 )
 from maestro_bloom.observations import Bag
+from maestro_bloom.observed_names import is_aside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +80,8 @@ class Assembly:
         self._unstable = unstable
         self._collected = collected
         self._inputs: set[InputRow] = set()
+        self._children: dict[str, Bag] = {}
+        self._named: dict[str, dict[tuple[str, int], int]] = {}
         self._hashed: dict[bytes, tuple[int, ...]] = {}
         self._units = recorder.tracer.units if recorder.tracer is not None else []
         self._block_keys: dict[int, tuple[bytes, ...]] = {}
@@ -93,6 +96,8 @@ class Assembly:
             bag = Bag()
             for part in (test.bag, *test.shared):
                 bag.update(part)
+            for place in bag.children:
+                bag.update(self._child(place))
             hit |= bag.units
             found = self._keys(bag)
             if test.varies:
@@ -113,6 +118,42 @@ class Assembly:
             tests=tuple(rows),
         )
         return made, filters
+
+    def _child(self, place: str) -> Bag:
+        """What a child process touched, as if the test had; one that left no result is opaque."""
+        if place not in self._children:
+            self._children[place] = self._bag_of(observed_children.read(place))
+        return self._children[place]
+
+    def _bag_of(self, result: observed_children.Result | None) -> Bag:
+        if result is None:
+            return Bag(opaque={"a child process left no record"})
+        path = self._recorder.territory.path
+
+        def inside(names: list[str]) -> set[str]:
+            return {found for name in names if (found := path(name)) is not None}
+
+        bag = Bag(files=inside(result.files), paths=inside(result.paths), modules=inside(result.modules))
+        bag.directories = {found.rpartition("/")[0] for found in inside([f"{name}/x" for name in result.directories])}
+        bag.variables = {name for name in result.variables if not is_aside(name)}
+        bag.missing, bag.opaque = set(result.missing), set(result.opaque)
+        for name, qualname, line in result.code:
+            found = path(name)
+            if found is not None:
+                bag.units.add(self._unit(found, qualname, line))
+        for module in bag.modules:
+            self._recorder.executed.setdefault(module, module)
+        return bag
+
+    def _unit(self, path: str, qualname: str, line: int) -> int:
+        """The unit of a function seen in a child."""
+        if path not in self._named:
+            model = self._model(path)
+            blocks = model.blocks if model else ()
+            self._named[path] = {(block.qualname, block.line): i for i, block in enumerate(blocks)}
+        number = self._named[path].get((qualname, line), -1)
+        self._units.append((path, number))
+        return len(self._units) - 1
 
     def _row(self, test: Recorded, bag: Bag, *, bits: int, count: int, blank: Index) -> TestRow:
         flags = (OPAQUE if bag.opaque else 0) | (FLAKY if test.flaky else 0)

@@ -29,6 +29,7 @@ class Bag:
     missing: set[str] = field(default_factory=set)
     modules: set[str] = field(default_factory=set)
     opaque: set[str] = field(default_factory=set)
+    children: set[str] = field(default_factory=set)
 
     def update(self, other: Bag) -> None:
         """Add everything of ``other``."""

@@ -16,12 +16,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from maestro_bloom import observed_paths
-from maestro_bloom.observed_names import EVERY_VARIABLE, HARNESS_VARIABLES
+from maestro_bloom.observed_names import EVERY_VARIABLE, is_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import CodeType, FrameType
 
+    from maestro_bloom.observed_children import Children
     from maestro_bloom.recorder import Recorder
 
 # Readers of sources that are no inputs: importing and assertion rewriting are seen as execution.
@@ -41,8 +42,9 @@ _OPAQUE = ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.sy
 class Watcher:
     """Installs the watching of one process and passes on what is seen."""
 
-    def __init__(self, recorder: Recorder, execute: Callable[[CodeType, str], None]) -> None:
+    def __init__(self, recorder: Recorder, execute: Callable[[CodeType, str], None], children: Children) -> None:
         self._recorder = recorder
+        self._children = children
         self._execute = execute
         self._path = recorder.territory.path
         self._undo: list[Callable[[], None]] = []
@@ -72,7 +74,7 @@ class Watcher:
         self._patch_environment()
         self._patch_linecache()
         self._patch_import_module()
-        self._undo += observed_paths.watch(recorder)
+        self._undo += [*observed_paths.watch(recorder), *self._children.watch()]
         finder = _LastFinder(recorder)
         sys.meta_path.append(finder)
         self._undo.append(lambda: sys.meta_path.remove(finder) if finder in sys.meta_path else None)
@@ -142,6 +144,8 @@ class Watcher:
             self._opaque("code.__new__", frame)
 
     def _on_opaque(self, event: str, _arguments: tuple[Any, ...]) -> None:
+        if self._children.armed and event in ("subprocess.Popen", "os.posix_spawn"):
+            return
         self._opaque(event, sys._getframe(2))  # noqa: SLF001 - who did it
 
     def _opaque(self, event: str, frame: FrameType) -> None:
@@ -162,7 +166,7 @@ class Watcher:
         quiet = [0]
 
         def seen(name: str) -> None:
-            if recorder.active and not quiet[0] and not name.startswith(HARNESS_VARIABLES):
+            if recorder.active and not quiet[0] and not is_aside(name):
                 frame = _asker(sys._getframe(2))  # noqa: SLF001 - who asks
                 if frame is not None and not _of_harness(frame.f_code.co_filename):
                     for bag in recorder.targets(frame):

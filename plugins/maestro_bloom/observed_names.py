@@ -13,10 +13,15 @@ if TYPE_CHECKING:
 EVERY_VARIABLE = "*"
 """Stands for the names of all variables: something walked over them."""
 
-HARNESS_VARIABLES = ("PYTEST_", "MAESTRO_", "COV_CORE_", "COVERAGE_")
-"""Set by the machinery that runs the tests, and different in every run."""
+_HARNESS = ("PYTEST_", "MAESTRO_", "COV_CORE_", "COVERAGE_")
+_SHELL = frozenset({"_", "SHLVL", "OLDPWD"})
+
+
+def is_aside(name: str) -> bool:
+    """Whether the machinery that runs the tests, or a shell's bookkeeping, sets a variable anew in every run."""
+    return name.startswith(_HARNESS) or name in _SHELL
 
 
 def every_variable(variables: Mapping[str, str]) -> str:
     """The sorted names, as one text."""
-    return "\0".join(sorted(name for name in variables if not name.startswith(HARNESS_VARIABLES)))
+    return "\0".join(sorted(name for name in variables if not is_aside(name)))

@@ -12,6 +12,7 @@ import pytest
 
 from maestro_bloom.assembling import Assembly, Recorded
 from maestro_bloom.observations import Bag, Territory
+from maestro_bloom.observed_children import Children
 from maestro_bloom.observed_inputs import Watcher
 from maestro_bloom.recorder import Recorder
 from maestro_hooks.integrations.pytest_outcomes import Tally, phase_of
@@ -61,7 +62,8 @@ class Recording:
             recorder.tracer = tracer
         self._tracer = tracer
         tracer.arm_loaded()
-        self._watcher = Watcher(recorder, arm)
+        root = self._tree.root
+        self._watcher = Watcher(recorder, arm, Children(recorder, str(root), root / ".maestro" / "bloom" / "children"))
         self._watcher.install()
         return mechanism
 

@@ -98,6 +98,10 @@ class Recorder:
 
     # Bags ---------------------------------------------------------------------------------------------------------
 
+    def is_open(self, bag: Bag) -> bool:
+        """Whether a test or a wider fixture is being watched into this bag."""
+        return any(bag is own for own in self._bags)
+
     def collected(self) -> None:
         """Collection is over."""
         self.flush(wake=True)

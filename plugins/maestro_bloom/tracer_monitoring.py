@@ -4,7 +4,7 @@ Every code object reports its first start (or resumption) and is then silent unt
 costs one callback per test. Waking toggles the events of one code object; ``restart_events`` would wake the disabled
 events of coverage and debuggers too. Code objects are never hashed: that would walk their bytecode.
 
-Invariant: a code object armed here is kept alive, so its ``id`` names it for ever.
+Invariant: a code object armed here is kept alive, so its address names it for ever.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ TOOLS = (3, 4)
 
 # How often one function is woken within one test, to see whether it runs inside a segment too. One that alternates
 # more often with segments counts as if it did: folding is always safe.
-_WAKINGS = 16
+_WAKINGS = 256
 
+# What ``id`` says, but without the audit event that each call of ``id`` raises.
+_name: Callable[[object], int] = object.__hash__
+_CHILD = "maestro-bloom-child"
 _FUNCTION = CO_OPTIMIZED | CO_NEWLOCALS
 _monitoring: Any = getattr(sys, "monitoring", None)
 
@@ -59,6 +62,8 @@ class MonitoringTracer:
     def install(self) -> None:
         """Take the tool ids. Raises ``ToolTakenError``."""
         for tool in TOOLS:
+            if _monitoring.get_tool(tool) == _CHILD:
+                _monitoring.free_tool_id(tool)  # a recorded child that records on its own: it leaves no result
             if _monitoring.get_tool(tool) is not None:
                 raise ToolTakenError(f"sys.monitoring tool {tool} is used by {_monitoring.get_tool(tool)!r}")
         events = _monitoring.events
@@ -106,7 +111,7 @@ class MonitoringTracer:
                 continue
             code = function.__code__
             path = self._recorder.territory.path(code.co_filename)
-            if path is not None and id(code) not in self._unit:
+            if path is not None and _name(code) not in self._unit:
                 self._recorder.early.add(path)
                 model = self._model_of(path)
                 kinds = {(b.qualname, b.line): (i, b.writer) for i, b in enumerate(model.blocks)} if model else {}
@@ -123,7 +128,7 @@ class MonitoringTracer:
     def _function(self, code: CodeType, path: str, kinds: dict[tuple[str, int], tuple[int, int]], around: int) -> None:
         found = kinds.get((code.co_qualname, code.co_firstlineno))
         unit = around if found is None else self._new_unit(path, found[0])
-        self._unit[id(code)] = unit
+        self._unit[_name(code)] = unit
         self._alive.append(code)
         _monitoring.set_local_events(TOOLS[0], code, self._events)
         if found is not None and found[1] != writers.PLAIN:
@@ -131,7 +136,7 @@ class MonitoringTracer:
         self._walk(code, path, kinds, unit)
 
     def _watch_segment(self, code: CodeType, kind: int) -> None:
-        self._kinds[id(code)] = kind
+        self._kinds[_name(code)] = kind
         self._alive.append(code)
         _monitoring.set_local_events(TOOLS[1], code, self._segment_events)
 
@@ -143,19 +148,19 @@ class MonitoringTracer:
         recorder = self._recorder
         if recorder.collecting:
             return  # everything is folded anyway
-        if self._kinds.get(id(code)) == writers.WHOLE_TEST:
+        if self._kinds.get(_name(code)) == writers.WHOLE_TEST:
             recorder.fold_all()
         else:
-            recorder.enter(id(code))
-            unit = self._unit.get(id(code))
+            recorder.enter(_name(code))
+            unit = self._unit.get(_name(code))
             if unit is not None and unit not in self._entered:
                 # It may have fallen silent in this test, and is folded itself.
                 self._entered.add(unit)
                 self._hits.append(code)
 
     def _on_leave(self, code: CodeType, _offset: int, _result: object) -> None:
-        if id(code) in self._kinds:
-            self._recorder.leave(id(code))
+        if _name(code) in self._kinds:
+            self._recorder.leave(_name(code))
 
     def drain(self, *, wake: bool) -> set[int]:
         """Units seen since the last call, see ``Tracer``."""
@@ -164,7 +169,7 @@ class MonitoringTracer:
         seen = set()
         wakings = self._wakings
         for code in hits:
-            unit = self._unit[id(code)]
+            unit = self._unit[_name(code)]
             seen.add(unit)
             if wake:
                 self._wake(code)
