@@ -1,9 +1,9 @@
 """The build cache beside plain nox and the raw cost of its parts.
 
-    python benchmarks/cas.py [--rounds 7] [--files 2000] [--skip-fresh]
+    python benchmarks/cas.py [--rounds 7] [--files 2000] [--skip-fresh] [--write docs/build-cache.md]
 
 Commands are interleaved and medians are shown, wall and CPU (user + system of the child and all its children), because
-the machine may be busy: trust ratios of CPU time. Peers (doit, ntask) are timed when they are installed.
+the machine may be busy: trust ratios of CPU time. Peers (doit, ntask, turbo, moon) are timed when they are on PATH.
 """
 
 from __future__ import annotations
@@ -17,8 +17,13 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from benchmarks import cas_peers
+from benchmarks.tables import markdown, publish
 from maestro_cas import engine, outputs, scan
 from maestro_cas.engine import Action, Run
 from maestro_cas.globs import compile_globs
@@ -27,6 +32,9 @@ from maestro_cas.remote.access import Remotes
 from maestro_cas.settings import CasSettings
 from maestro_cas.stat_cache import StatCache
 from maestro_cas.store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOXFILE = """
 import nox
@@ -60,7 +68,8 @@ class Timed:
 
     def run(self, root: Path) -> None:
         """Run once in ``root``; it must succeed."""
-        env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE" and not k.startswith("MAESTRO")}
+        own = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE" and not k.startswith("MAESTRO")}
+        env = {**own, **cas_peers.QUIET, "COLUMNS": "80"}
         began = time.perf_counter()
         child = subprocess.Popen(self.command, cwd=root, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         _, status, used = os.wait4(child.pid, 0)
@@ -76,81 +85,95 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--skip-fresh", action="store_true")
+    parser.add_argument("--write", type=Path, help="put the tables into this page")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="maestro-bench-") as text:
         root = Path(text)
         make_project(root, given.files)
-        sessions(root, rounds=given.rounds, fresh=not given.skip_fresh)
-        parts(root, given.files)
+        peers = cas_peers.prepare(root)
+        lines = sessions(root, peers, rounds=given.rounds, fresh=not given.skip_fresh)
+        lines += ["", *parts(root, given.files)]
+    about = f"{given.files} input files, {given.rounds} interleaved rounds, medians; nox {version('nox')}."
+    print("\n".join([about, "", *lines]))
+    if given.write:
+        publish(given.write, "cas.py", [about, "", *lines])
 
 
 def make_project(root: Path, files: int) -> None:
-    """Source files of about 4 kB in folders of 50, a lock, a noxfile, files for the peers."""
+    """Source files of about 4 kB in folders of 50, a lock, a noxfile."""
     for i in range(files):
         folder = root / "src" / f"p{i // 50}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"m{i}.py").write_bytes(b"# %d\n" % i + os.urandom(2000).hex().encode())
     (root / "lock.txt").write_text("nothing==1\n")
     (root / "noxfile.py").write_text(NOXFILE)
-    (root / "dodo.py").write_text(
-        "import glob\n\ndef task_build():\n    return {'actions': ['mkdir -p out && echo x > out/doit'],"
-        " 'file_dep': sorted(glob.glob('src/**/*.py', recursive=True)), 'targets': ['out/doit']}\n"
-    )
     time.sleep(2.2)  # files younger than a clock tick are hashed again each time
 
 
-def sessions(root: Path, *, rounds: int, fresh: bool) -> None:
+def sessions(root: Path, peers: dict[str, list[str]], *, rounds: int, fresh: bool) -> list[str]:
     """Whole commands, interleaved."""
     nox = [sys.executable, "-m", "nox"]
+    run = [
+        sys.executable,
+        "-m",
+        "maestro_hooks",
+        "cas",
+        "run",
+        "--inputs",
+        "src",
+        "--outputs",
+        "out/r",
+        "--",
+        "sh",
+        "-c",
+    ]
     rows = [
         Timed("nox --version (floor)", [*nox, "--version"]),
         Timed("nox, session that does nothing", [*nox, "-s", "lazy"]),
         Timed("nox, cached hit", [*nox, "-s", "cached"]),
         Timed("nox -R, environment reused", [*nox, "-R", "-s", "fresh"]),
+        *([Timed("nox, fresh environment", [*nox, "-s", "fresh"])] if fresh else []),
+        Timed("maestro cas run, hit", [*run, "mkdir -p out && echo x > out/r"]),
+        *(Timed(name, command) for name, command in peers.items()),
     ]
-    if fresh:
-        rows.append(Timed("nox, fresh environment", [*nox, "-s", "fresh"]))
-    if shutil.which("doit"):
-        rows.append(Timed("doit, up to date", ["doit", "-f", "dodo.py", "build"]))
-    else:
-        print("doit is not installed: not timed")
     for row in rows[1:]:
         row.run(root)  # the first run is the miss
+    time.sleep(2.2)
+    for row in rows[1:]:
+        row.run(root)  # files younger than a clock tick were hashed again; now they are old
         row.wall.clear()
         row.cpu.clear()
-    time.sleep(2.2)
-    for name in ("cached",):
-        Timed(name, [*nox, "-s", name]).run(root)
     for _ in range(rounds):
         for row in rows:
             row.run(root)
     hit = next(r for r in rows if r.name == "nox, cached hit")
     idle = next(r for r in rows if "does nothing" in r.name)
-    print(f"{'command':<34}{'wall ms':>9}{'CPU ms':>9}{'wall / hit':>12}{'CPU / hit':>11}")
+    cells = []
     for row in rows:
         wall, cpu = statistics.median(row.wall), statistics.median(row.cpu)
-        print(
-            f"{row.name:<34}{wall:>9.0f}{cpu:>9.0f}{wall / statistics.median(hit.wall):>12.2f}"
-            f"{cpu / statistics.median(hit.cpu):>11.2f}"
-        )
+        ratios = wall / statistics.median(hit.wall), cpu / statistics.median(hit.cpu)
+        cells.append((row.name, f"{wall:.0f}", f"{cpu:.0f}", f"{ratios[0]:.2f}", f"{ratios[1]:.2f}"))
     over = statistics.median([a - b for a, b in zip(hit.wall, idle.wall, strict=True)])
     cpu = statistics.median([a - b for a, b in zip(hit.cpu, idle.cpu, strict=True)])
-    print(f"a hit above a session that does nothing: {over:.0f} ms wall, {cpu:.0f} ms CPU (target: 50)")
+    lines = markdown(("command", "wall ms", "CPU ms", "wall / nox hit", "CPU / nox hit"), cells)
+    missing = [name.split(",")[0] for name in cas_peers.COMMANDS if name not in peers]
+    lines += ["", f"A hit above a session that does nothing: {over:.0f} ms wall, {cpu:.0f} ms CPU (target: 50)."]
+    return lines + ([f"Not on PATH, so not timed: {', '.join(missing)}."] if missing else [])
 
 
-def parts(root: Path, files: int) -> None:
-    """Scan, put and restore, files per second of CPU-bound work in this process."""
+def parts(root: Path, files: int) -> list[str]:
+    """Scan, put and restore: files per second of wall time, and per second of this process's CPU time."""
     store = open_store(str(root / "store"))
     inputs = compile_globs(("src",), where="benchmark")
     cache = str(root / "stat-cache")
-    print(f"\n{'operation':<34}{'files/s':>10}  target")
+    cells: list[tuple[str, ...]] = []
 
-    def rate(name: str, seconds: float, target: str) -> None:
-        print(f"{name:<34}{files / seconds:>10.0f}  {target}")
+    def rate(name: str, took: tuple[float, float], target: str) -> None:
+        cells.append((name, *(f"{files / seconds:,.0f}" for seconds in took), target))
 
     rate("scan, first (hash)", best(lambda: scan.scan(str(root), inputs, StatCache(cache)), times=1), "")
     scan.scan(str(root), inputs, StatCache(cache))
-    rate("scan, unchanged", best(lambda: scan.scan(str(root), inputs, StatCache(cache))), "200,000")
+    rate("scan, unchanged", best(lambda: scan.scan(str(root), inputs, StatCache(cache)), times=25), "200,000")
     shutil.copytree(root / "src", root / "made/src")
     action = Action(
         name="bench", root=str(root / "made"), inputs=compile_globs((), where="b"),
@@ -164,25 +187,31 @@ def parts(root: Path, files: int) -> None:
     rate("put, one sync at the end", took, "800")
     found = store.record(prepared.key)
     assert found is not None
-    for name, read_only, target in (("restore, copy", False, ""), ("restore, hard links", True, "8,000")):
-        shutil.rmtree(root / "made/src")
-        began = time.perf_counter()
-        done = outputs.restore(
-            store, found, action.root, globs=action.outputs, cache=StatCache(str(root / "oc")), read_only=read_only
-        )
+
+    def restore(*, read_only: bool) -> None:
+        cache = StatCache(str(root / "oc"))
+        done = outputs.restore(store, found, action.root, globs=action.outputs, cache=cache, read_only=read_only)
         assert isinstance(done, outputs.Restored)
-        rate(name, time.perf_counter() - began, target)
+        assert done.files == files
+
+    def clear() -> None:
+        shutil.rmtree(root / "made/src")
+
+    rate("restore, copy", best(partial(restore, read_only=False), before=clear, times=3), "")
+    rate("restore, hard links", best(partial(restore, read_only=True), before=clear, times=5), "8,000")
+    return markdown(("operation", "files/s, wall", "files/s, CPU", "target"), cells)
 
 
-def best(call: object, *, times: int = 9) -> float:
-    """The shortest of some runs, seconds: what the work takes when nobody disturbs it."""
+def best(call: Callable[[], object], *, before: Callable[[], object] | None = None, times: int) -> tuple[float, float]:
+    """The shortest wall and CPU seconds of some runs: what the work takes when nobody disturbs it."""
     taken = []
     for _ in range(times):
-        began = time.perf_counter()
-        assert callable(call)
+        if before is not None:
+            before()
+        began, used = time.perf_counter(), time.process_time()
         call()
-        taken.append(time.perf_counter() - began)
-    return min(taken)
+        taken.append((time.perf_counter() - began, time.process_time() - used))
+    return min(wall for wall, _ in taken), min(cpu for _, cpu in taken)
 
 
 if __name__ == "__main__":

@@ -120,13 +120,13 @@ def seal(count: int) -> dict[str, float]:
     )
 
 
-def release(root: Path, shown: int) -> Path:
-    """A 10,000-leaf release in ``root`` whose first ``shown`` leaves are required and disclosed."""
+def release(root: Path, shown: int, count: int = 10_000) -> Path:
+    """A release of ``count`` leaves in ``root`` whose first ``shown`` leaves are required and disclosed."""
     now = datetime.now(UTC).replace(microsecond=0)
     keys.create(root, now=now, encrypted_with=None)
     rule = {"id": "r", "require": "pytest/duration/*", "severity": "block"}
     policy = canonical.encode({"schema": "maestro.policy/1", "rules": [rule], "waivers": []})
-    leaves = leafset.leaf_set(records(10_000), entropy=os.urandom)
+    leaves = leafset.leaf_set(records(count), entropy=os.urandom)
     sealed = manifest.seal(
         leaves,
         release=manifest.Release("demo", "1", "v1"),

@@ -12,7 +12,7 @@ import sys
 import time
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -27,13 +27,13 @@ from maestro_hooks.pipeline.next_step import plan
 from maestro_hooks.policy.cases import read_suite
 from maestro_hooks.policy.cel import expression
 from maestro_hooks.policy.document import Policy, Rule
-from maestro_hooks.policy.evaluate import decide, observe, settle
+from maestro_hooks.policy.evaluate import decide, decided, observe, settle
 from maestro_hooks.policy.facts import Facts
 from maestro_hooks.policy.program import Program, compile_policy
 from maestro_hooks.policy.scoring import score
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 RULES, OBLIGATIONS, CASES = 20, 100, 100
 TODAY = dt.date(2026, 11, 22)
@@ -45,6 +45,9 @@ def policy() -> Policy:
     exact = [Rule(id=f"r{i}", require=f"k/{i}", max=Decimal(i)) for i in range(15)]
     patterns = [Rule(id=f"p{i}", require=f"p{i}/*", min=Decimal("0.5")) for i in range(5)]
     return Policy(version=1, rules=(*exact, *patterns))
+
+
+RULES_READ = policy()
 
 
 def records() -> list[Record]:
@@ -86,7 +89,7 @@ def decision_card() -> Card:
         Subject(name="bench", version="1", tree="0" * 40),
         decision,
         basis=basis_of(given, decision, facts=Facts(), today=day, gates=()),
-        plan=plan(decision.blocking, (), today=day, policy_file="p"),
+        plan=plan(decision.blocking, (), today=day, policy_files=("p",)),
         remarks=(),
         not_checked=(),
         cost=(),
@@ -94,20 +97,28 @@ def decision_card() -> Card:
     )
 
 
-def cel_seconds(program: Program, given: list[Record]) -> float | None:
-    """One batch by cel-python, compiled beforehand; ``None`` without it."""
+def peers(program: Program, given: list[Record]) -> dict[str, float | None]:
+    """CPU seconds of one batch by CEL implementations, compiled beforehand; ``None`` for one that is not installed."""
+    claims: dict[str, Any] = {
+        r.key: {"verdict": VERDICT_OF[r.verdict], "q": int(r.quantity.q), "scale": r.quantity.scale}
+        for r in given
+        if r.quantity is not None
+    }
+    texts = [expression(check, "o") for check in program.checks]
+    return {
+        "cel-python (Python)": _python_cel(texts, claims),
+        "common-expression-language (Rust)": _rust(texts, claims),
+    }
+
+
+def _python_cel(texts: list[str], claims: dict[str, Any]) -> float | None:
     try:
         import celpy  # noqa: PLC0415 - a peer, not a dependency
         from celpy.adapter import json_to_cel  # noqa: PLC0415 - as above
     except ImportError:
         return None
     environment = celpy.Environment()
-    runners = [environment.program(environment.compile(expression(c, "o"))) for c in program.checks]
-    claims = {
-        r.key: {"verdict": VERDICT_OF[r.verdict], "q": int(r.quantity.q), "scale": r.quantity.scale}
-        for r in given
-        if r.quantity is not None
-    }
+    runners = [environment.program(environment.compile(text)) for text in texts]
     activation = {"o": json_to_cel(claims)}
     began = time.process_time()
     for runner in runners:
@@ -115,23 +126,37 @@ def cel_seconds(program: Program, given: list[Record]) -> float | None:
     return time.process_time() - began
 
 
+def _rust(texts: list[str], claims: Mapping[str, object]) -> float | None:
+    try:
+        import cel  # noqa: PLC0415 - as above
+    except ImportError:
+        return None
+    runners = [cel.compile(text) for text in texts]
+    activation = {"o": claims}
+    return median_s(lambda: [runner.execute(activation) for runner in runners], number=5)
+
+
 def main() -> None:
     """Print the table."""
     program, given = compile_policy(policy()), records()
     results = len(decide(policy(), given, facts=Facts(), today=TODAY).results)
     fast = median_s(lambda: observe(program, settle(program, given, TODAY), Facts()), number=200)
-    worded = median_s(lambda: decide(policy(), given, facts=Facts(), today=TODAY), number=20)
+    once = median_s(lambda: decided(program, given, facts=Facts(), today=TODAY).met, number=100)
+    fresh = median_s(lambda: decide(RULES_READ, given, facts=Facts(), today=TODAY).met, number=50)
+    worded = median_s(lambda: decided(program, given, facts=Facts(), today=TODAY).results, number=50)
     print(f"{RULES} rules x {OBLIGATIONS} obligations, {results} rule results a batch (CPU time, medians of {REPEATS})")
     row = "{:<44} {:>12} {:>16} {:>10}".format
     print(row("", "per batch", "rule results/s", "target"))
     print(row("observe (which rules block)", f"{fast * 1e6:.0f} us", f"{results / fast:,.0f}", "100,000"))
-    print(row("decide (with words, policy compiled anew)", f"{worded * 1e6:.0f} us", f"{results / worded:,.0f}", ""))
-    peer = cel_seconds(program, given)
-    if peer is None:
-        print("cel-python: not installed, no peer measured")
-    else:
-        print(row("cel-python on the exported expressions", f"{peer * 1e6:.0f} us", f"{results / peer:,.0f}", ""))
-        print(f"observe is {peer / fast:,.0f} times as fast as cel-python; {1 / fast:,.0f} whole batches/s")
+    print(row("decide (every result, compiled once)", f"{once * 1e6:.0f} us", f"{results / once:,.0f}", "100,000"))
+    print(row("decide, policy compiled anew", f"{fresh * 1e6:.0f} us", f"{results / fresh:,.0f}", "100,000"))
+    print(row("decide, every result put into words", f"{worded * 1e6:.0f} us", f"{results / worded:,.0f}", "100,000"))
+    for name, seconds in peers(program, given).items():
+        if seconds is None:
+            print(f"{name}: not installed, not measured")
+        else:
+            print(row(name, f"{seconds * 1e6:,.0f} us", f"{results / seconds:,.0f}", f"x {seconds / fast:,.1f}"))
+    print(f"{1 / once:,.0f} whole batches/s; the last column of a peer is its time over that of observe")
     suite = read_suite(cases_text(), where="cases", rules=[c.id for c in program.checks])
     began = time.process_time()
     result = score(program, suite.cases)

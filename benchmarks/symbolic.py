@@ -1,7 +1,8 @@
 """The symbolic plugin beside CrossHair: the same functions, in one run, in CPU seconds of the child processes.
 
 Start-up is part of the batch figures and stated apart. Needs ``crosshair-tool``; without it only our column is filled.
-Run it with ``python benchmarks/symbolic.py``; ``--load N`` repeats our verdicts N times beside busy processes.
+``python benchmarks/symbolic.py`` prints the tables, ``--publish`` also writes them into ``docs/symbolic.md``;
+``--load N`` repeats our verdicts N times beside busy processes.
 """
 
 from __future__ import annotations
@@ -17,15 +18,30 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
 MATERIAL = ROOT / "tests" / "plugins" / "maestro_symbolic" / "material"
 sys.path[:0] = [str(MATERIAL), str(ROOT / "plugins"), str(ROOT)]
 
+from everyday import everyday  # noqa: E402 - the material stands beside the tests
 from families import CASES  # noqa: E402 - the material stands beside the tests
 from rendering import render  # noqa: E402 - the material stands beside the tests
 
 BUDGET_S = 10
+DOCUMENT = ROOT / "docs" / "symbolic.md"
+ORDER = (
+    "refuted",
+    "candidate",
+    "vacuous",
+    "unknown",
+    "unsupported",
+    "bounded",
+    "proven",
+)  # the worst speaks for a file
 EMPTY = 'def f(x: int) -> int:\n    """post: __return__ == x"""\n    return x\n'
 OURS = """
 import sys, json
@@ -77,7 +93,10 @@ def cpu(command: list[str], **more: str) -> tuple[float, str]:
 def ours(*places: Path) -> tuple[float, dict[str, str]]:
     """Our verdicts by file, one process for all."""
     spent, said = cpu([sys.executable, "-c", OURS, *map(str, places)])
-    return spent, dict(map(json.loads, filter(is_row, said.splitlines())))
+    verdicts: dict[str, str] = {}
+    for name, verdict in map(json.loads, filter(is_row, said.splitlines())):
+        verdicts[name] = min(verdicts.get(name, verdict), verdict, key=ORDER.index)
+    return spent, verdicts
 
 
 def is_row(line: str) -> bool:
@@ -87,7 +106,15 @@ def is_row(line: str) -> bool:
 
 def crosshair(*places: Path) -> tuple[float, dict[str, str]]:
     """CrossHair's verdicts by file: refuted, confirmed or unknown; unique file names, all conditions reported."""
-    command = [sys.executable, "-m", "crosshair", "check", "--report_all", "--analysis_kind", "PEP316"]
+    command = [
+        sys.executable,
+        "-m",
+        "crosshair",
+        "check",
+        "--report_all",
+        "--analysis_kind",
+        "PEP316,icontract,deal,asserts",
+    ]
     spent, said = cpu([*command, "--per_condition_timeout", str(BUDGET_S), *map(str, places)])
     verdicts: dict[str, str] = {}
     for line in said.splitlines():
@@ -113,62 +140,104 @@ def chain(name: str, length: int) -> str:
     return "\n".join([*lines, f"    return {result}", ""])
 
 
-def batch(folder: Path, peer: bool) -> None:  # noqa: FBT001 - a script's own switch
-    """The integer functions of the material, right and faulty, in one process each."""
+def integer_cases() -> list[tuple[str, str]]:
+    """Name and text of the integer functions of the material, right and faulty."""
+    plain = [c for c in CASES if "float" not in c.parameters + c.returns and "str" not in c.parameters]
+    return [
+        (f"{c.name}_{'faulty' if faulty else 'right'}", render(c, "pep316", faulty=faulty))
+        for c in plain
+        for faulty in (False, True)
+    ]
+
+
+def everyday_cases(file: str) -> list[tuple[str, str]]:
+    """Name and text of everyday modules, right and faulty."""
+    return [(f"{c.name}_{side}", getattr(c, side)) for c in everyday(file) for side in ("right", "faulty")]
+
+
+def batch(folder: Path, title: str, cases: list[tuple[str, str]], *, peer: bool) -> list[str]:
+    """A set of modules in one process each engine; start-up is inside, and stated."""
     places = []
-    for case in CASES:
-        if "float" in case.parameters + case.returns or "str" in case.parameters:
-            continue
-        for faulty in (False, True):
-            place = folder / f"{case.name}_{'faulty' if faulty else 'right'}.py"
-            place.write_text(render(case, "pep316", faulty=faulty))
-            places.append(place)
+    for name, text in cases:
+        places.append(folder / f"{name}.py")
+        places[-1].write_text(text)
     empty = folder / "empty.py"
     empty.write_text(EMPTY)
+    rows = [
+        f"{title}: {len(places)} modules, one process, {BUDGET_S} s per condition for CrossHair",
+        "",
+        "| engine | CPU s | start-up | proven | bounded | refuted | open | wrong |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     start = ours(empty)[0]
     spent, verdicts = ours(*places)
-    print(f"integer set: {len(places)} functions, PEP 316, one process, {BUDGET_S} s per condition for CrossHair\n")
-    print(f"{'engine':12}{'CPU s':>9}{'start-up':>10}{'proven':>8}{'bounded':>9}{'refuted':>9}{'open':>6}{'wrong':>7}")
-    report("maestro", spent, start, verdicts)
+    rows.append(row("maestro", spent, start, verdicts, len(places)))
     if peer:
         start = crosshair(empty)[0]
         other, theirs = crosshair(*places)
-        report("crosshair", other, start, theirs)
-        print(f"ratio, start-up inside: {other / spent:.1f}x\n")
+        rows.append(row("crosshair", other, start, theirs, len(places)))
+        rows += ["", f"Ratio, start-up inside: **{other / spent:.1f}x**."]
+    return rows
 
 
-def report(name: str, spent: float, start: float, verdicts: dict[str, str]) -> None:
-    """One row of the table; wrong: a proof of a faulty function or a refutation of a right one."""
+def row(name: str, spent: float, start: float, verdicts: dict[str, str], total: int) -> str:
+    """One row of the table; wrong: a proof of a faulty module or a refutation of a right one; silence is open."""
     kinds = list(verdicts.values())
     wrong = sum(
         (n.endswith("_faulty") and v in ("proven", "bounded")) or (n.endswith("_right") and v == "refuted")
         for n, v in verdicts.items()
     )
     proven, bounded, refuted = (kinds.count(k) for k in ("proven", "bounded", "refuted"))
-    rest = len(kinds) - proven - bounded - refuted
-    print(f"{name:12}{spent:9.2f}{start:10.2f}{proven:8}{bounded:9}{refuted:9}{rest:6}{wrong:7}")
+    rest = total - proven - bounded - refuted
+    return f"| {name} | {spent:.2f} | {start:.2f} | {proven} | {bounded} | {refuted} | {rest} | {wrong} |"
 
 
-def decisions(folder: Path, peer: bool) -> None:  # noqa: FBT001 - a script's own switch
+def decisions(folder: Path, *, peer: bool) -> list[str]:
     """Chains of guarded updates: where paths multiply."""
-    print(f"\n{'decisions':28}{'maestro s':>11}{'verdict':>10}{'crosshair s':>13}{'verdict':>10}", end="")
-    print(f"{'ratio':>8}{'without start-up':>18}")
     empty = folder / "empty_start.py"
     empty.write_text(EMPTY)
     starts = ours(empty)[0], crosshair(empty)[0] if peer else 0.0
-    print(f"{'(start-up, trivial function)':28}{starts[0]:11.2f}{'':>10}{starts[1]:13.2f}")
+    rows = [
+        "| decisions in sequence | maestro s | verdict | crosshair s | verdict | ratio | without start-up |",
+        "|---|---|---|---|---|---|---|",
+        f"| (start-up: a trivial function) | {starts[0]:.2f} | | {starts[1]:.2f} | | | |",
+    ]
     for name in CHAINS:
         for length in (5, 8, 16):
             place = folder / f"chain_{name.replace(' ', '_')}_{length}.py"
             place.write_text(chain(name, length))
             spent, verdicts = ours(place)
-            row = f"{name + ', ' + str(length):28}{spent:11.2f}{verdicts.get(place.stem, '?'):>10}"
+            line = f"| {name}, {length} | {spent:.2f} | {verdicts.get(place.stem, '?')} |"
             if peer:
                 other, theirs = crosshair(place)
-                row += f"{other:13.2f}{theirs.get(place.stem, '?'):>10}{other / spent:7.1f}x"
                 bare = max(0.01, other - starts[1]) / max(0.01, spent - starts[0])
-                row += f"{bare:17.1f}x"
-            print(row, flush=True)
+                line += f" {other:.2f} | {theirs.get(place.stem, '?')} | {other / spent:.1f}x | {bare:.0f}x |"
+            rows.append(line)
+    return rows
+
+
+def cached(folder: Path) -> list[str]:
+    """A run over three critical modules of this repository whose verdicts are all in the cache."""
+    names = ("maestro_hooks/remote/budget.py", "maestro_hooks/remote/retry.py", "maestro_hooks/evidence/merkle.py")
+    root = folder / "cached"
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text((ROOT / name).read_text())
+    (root / "pyproject.toml").write_text("[project]\nname = 'three'\nversion = '0'\n")
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+    command = [sys.executable, "-m", "maestro_hooks", "check", "--only", "symbolic", "--root", str(root)]
+    first = cpu(command)[0]
+    again = []
+    for n in range(5):
+        for name in names:  # a comment moves every line: the host asks again, and our cache answers
+            (root / name).write_text(f"# {n}\n" + (ROOT / name).read_text())
+        again.append(cpu(command)[0])
+    return [
+        "| three critical modules | CPU s, whole process |",
+        "|---|---|",
+        f"| first run | {first:.2f} |",
+        f"| every verdict in the cache (median of 5) | {sorted(again)[2]:.2f} |",
+    ]
 
 
 def busy() -> None:
@@ -177,7 +246,7 @@ def busy() -> None:
         sum(range(100_000))
 
 
-def under_load(folder: Path, repeats: int) -> None:
+def under_load(folder: Path, repeats: int) -> list[str]:
     """The same verdicts, again and again, in changing order, beside four busy processes."""
     places = []
     for case in CASES[::4]:
@@ -194,24 +263,46 @@ def under_load(folder: Path, repeats: int) -> None:
         differing += ours(*(turned if n % 2 else turned[::-1]))[1] != calm
     for one in burners:
         one.kill()
-    print(f"under load: {repeats} repeats of {len(places)} functions, {differing} with a differing verdict")
+    what = f"{repeats} repeats of {len(places)} functions in changing order beside four busy processes"
+    return [f"{what}: **{differing}** with a differing verdict."]
+
+
+def published(section: str, rows: list[str]) -> None:
+    """Put a table into the document, between the section's marks."""
+    begin, end = f"<!-- {section} -->", f"<!-- end of {section} -->"
+    text = DOCUMENT.read_text()
+    head, _, rest = text.partition(begin)
+    _, _, tail = rest.partition(end)
+    body = "\n".join(rows)
+    DOCUMENT.write_text(f"{head}{begin}\n{body}\n{end}{tail}")
 
 
 def main() -> None:
-    """Print the tables."""
+    """Print the tables, and put them into the document where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--load", type=int, default=0, metavar="N")
+    parser.add_argument("--publish", action="store_true", help="write the tables into docs/symbolic.md")
     arguments = parser.parse_args()
     peer = importlib.util.find_spec("crosshair") is not None
+    if not peer:
+        print("crosshair-tool is not installed: its columns are left out\n")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        parts: dict[str, Callable[[], list[str]]] = {
+            "integer set": lambda: batch(folder, "Integer set, PEP 316", integer_cases(), peer=peer),
+            "decisions": lambda: decisions(folder, peer=peer),
+            "cached": lambda: cached(folder),
+            "everyday unseen": lambda: batch(
+                folder, "Everyday functions, unseen", everyday_cases("everyday_unseen.txt"), peer=peer
+            ),
+        }
         if arguments.load:
-            under_load(folder, arguments.load)
-            return
-        if not peer:
-            print("crosshair-tool is not installed: its columns are left out\n")
-        batch(folder, peer)
-        decisions(folder, peer)
+            parts = {"load": lambda: under_load(folder, arguments.load)}
+        for section, made in parts.items():
+            rows = made()
+            print("\n".join([*rows, ""]), flush=True)
+            if arguments.publish:
+                published(section, rows)
 
 
 if __name__ == "__main__":

@@ -11,37 +11,123 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from maestro_hooks.errors import MaestroError
-    from maestro_hooks.evidence.obligation import Finding, Obligation, Verdict
+    from maestro_hooks.evidence.obligation import Attachment, Finding, Location, Obligation, Replacement, Verdict
+    from maestro_hooks.evidence.record import Record
+    from maestro_hooks.evidence.steps import Step
     from maestro_hooks.hookspecs import hookimpl
-    from maestro_hooks.registry import Registry, Settings
-    from maestro_hooks.requests import CheckRequest, SourceFile
+    from maestro_hooks.registry import Command, Registry, Rule, Settings
+    from maestro_hooks.requests import (
+        Advice,
+        AdviceRequest,
+        CacheEntry,
+        CheckRequest,
+        Commitment,
+        CommitRequest,
+        Documents,
+        FetchRequest,
+        LedgerView,
+        LogProof,
+        LogRequest,
+        RunAll,
+        SealDraft,
+        SealedBundle,
+        Section,
+        Skip,
+        SourceFile,
+        StoreRequest,
+        TestOutcome,
+        TestPlan,
+        TestRun,
+        VerifyRequest,
+    )
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "CheckRequest": "maestro_hooks.requests",
-    "Finding": "maestro_hooks.evidence.obligation",
-    "MaestroError": "maestro_hooks.errors",
-    "Obligation": "maestro_hooks.evidence.obligation",
-    "Registry": "maestro_hooks.registry",
-    "Settings": "maestro_hooks.registry",
-    "SourceFile": "maestro_hooks.requests",
-    "Verdict": "maestro_hooks.evidence.obligation",
-    "hookimpl": "maestro_hooks.hookspecs",
-}
-
 __all__ = [  # noqa: RUF022 - __version__ last, as in the field
+    "Advice",
+    "AdviceRequest",
+    "Attachment",
+    "CacheEntry",
     "CheckRequest",
+    "Command",
+    "CommitRequest",
+    "Commitment",
+    "Documents",
+    "FetchRequest",
     "Finding",
+    "LedgerView",
+    "Location",
+    "LogProof",
+    "LogRequest",
     "MaestroError",
     "Obligation",
+    "Record",
     "Registry",
+    "Replacement",
+    "Rule",
+    "RunAll",
+    "SealDraft",
+    "SealedBundle",
+    "Section",
     "Settings",
+    "Skip",
     "SourceFile",
+    "Step",
+    "StoreRequest",
+    "TestOutcome",
+    "TestPlan",
+    "TestRun",
     "Verdict",
+    "VerifyRequest",
     "hookimpl",
     "__version__",
 ]
+
+_PUBLIC = {
+    "maestro_hooks.errors": ("MaestroError",),
+    "maestro_hooks.evidence.obligation": (
+        "Attachment",
+        "Finding",
+        "Location",
+        "Obligation",
+        "Replacement",
+        "Verdict",
+    ),
+    "maestro_hooks.evidence.record": ("Record",),
+    "maestro_hooks.evidence.steps": ("Step",),
+    "maestro_hooks.hookspecs": ("hookimpl",),
+    "maestro_hooks.registry": (
+        "Command",
+        "Registry",
+        "Rule",
+        "Settings",
+    ),
+    "maestro_hooks.requests": (
+        "Advice",
+        "AdviceRequest",
+        "CacheEntry",
+        "CheckRequest",
+        "Commitment",
+        "CommitRequest",
+        "Documents",
+        "FetchRequest",
+        "LedgerView",
+        "LogProof",
+        "LogRequest",
+        "RunAll",
+        "SealDraft",
+        "SealedBundle",
+        "Section",
+        "Skip",
+        "SourceFile",
+        "StoreRequest",
+        "TestOutcome",
+        "TestPlan",
+        "TestRun",
+        "VerifyRequest",
+    ),
+}
+_HOMES = {name: module for module, names in _PUBLIC.items() for name in names}
 
 
 def __getattr__(name: str) -> object:

@@ -55,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (head, less) went away; what it wanted it has.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.OK)
+    except Exception as error:  # noqa: BLE001 - Python would end with 1, which says "findings"
+        return _report(error, given)
 
 
 def _dispatch(given: list[str]) -> ExitCode:
@@ -107,9 +109,9 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 def _plugin_verb(parser: argparse.ArgumentParser, name: str, given: list[str]) -> ExitCode:
     """A verb the host does not know: ask the plugins, and name the broken ones if none has it."""
-    from maestro_hooks.commands.plugins import plugin_commands  # noqa: PLC0415 - loads every plugin
+    from maestro_hooks.commands.plugins import plugin_commands  # noqa: PLC0415 - loads plugins
 
-    commands, broken = plugin_commands(Path())
+    commands, broken = plugin_commands(Path(), name)
     if name not in commands:
         reasons = "".join(f"\n  plugin {b.name} could not be loaded: {b.reason}" for b in broken)
         known = ", ".join([*COMMANDS, *commands])
@@ -133,6 +135,23 @@ def _explain(error: MaestroError, given: list[str]) -> int:
         emit({"schema": "maestro.error/1", "ok": False, "error": body}, (), as_json=True)
     sys.stderr.write(f"maestro: {error}\n")
     return int(error.exit_code)
+
+
+def _report(error: Exception, given: list[str]) -> int:
+    """A fault of Maestro's own: everything an issue needs on standard error, nothing of the project's data."""
+    import platform  # noqa: PLC0415 - only on an error
+    import traceback  # noqa: PLC0415
+
+    words = f"{type(error).__name__}: {error}"
+    if "--json" in given:
+        from maestro_hooks.render import emit  # noqa: PLC0415
+
+        body = {"class": type(error).__name__, "what": str(error), "where": "maestro", "fix": "report it"}
+        emit({"schema": "maestro.error/1", "ok": False, "error": body}, (), as_json=True)
+    sys.stderr.write("".join(traceback.format_exception(error)))
+    sys.stderr.write(f"maestro {__version__}, Python {platform.python_version()}, {platform.platform()}\n")
+    sys.stderr.write(f"maestro: internal error: {words}\n  to do: report it with the lines above\n")
+    return int(ExitCode.TOOL_FAILED)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -32,6 +32,10 @@ RESERVED_VARIABLES = frozenset(
 class RunSettings(Settings, frozen=True, kw_only=True):
     """``[tool.maestro.run]``: how ``maestro run`` drives the project."""
 
+    tests: Annotated[
+        Literal["all", "affected"],
+        Meta(description="Run every test, or leave out those a plugin justifies; a policy can bound how many."),
+    ] = "all"
     pytest_arguments: Annotated[tuple[str, ...], Meta(description="Extra arguments for pytest.")] = ()
     build: Annotated[bool, Meta(description="Build the wheel and the source distribution.")] = True
     test_timeout_s: Annotated[int, Meta(ge=1, description="Stop the test process after this many seconds.")] = 3600

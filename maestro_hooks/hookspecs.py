@@ -25,7 +25,8 @@ if TYPE_CHECKING:
         CheckRequest,
         Commitment,
         CommitRequest,
-        ContentKey,
+        Documents,
+        FetchRequest,
         LedgerView,
         LogProof,
         LogRequest,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         SealedBundle,
         Section,
         Skip,
+        StoreRequest,
         TestOutcome,
         TestPlan,
         TestRun,
@@ -99,12 +101,15 @@ def maestro_tests_finished(run: TestRun) -> Iterable[Obligation]:  # type: ignor
 
 
 @hookspec
-def maestro_fetch(key: ContentKey) -> CacheEntry | None:
-    """Accelerator, first result wins. Look a content key up; ``None`` is a miss, failure counts as one."""
+def maestro_fetch(request: FetchRequest) -> CacheEntry | None:
+    """Accelerator, first result wins. Look a content key up; ``None`` is a miss, failure counts as one.
+
+    Called when a plugin asks the ``cache`` of the request it was handed, in that plugin's process.
+    """
 
 
 @hookspec
-def maestro_store(key: ContentKey, entry: CacheEntry) -> None:
+def maestro_store(request: StoreRequest) -> None:
     """Accelerator. Offer a result to every cache tier; failure loses the offer, never the result."""
 
 
@@ -119,8 +124,8 @@ def maestro_commit(request: CommitRequest) -> Iterable[Commitment]:  # type: ign
 
 
 @hookspec
-def maestro_attach(draft: SealDraft) -> Iterable[Section]:  # type: ignore[empty-body]
-    """Gate. Sealing process, after the tree, before the signature: sections of the predicate."""
+def maestro_attach(draft: SealDraft) -> Iterable[Section | Documents]:  # type: ignore[empty-body]
+    """Gate. Sealing process, after the tree, before the signature: sections of the predicate, files to ship."""
 
 
 @hookspec

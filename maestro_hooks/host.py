@@ -136,15 +136,26 @@ class Host:
 
     def _answer(self, plugin: Plugin, hook: str, request: object) -> list[object]:
         """Run one implementation and exhaust what it returns, so that a generator dies inside the guard."""
-        if dataclasses.is_dataclass(request) and not isinstance(request, type) and hasattr(request, "settings"):
-            request = dataclasses.replace(request, settings=self.tables.get(plugin.name))
         module: ModuleType | None = self.manager.get_plugin(plugin.name)
-        answer = getattr(module, hook)(request)
+        answer = getattr(module, hook)(self._addressed(plugin.name, request))
         if answer is None:
             return []
         if KINDS[hook] == "setup" or hook in ONE_ANSWER or isinstance(answer, str | bytes):
             return [answer]
         return list(answer)
+
+    def _addressed(self, plugin: str, request: object) -> object:
+        """The request with what belongs to its receiver alone: its settings table and its cache."""
+        if not dataclasses.is_dataclass(request) or isinstance(request, type):
+            return request
+        own: dict[str, object] = {}
+        if hasattr(request, "settings"):
+            own["settings"] = self.tables.get(plugin)
+        if hasattr(request, "cache") and hasattr(request, "root"):
+            from maestro_hooks.caching import HostCache  # noqa: PLC0415 - whoever has such a request has loaded it
+
+            own["cache"] = HostCache(self, plugin, request.root)
+        return dataclasses.replace(request, **own)
 
 
 def guarded(plugin: str, hook: str, call: Callable[[], T]) -> T | Failure:

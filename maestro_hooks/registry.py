@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every ``[tool.maestro.<plugin>]`` table: an unknown key is an error, never ignored."""
 
+    def hides(self) -> tuple[str, ...]:
+        """Keys of numbers that are never told (``*`` for any characters): the host marks their records private."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,14 +30,35 @@ def emit(payload: Mapping[str, object], lines: Sequence[str], *, as_json: bool) 
     if as_json:
         sys.stdout.write(json.dumps(payload, ensure_ascii=False, sort_keys=True) + "\n")
     else:
-        shown = [coloured(line) for line in lines] if wants_colour() else lines
-        sys.stdout.write("".join(f"{line}\n" for line in shown))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        paint = coloured if wants_colour() else str
+        for line in lines:
+            first, *rest = fitted(line, width)
+            sys.stdout.write("".join(f"{part}\n" for part in (paint(first), *rest)))
     sys.stdout.flush()
 
 
 def coloured(line: str) -> str:
     """The line with its verdict word coloured, if it begins with one (or has one in its second column)."""
     return _VERDICT.sub(lambda m: f"{m[1]}\x1b[{_COLOURS[m[2]]}m{m[2]}\x1b[0m", line)
+
+
+def fitted(line: str, width: int | None) -> list[str]:
+    """The line in pieces that fit a terminal: what is too long goes on below, indented, broken between words."""
+    if width is None or len(line) <= width:
+        return [line]
+    indent = line[: len(line) - len(line.lstrip())]
+    pieces = textwrap.wrap(
+        line.lstrip(),
+        max(width, 40),
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+        expand_tabs=False,
+        replace_whitespace=False,
+    )
+    return pieces or [line]
 
 
 def wants_colour() -> bool:

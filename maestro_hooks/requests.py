@@ -6,7 +6,7 @@ import hashlib
 import io
 import tokenize
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NewType
+from typing import TYPE_CHECKING, Literal, NewType, Protocol
 
 from maestro_hooks.errors import ToolError
 from maestro_hooks.evidence.obligation import Finding, Level, Location
@@ -21,6 +21,65 @@ if TYPE_CHECKING:
     from maestro_hooks.evidence.record import Quantity, Record
 
 ContentKey = NewType("ContentKey", str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheEntry:
+    """A cached result: metadata as JSON-able mapping and blobs by name."""
+
+    metadata: Mapping[str, object]
+    blobs: Mapping[str, bytes] = field(repr=False)
+
+
+class Cache(Protocol):
+    """Where a plugin keeps what it would otherwise compute again; the host lends each plugin its own.
+
+    Neither call raises: without a cache, and when one fails, every look-up is a miss and every offer is lost.
+    """
+
+    def fetch(self, key: str) -> CacheEntry | None:
+        """The entry stored under ``key``, here or on another machine; ``None`` is a miss.
+
+        ``key`` must name everything the entry depends on, the version of the code that makes it included.
+        """
+
+    def store(self, key: str, entry: CacheEntry) -> None:
+        """Offer an entry to this machine and to those that share its remotes."""
+
+
+class NoCache:
+    """The cache of a process that has none."""
+
+    __slots__ = ()
+
+    def fetch(self, _key: str) -> CacheEntry | None:
+        """Always a miss."""
+        return None
+
+    def store(self, _key: str, _entry: CacheEntry) -> None:
+        """Forgets the offer."""
+
+
+NO_CACHE = NoCache()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchRequest:
+    """A look-up in the caches of the project at ``root``."""
+
+    root: Path
+    key: ContentKey
+    settings: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreRequest:
+    """An entry offered to the caches of the project at ``root``."""
+
+    root: Path
+    key: ContentKey
+    entry: CacheEntry
+    settings: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +127,13 @@ class CheckRequest:
         settings: the plugin's own validated table ``[tool.maestro.<plugin>]``, or ``None`` if it has none.
         whole: whether ``files`` are all files of the tree (a gate at seal) or a part (a hook).
         fix: whether the user asked for repairs to be applied to the work tree.
+        cache: the plugin's own cache, shared with other machines where the project has remotes.
     """
 
     root: Path
     files: tuple[SourceFile, ...]
     settings: object = None
+    cache: Cache = field(default=NO_CACHE, repr=False)
     whole: bool = False
     fix: bool = False
 
@@ -97,6 +158,7 @@ class TestPlan:
     root: Path
     nodeids: tuple[str, ...]
     settings: object = None
+    cache: Cache = field(default=NO_CACHE, repr=False)
     items: Sequence[object] = field(default=(), repr=False)
     config: object = field(default=None, repr=False)
 
@@ -154,15 +216,8 @@ class TestRun:
     skips: tuple[AppliedSkip, ...]
     completed: bool
     settings: object = None
+    cache: Cache = field(default=NO_CACHE, repr=False)
     config: object = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheEntry:
-    """A cached result: metadata as JSON-able mapping and blobs by name."""
-
-    metadata: Mapping[str, object]
-    blobs: Mapping[str, bytes] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +279,14 @@ class Section:
 
     name: str
     body: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """Files to ship beside the bundle, name (after the release's own) to content, and the leaves that name them."""
+
+    files: Mapping[str, bytes] = field(repr=False)
+    leaves: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,8 +352,16 @@ class Advice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdviceRequest:
-    """The obligations that are not met, for which a plugin may know a remedy."""
+    """The obligations that are not met, for which a plugin may know a remedy.
+
+    Attributes:
+        root: the repository root.
+        unmet: the records that do not meet the policy.
+        missing: keys, or patterns of keys, that nothing was recorded under.
+        settings: the plugin's own table.
+    """
 
     root: Path
     unmet: tuple[Record, ...]
     missing: tuple[str, ...] = ()
+    settings: object = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from maestro_hooks.config import Layers, read_layers
@@ -71,7 +72,7 @@ def read_configuration(root: Path, found: Iterable[Found], *, overrides: Mapping
 def progress(words: str) -> None:
     """One line of progress on standard error, only where somebody watches."""
     if sys.stderr.isatty() and not os.environ.get("CI"):
-        sys.stderr.write(f"\r\x1b[2K{words}")
+        sys.stderr.write(f"\r\x1b[2K{words[: get_terminal_size().columns - 1]}")
         sys.stderr.flush()
 
 

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.support.git_repository import GitRepository
 
-if TYPE_CHECKING:
-    from pathlib import Path
+GOLDEN = Path(__file__).parent / "golden"
+Golden = Callable[[str, str], None]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write golden files anew; then read the difference")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compares a text with the golden file of a name, or writes it with ``--update-golden``."""
+
+    def compare(name: str, made: str) -> None:
+        place = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(made, encoding="utf-8")
+        assert made == place.read_text(encoding="utf-8"), f"changed on purpose? pytest --update-golden ({name})"
+
+    return compare
 
 
 @pytest.fixture(autouse=True)

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Paths, ``--only``, ``--fix``, ``--fresh`` and the output forms."""
+    """Paths, ``--only``, ``--fix``, ``--fresh``, ``--all`` and the output forms."""
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files or directories; default: the whole tree")
     parser.add_argument("--only", metavar="NAME,...", help="run these gates only")
     parser.add_argument("--fix", action="store_true", help="let gates apply their verified repairs to the work tree")
     parser.add_argument("--fresh", action="store_true", help="run every gate again, even where its result still holds")
+    parser.add_argument("--all", action="store_true", help="show the obligations that are met as well, one by one")
     parser.add_argument("--jsonl", action="store_true", help="print one JSON object per finding")
     parser.add_argument("--github", action="store_true", help="print findings as GitHub annotations")
     parser.add_argument("--sarif", type=Path, metavar="FILE", help="write the findings as SARIF 2.1.0")
@@ -58,7 +59,8 @@ def run(arguments: Namespace) -> ExitCode:
         failures = [f"::error::{run.failure}" for run in runs if run.failure is not None]
         emit({}, [*github_annotations(findings), *failures], as_json=False)
     else:
-        emit(check_payload(runs), check_lines(runs, workspace.root), as_json=arguments.json)
+        lines = check_lines(runs, workspace.root, everything=arguments.all)
+        emit(check_payload(runs), lines, as_json=arguments.json)
     return exit_code(runs)
 
 

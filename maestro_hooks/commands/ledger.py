@@ -9,6 +9,7 @@ import hashlib
 import os
 import sys
 from argparse import ArgumentTypeError
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,16 @@ from maestro_hooks.evidence.export import export
 from maestro_hooks.evidence.ledger import Ledger, merge, read_all, read_run, run_directory
 from maestro_hooks.evidence.listing import rows_of, table
 from maestro_hooks.evidence.retention import gc
+from maestro_hooks.pipeline.privacy import conceal
 from maestro_hooks.project.repository import Repository
 from maestro_hooks.render import emit
+from maestro_hooks.workspace import open_workspace
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from maestro_hooks.evidence.listing import Row
+    from maestro_hooks.host import Host
 
 KEEP_RUNS = 10
 
@@ -128,6 +132,7 @@ def _export(repository: Repository, args: Namespace) -> ExitCode:
     name, tree = _run_id(repository), repository.work_tree()
     ledger = read_all(_ledger_dir(repository), run=name)
     merged = merge(ledger, tree=tree, files=_files(repository, ledger))
+    merged = replace(merged, records=conceal(_host(repository), merged.records))
     data = export(merged, run=name, tree=tree)
     left_out = [f"left out {merged.stale} stale claims"] if merged.stale else []
     left_out += [f"left out {key}: its claims speak about different parts of the tree" for key in merged.ambiguous]
@@ -147,6 +152,18 @@ def _export(repository: Repository, args: Namespace) -> ExitCode:
     lines = [f"wrote {len(merged.records)} records to {args.out}", *left_out]
     emit(payload, lines, as_json=args.json)
     return ExitCode.OK
+
+
+def _host(repository: Repository) -> Host:
+    """The host with its settings: what they hide, an export must not tell. Raises ``ToolError`` for a broken one."""
+    host = open_workspace(repository.root).host
+    for plugin in host.plugins:
+        if plugin.state == "broken" and plugin.name in host.layers.values:
+            raise ToolError(
+                f"plugin {plugin.name} is configured and cannot be loaded: {plugin.reason}",
+                fix="mend or disable it; a disabled plugin hides nothing",
+            )
+    return host
 
 
 def _replace(path: Path, data: bytes) -> None:

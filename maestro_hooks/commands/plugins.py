@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from maestro_hooks.config import HostSettings
+from maestro_hooks.config import HostSettings, host_settings
 from maestro_hooks.discovery import Plugin, duplicates, find_plugins
 from maestro_hooks.errors import ExitCode, MaestroError
 from maestro_hooks.hookspecs import KINDS
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from pathlib import Path
 
+    from maestro_hooks.config import Layers
+    from maestro_hooks.discovery import Found
     from maestro_hooks.registry import Command
 
 
@@ -56,18 +58,35 @@ def load_anyway(start: Path) -> tuple[tuple[Plugin, ...], str]:
     """Load all plugins, with the project's configuration if it can be read, else without; and what was wrong."""
     found = find_plugins()
     try:
-        root = Repository.find(start).root
-    except MaestroError:
-        root = start
-    try:
-        return Host.load(read_configuration(root, found), found).plugins, ""
+        return Host.load(_configuration(start, found), found).plugins, ""
     except MaestroError as error:
         manager = new_manager()
         return tuple(load_plugin(f, HostSettings(), duplicates(found), manager) for f in found), str(error)
 
 
-def plugin_commands(start: Path) -> tuple[dict[str, Command], tuple[Plugin, ...]]:
-    """The verbs plugins add, by name, and the plugins that are broken."""
+def _configuration(start: Path, found: tuple[Found, ...]) -> Layers:
+    try:
+        root = Repository.find(start).root
+    except MaestroError:
+        root = start
+    return read_configuration(root, found)
+
+
+def plugin_commands(start: Path, verb: str) -> tuple[dict[str, Command], tuple[Plugin, ...]]:
+    """The verbs plugins add, by name, and the plugins that are broken.
+
+    A plugin that goes by the name of ``verb`` is asked first, and if it has it, no other plugin is loaded.
+    """
+    found = find_plugins()
+    for own in (f for f in found if f.name == verb):
+        try:
+            settings = host_settings(_configuration(start, found), (f.name for f in found))
+        except MaestroError:
+            settings = HostSettings()
+        plugin = load_plugin(own, settings, duplicates(found), new_manager())
+        commands = {c.name: c for c in plugin.registry.commands} if plugin.registry is not None else {}
+        if plugin.state == "loaded" and verb in commands:
+            return {verb: commands[verb]}, ()
     plugins, _ = load_anyway(start)
     commands = {c.name: c for p in plugins if p.registry is not None for c in p.registry.commands}
     return commands, tuple(p for p in plugins if p.state == "broken")

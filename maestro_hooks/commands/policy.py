@@ -13,6 +13,7 @@ from maestro_hooks.config import host_settings
 from maestro_hooks.discovery import find_plugins
 from maestro_hooks.errors import ConfigError, ExitCode, UsageError
 from maestro_hooks.evidence.ledger import read_all
+from maestro_hooks.policy.cases import case_of, cases_name
 from maestro_hooks.policy.explaining import about, demand
 from maestro_hooks.policy.load import read_layers
 from maestro_hooks.policy.problems import problems
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.policy.cases import Suite
     from maestro_hooks.policy.document import Policy
+    from maestro_hooks.policy.program import Program
     from maestro_hooks.policy.scoring import Score
     from maestro_hooks.policy.strict_yaml import Document
 
@@ -82,14 +84,15 @@ def _check(subject: Subject, arguments: Namespace) -> ExitCode:
     policy, repository = subject.policy, subject.repository
     ledger = read_all(repository.root / ".maestro" / "ledger", run=repository.run_id())
     keys = {entry.record.key for segment in ledger.segments for entry in segment.entries}
-    found = list(problems(policy, subject.document, today=dt.datetime.now(dt.UTC).date(), keys=keys))
+    files = [path for path, _ in repository.files()]
+    found = list(problems(policy, subject.document, today=dt.datetime.now(dt.UTC).date(), keys=keys, files=files))
+    if len(found) == 1:
+        raise ConfigError(found[0].what, where=found[0].where, fix=found[0].fix)
     if found:
-        raise ConfigError("\n".join(map(str, found)), where=subject.name, fix="mend each place above")
+        raise ConfigError("\n".join(map(str, found)), fix="mend each place above")
     digest = hashlib.sha256(policy.exported()).hexdigest()
-    rows = [(r.id, demand(r), r.severity, r.why) for r in policy.rules]
     lines = [f"{subject.name}: {len(policy.rules)} rules, {len(policy.waivers)} waivers, sha256 {digest}", ""]
-    lines += table(("rule", "demands", "severity", "because"), rows)
-    lines += [f"waived until {w.expires}: {w.key} by {w.owner}: {w.reason}" for w in policy.waivers]
+    lines += _told(policy)
     if not keys:
         lines += ["", "nothing is recorded here yet, so patterns were not tried"]
     payload = {"schema": "maestro.policy-check/1", "ok": True, "digest": digest, "patterns_tried": bool(keys)}
@@ -98,8 +101,18 @@ def _check(subject: Subject, arguments: Namespace) -> ExitCode:
     return ExitCode.OK
 
 
+def _told(policy: Policy) -> list[str]:
+    """Each rule with what it demands and why, then each waiver."""
+    lines: list[str] = []
+    for rule in policy.rules:
+        lines.append(f"{rule.id} ({rule.severity}): {demand(rule)}")
+        lines += [f"    {' '.join(rule.why.split())}"] if rule.why else []
+    lines += [f"waived until {w.expires}: {w.key} by {w.owner}: {w.reason}" for w in policy.waivers]
+    return lines
+
+
 def _suite(subject: Subject) -> Suite:
-    from maestro_hooks.policy.cases import cases_name, read_suite  # noqa: PLC0415 - only where cases are run
+    from maestro_hooks.policy.cases import read_suite  # noqa: PLC0415 - only where cases are run
 
     name = cases_name(subject.name)
     try:
@@ -108,7 +121,7 @@ def _suite(subject: Subject) -> Suite:
         raise UsageError(
             f"cannot read the policy's cases: {error.strerror}",
             where=name,
-            fix="write cases beside the policy; 'maestro policy mutate --suggest' offers them once there is one",
+            fix="'maestro policy mutate --suggest' writes a first case file on standard output; review and keep it",
         ) from error
     return read_suite(data, where=name, rules=[rule.id for rule in subject.policy.rules])
 
@@ -127,17 +140,42 @@ def _test(subject: Subject, arguments: Namespace) -> ExitCode:
 
 
 def _mutate(subject: Subject, arguments: Namespace) -> ExitCode:
-    from maestro_hooks.policy.scoring import report, score, suggestions  # noqa: PLC0415 - as above
+    from maestro_hooks.policy.scoring import report, score  # noqa: PLC0415 - as above
 
-    suite = _suite(subject)
     program = compile_policy(subject.policy)
+    place = subject.repository.root / cases_name(subject.name)
+    # A shell has already made the file that the output is sent to.
+    if arguments.suggest and (not place.exists() or not place.stat().st_size):
+        return _first_suite(subject, program, arguments)
+    suite = _suite(subject)
     result = score(program, suite.cases)
-    offered = list(suggestions(result, program, suite)) if arguments.suggest else []
+    offered: list[str] = []
+    if arguments.suggest:
+        from maestro_hooks.policy.suggesting import suggestions  # noqa: PLC0415 - as above
+
+        offered = list(suggestions(result, program, suite))
     lines = _score_lines(result)
     if offered:
         lines += ["", "# review each expectation, then add to the cases:", *offered]
     emit({**report(result), "suggested": offered}, lines, as_json=arguments.json)
     return ExitCode.OK if result.effective == 1 else ExitCode.UNMET
+
+
+def _first_suite(subject: Subject, program: Program, arguments: Namespace) -> ExitCode:
+    """A whole case file for a policy that has none, on standard output."""
+    from maestro_hooks.policy.cases import read_suite  # noqa: PLC0415 - as above
+    from maestro_hooks.policy.scoring import report, score  # noqa: PLC0415 - as above
+    from maestro_hooks.policy.suggesting import first_cases, suggestions  # noqa: PLC0415 - as above
+
+    name, head = cases_name(subject.name), first_cases(program)
+    first = "  - {name: the obligations above, expect: pass}\n"
+    suite = read_suite((head + first).encode(), where=name, rules=[rule.id for rule in subject.policy.rules])
+    fine = case_of(suite.cases[0].name, suite.cases[0].observed(program))
+    result = score(program, [])
+    offered = list(suggestions(result, program, suite))
+    lines = [f"# Review each expectation, then keep this file as {name}.", head.rstrip("\n"), fine, *offered]
+    emit({**report(result), "suggested": offered, "file": "\n".join(lines)}, lines, as_json=arguments.json)
+    return ExitCode.UNMET
 
 
 def _score_lines(result: Score) -> list[str]:
@@ -161,11 +199,7 @@ def _percent(share: Fraction) -> str:
 
 def _explain(subject: Subject, arguments: Namespace) -> ExitCode:
     policy = subject.policy
-    if arguments.key:
-        lines = about(policy, arguments.key)
-    else:
-        lines = [f"{r.id} ({r.severity}): {demand(r)}" + (f"\n    {r.why}" if r.why else "") for r in policy.rules]
-        lines += [f"waived until {w.expires}: {w.key} by {w.owner}: {w.reason}" for w in policy.waivers]
+    lines = about(policy, arguments.key) if arguments.key else _told(policy)
     emit({"schema": "maestro.policy-explain/1", "ok": True, "lines": lines}, lines, as_json=arguments.json)
     return ExitCode.OK
 
@@ -174,7 +208,9 @@ def _export(subject: Subject, arguments: Namespace) -> ExitCode:
     if arguments.cel:
         from maestro_hooks.policy.cel import admission_policy  # noqa: PLC0415 - as above
 
-        emit({}, [admission_policy(subject.policy)], as_json=False)
+        manifest = admission_policy(subject.policy)
+        payload = {"schema": "maestro.policy-export/1", "ok": True, "cel": manifest}
+        emit(payload, [manifest], as_json=arguments.json)
     else:
         emit({}, [subject.policy.exported().decode()], as_json=False)
     return ExitCode.OK

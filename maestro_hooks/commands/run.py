@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """``--fresh`` and ``--show``."""
-    parser.add_argument("--fresh", action="store_true", help="run every gate again, even where its result still holds")
+    parser.add_argument(
+        "--fresh", action="store_true", help="check, test and build again, even where an earlier result holds"
+    )
     parser.add_argument("--show", action="store_true", help="show the output of the tests while they run")
 
 

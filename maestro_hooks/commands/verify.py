@@ -1,4 +1,4 @@
-"""``maestro verify BUNDLE``: check a release offline, and say in words what was checked and what was not.
+"""``maestro verify BUNDLE|DIR``: check a release offline, and say in words what was checked and what was not.
 
 Invariant: no socket is opened, and no plugin imported but the one that checks a section the manifest holds; what is
 taken from beside the bundle is said.
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
 
 STATE_SCHEMA = "maestro.head/1"
 BUNDLE_SUFFIX = ".sigstore.json"
+SBOM_SUFFIX = ".sbom.cdx.json"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("bundles", nargs="+", metavar="BUNDLE", type=Path, help="<name>.sigstore.json, one per signer")
+    parser.add_argument(
+        "bundles", nargs="+", metavar="BUNDLE", help="<name>.sigstore.json, one per signer, or the directory it lies in"
+    )
     for option, words in (
         ("--artifact", "a released file (default: the subjects beside the bundle)"),
         ("--leaf", "disclosed leaves (default: <name>.ce-leaf.json)"),
@@ -53,9 +56,10 @@ def run(args: Namespace) -> ExitCode:
     from maestro_hooks.render import emit  # noqa: PLC0415
 
     with _without_collector():
-        inputs = _gather(args)
+        bundles = [path for given in args.bundles for path in _bundles(given)]
+        inputs = _gather(args, bundles[0])
         submission = Submission(
-            bundles=[_read(path) for path in args.bundles],
+            bundles=[_read(path) for path in bundles],
             trust=_read_optional(inputs.trust),
             policy=_read_optional(inputs.policy),
             leaves=[_read(path) for path in inputs.leaves],
@@ -73,6 +77,20 @@ def run(args: Namespace) -> ExitCode:
     else:
         emit({}, _lines(report, inputs.taken), as_json=False)
     return report.exit_code
+
+
+def _bundles(given: str) -> list[Path]:
+    """The bundle, or those of a directory's one release; an address is refused, for nothing here opens a connection."""
+    if given.startswith(("http://", "https://")):
+        raise UsageError("verification opens no connection", where=given, fix="download the release, then verify it")
+    place = Path(given)
+    if not place.is_dir():
+        return [place]
+    found = sorted(place.glob(f"*{BUNDLE_SUFFIX}"))
+    if len(found) != 1:
+        words = "no bundle" if not found else f"{len(found)} bundles"
+        raise UsageError(f"{words} in the directory", where=given, fix=f"name the <name>{BUNDLE_SUFFIX} to verify")
+    return found
 
 
 def _last_seen(args: Namespace) -> LastSeen | None:
@@ -137,8 +155,7 @@ class _Inputs:
     taken: list[str] = field(default_factory=list)
 
 
-def _gather(args: Namespace) -> _Inputs:
-    first: Path = args.bundles[0]
+def _gather(args: Namespace, first: Path) -> _Inputs:
     name = first.name.removesuffix(BUNDLE_SUFFIX)
     inputs = _Inputs(args.artifact, args.leaf, args.trust, args.policy)
     beside = first.parent
@@ -150,6 +167,9 @@ def _gather(args: Namespace) -> _Inputs:
         inputs.trust = next(iter(_taken(inputs, beside / "trust.json") or _taken(inputs, Path("trust.json"))), None)
     if not inputs.artifacts:
         inputs.artifacts = [p for n in _subject_names(first) for p in _taken(inputs, beside / n)]
+    sbom = beside / f"{name}{SBOM_SUFFIX}"
+    if sbom not in inputs.artifacts:
+        inputs.artifacts = [*inputs.artifacts, *_taken(inputs, sbom)]
     return inputs
 
 

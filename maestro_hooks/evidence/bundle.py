@@ -22,11 +22,15 @@ MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A parsed bundle; ``log_entry`` says where a transparency log holds its signature."""
+    """A parsed bundle; ``log_entry`` says where a transparency log holds its signature.
+
+    ``timestamps`` are RFC 3161 tokens. They are carried for other verifiers; this one trusts no timestamp authority.
+    """
 
     hint: str
     envelope: dsse.Envelope
     log_entry: LoggedEntry | None = None
+    timestamps: tuple[bytes, ...] = ()
 
 
 def sign_payload(payload: bytes, key: PrivateKey) -> Bundle:
@@ -78,4 +82,12 @@ def parse_bundle(data: bytes) -> Bundle:
         hint=shape.text(public["hint"], where=f"{where} hint"),
         envelope=envelope,
         log_entry=parse_logged(entries[0], where=f"{where} log entry") if entries else None,
+        timestamps=_parse_timestamps(material.get("timestampVerificationData", {}), where=f"{where} timestamps"),
     )
+
+
+def _parse_timestamps(value: object, *, where: str) -> tuple[bytes, ...]:
+    body = shape.members(value, required=(), optional=("rfc3161Timestamps",), where=where)
+    tokens = shape.array(body.get("rfc3161Timestamps", []), where=where)
+    holders = [shape.members(token, required=("signedTimestamp",), where=where) for token in tokens]
+    return tuple(canonical.base64_decode(holder["signedTimestamp"], where=where) for holder in holders)

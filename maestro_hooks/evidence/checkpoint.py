@@ -5,6 +5,7 @@ Invariant: a head is (size, root) under one exact origin; the empty tree has the
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from maestro_hooks.evidence.signature import PrivateKey, PublicKey
 
 MAX_SIZE = 2**63 - 1
+MAX_NAME_BYTES = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +72,28 @@ def log_signed(checkpoint: Checkpoint, name: str, public: PublicKey) -> bool:
     return _all_valid(public, ((sig, checkpoint.note.text) for sig in found), name)
 
 
-def cosign(text: bytes, name: str, key: PrivateKey, *, time: int) -> NoteSignature:
-    """A witness's cosignature/v1 over a note text at ``time`` (seconds since 1970)."""
-    hint = note.key_hash(name, note.COSIGNATURE, signature.public_of(key))[:4]
-    return NoteSignature(name, hint, time.to_bytes(8, "big") + signature.sign(key, cosigned_bytes(text, time)))
+def cosign(checkpoint: Checkpoint, name: str, key: PrivateKey, *, time: int) -> NoteSignature:
+    """A witness's cosignature of a checkpoint at ``time`` (seconds since 1970)."""
+    public = signature.public_of(key)
+    hint = note.key_hash(name, note.cosignature_kind(public), public)[:4]
+    message = cosigned_message(checkpoint, name, public.alg, time)
+    return NoteSignature(name, hint, time.to_bytes(8, "big") + signature.sign(key, message))
 
 
-def cosigned_bytes(text: bytes, time: int) -> bytes:
-    """What a cosignature/v1 is over."""
-    return b"cosignature/v1\ntime %d\n" % time + text
+def cosigned_message(checkpoint: Checkpoint, name: str, alg: str, time: int) -> bytes:
+    """What a cosignature is over: text for Ed25519; for ML-DSA-44 a structure that holds the witness's name too.
+
+    Raises:
+        EvidenceError: a name of the latter is longer than 255 bytes.
+    """
+    if alg == signature.ED25519:
+        return b"cosignature/v1\ntime %d\n" % time + checkpoint.note.text
+    names = [name.encode(), checkpoint.origin.encode()]
+    if max(map(len, names)) > MAX_NAME_BYTES:
+        raise EvidenceError(f"a name is longer than {MAX_NAME_BYTES} bytes", where="cosignature")
+    witness, origin = (bytes([len(one)]) + one for one in names)
+    head = checkpoint.head
+    return b"subtree/v1\n\0" + witness + struct.pack(">Q", time) + origin + struct.pack(">QQ", 0, head.size) + head.root
 
 
 def cosigned_at(checkpoint: Checkpoint, name: str, public: PublicKey) -> int | None:
@@ -87,9 +102,12 @@ def cosigned_at(checkpoint: Checkpoint, name: str, public: PublicKey) -> int | N
     Raises:
         EvidenceError: a line names the key and does not verify.
     """
-    found = list(note.matching(checkpoint.note, name, note.COSIGNATURE, public))
+    found = list(note.matching(checkpoint.note, name, note.cosignature_kind(public), public))
     times = [int.from_bytes(blob[:8], "big") for blob in found]
-    messages = ((blob[8:], cosigned_bytes(checkpoint.note.text, time)) for blob, time in zip(found, times, strict=True))
+    messages = (
+        (blob[8:], cosigned_message(checkpoint, name, public.alg, time))
+        for blob, time in zip(found, times, strict=True)
+    )
     return min(times) if _all_valid(public, messages, name) else None
 
 
@@ -98,6 +116,6 @@ def _all_valid(public: PublicKey, signed: Iterable[tuple[bytes, bytes]], name: s
     count = 0
     for sig, message in signed:
         count += 1
-        if len(sig) != 64 or not signature.verify(public, sig, message):
+        if len(sig) != signature.SIGNATURE_BYTES[public.alg] or not signature.verify(public, sig, message):
             raise EvidenceError(f"a signature in the name of {name:.80} does not verify", where="checkpoint")
     return count > 0

@@ -93,7 +93,9 @@ class LeafWriter:
             )
         metrics = "" if quantity is None else self._metrics(record, quantity)
         value = "" if text is None else f',"value":{quote(text)}'
-        evidence = f"{self._inputs(record)}{_files(record)}" if record.evidence else self._inputs(record)
+        # A digest of findings or of a small report can be guessed, and with it the number that is to be hidden.
+        shown = bool(record.evidence) and not (record.private and quantity is not None)
+        evidence = f"{self._inputs(record)}{_files(record)}" if shown else self._inputs(record)
         line = (
             f'{{"evidence":[{evidence}],"id":{quote(key)},"kind":{_kind(record)}{metrics},'
             f'"producer":{self._producer(record)},"salt":"{salt}","v":3{value},"verdict":"{verdict}"}}'

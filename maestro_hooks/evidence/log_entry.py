@@ -16,6 +16,7 @@ from maestro_hooks.evidence import canonical, merkle, shape, signature
 if TYPE_CHECKING:
     from maestro_hooks.evidence.signature import PublicKey
 
+PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 MAX_ENTRY_BYTES = 65_535  # a tile's entry bundle has a length of sixteen bits
 KIND, VERSION = "dsse", "0.0.2"
 _DETAILS = {signature.ED25519: "PKIX_ED25519", signature.ECDSA_P256: "PKIX_ECDSA_P256_SHA_256"}
@@ -68,6 +69,12 @@ def logged_object(entry: LoggedEntry) -> dict[str, object]:
         },
         "canonicalizedBody": encode(entry.body),
     }
+
+
+def alone(entry: LoggedEntry) -> bytes:
+    """The proof of a bundle's log entry as a file of its own (C2SP tlog-proof), without extra data."""
+    lines = [PROOF_HEADER, f"index {entry.index}", *map(canonical.base64_encode, entry.hashes), "", ""]
+    return "\n".join(lines).encode() + entry.checkpoint
 
 
 def parse_logged(value: object, *, where: str) -> LoggedEntry:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from maestro_hooks.errors import EvidenceError
-from maestro_hooks.evidence import log_entry, merkle, note, signature
+from maestro_hooks.evidence import log_entry, merkle, note
 from maestro_hooks.evidence.checkpoint import cosigned_at, log_signed, parse_checkpoint
 from maestro_hooks.evidence.steps import Status, Step
 from maestro_hooks.evidence.trust import NONE
@@ -155,7 +155,8 @@ def _covers(key: TrustedKey, index: int) -> bool:
 
 
 def _note_keys(trust: Trust, role: str) -> list[TrustedKey]:
-    return [key for key in trust.of_role(role) if key.public.alg == signature.ED25519]
+    """The keys of a role that can sign notes: logs by Ed25519, witnesses by ML-DSA-44 as well."""
+    return [key for key in trust.of_role(role) if key.public.alg in note.COSIGNATURES]
 
 
 def _witness_step(checkpoint: Checkpoint, trust: Trust, now: datetime) -> tuple[Step, int, datetime | None]:

@@ -15,14 +15,15 @@ from maestro_hooks.errors import EvidenceError
 from maestro_hooks.evidence import canonical, signature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from maestro_hooks.evidence.signature import PublicKey
 
 MAX_BYTES = 128 * 1024
 MAX_SIGNATURES = 128
 ED25519 = 0x01
-COSIGNATURE = 0x04  # C2SP tlog-cosignature: a timestamp of eight bytes, then an Ed25519 signature
+# C2SP tlog-cosignature: a timestamp of eight bytes, then a signature by the algorithm.
+COSIGNATURES = {signature.ED25519: 0x04, signature.ML_DSA_44: 0x06}
 
 _DASH = "\N{EM DASH} "
 _NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,256}")
@@ -51,10 +52,16 @@ def key_hash(name: str, kind: int, public: PublicKey) -> bytes:
 
 
 def raw_key(public: PublicKey) -> bytes:
-    """The 32 bytes of an Ed25519 key. Raises ``EvidenceError`` for another algorithm."""
-    if public.alg != signature.ED25519:
-        raise EvidenceError(f"notes are signed by Ed25519 here, not by {public.alg}", where="note key")
-    return public.spki[-32:]
+    """The bytes of a key that can sign notes. Raises ``EvidenceError`` for another algorithm."""
+    if public.alg not in COSIGNATURES:
+        raise EvidenceError(f"notes are not signed by {public.alg}", where="note key")
+    return signature.raw_of(public)
+
+
+def cosignature_kind(public: PublicKey) -> int:
+    """The kind byte of a witness's key. Raises ``EvidenceError`` for an algorithm no witness uses."""
+    raw_key(public)
+    return COSIGNATURES[public.alg]
 
 
 def vkey(name: str, kind: int, public: PublicKey) -> str:
@@ -63,16 +70,20 @@ def vkey(name: str, kind: int, public: PublicKey) -> str:
     return f"{check_name(name)}+{key_hash(name, kind, public)[:4].hex()}+{encoded}"
 
 
-def parse_vkey(text: str, *, kind: int) -> tuple[str, PublicKey]:
-    """Read a verifier key of the given kind. Raises ``EvidenceError``."""
+def parse_vkey(text: str, *, kinds: Collection[int]) -> tuple[str, PublicKey]:
+    """Read a verifier key of one of the given kinds. Raises ``EvidenceError``."""
     where = "verifier key"
     parts = text.split("+", 2)
     if len(parts) != 3:
         raise EvidenceError("expected name+id+key", where=where)
     name, _, encoded = parts
-    blob = canonical.base64_decode(encoded, where=where, size=33)
-    public = signature.load_public(signature.ED25519, signature.spki_of_ed25519(blob[1:]), where=where)
-    if blob[0] != kind or vkey(name, kind, public) != text:
+    blob = canonical.base64_decode(encoded, where=where)
+    kind = blob[0] if blob else 0
+    if kind not in kinds:
+        raise EvidenceError(f"a key of kind {kind}, expected {', '.join(map(str, sorted(kinds)))}", where=where)
+    alg = signature.ML_DSA_44 if kind == COSIGNATURES[signature.ML_DSA_44] else signature.ED25519
+    public = signature.load_public(alg, signature.spki_of(alg, blob[1:]), where=where)
+    if vkey(name, kind, public) != text:
         raise EvidenceError("its id or kind is not that of the key", where=where)
     return name, public
 

@@ -105,17 +105,17 @@ class Obligation:
     value: Value
     min: Number | None = None
     max: Number | None = None
-    allowed: tuple[str, ...] = ()
+    allowed: tuple[str, ...] | list[str] = ()
     scale: int = 1
     kind: Kind = "policy"
-    files: tuple[str, ...] | None = None
-    findings: tuple[Finding, ...] = ()
-    attachments: tuple[Attachment, ...] = ()
+    files: tuple[str, ...] | list[str] | None = None
+    findings: tuple[Finding, ...] | list[Finding] = ()
+    attachments: tuple[Attachment, ...] | list[Attachment] = ()
     private: bool = False
 
     def __post_init__(self) -> None:
         check_key(self.key)
-        # A plugin author naturally passes lists; frozen values must not share them.
+        # A plugin author naturally passes lists; a frozen value holds tuples.
         for name in ("allowed", "findings", "attachments"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.files is not None:

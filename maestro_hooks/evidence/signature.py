@@ -1,4 +1,4 @@
-"""Public keys, the policy they must meet, and signatures by Ed25519 and ECDSA P-256.
+"""Public keys, the policy they must meet, and signatures by Ed25519, ECDSA P-256 and ML-DSA-44.
 
 Invariant: a key that verifiers could disagree about (small order, non-canonical, off the curve) is refused when it is
 loaded, so that every later signature check means the same in every implementation.
@@ -15,13 +15,18 @@ from maestro_hooks.errors import EvidenceError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
-    PrivateKey = Ed25519PrivateKey | EllipticCurvePrivateKey
+    PrivateKey = Ed25519PrivateKey | EllipticCurvePrivateKey | MLDSA44PrivateKey
 
 ED25519 = "ed25519"
 ECDSA_P256 = "ecdsa-p256"
+ML_DSA_44 = "ml-dsa-44"  # FIPS 204; witnesses only
+SIGNATURE_BYTES = {ED25519: 64, ML_DSA_44: 2420}
 
 _SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")  # RFC 8410 section 10.1
+_SPKI_ML_DSA_44 = bytes.fromhex("30820532300b06096086480165030403110382052100")  # RFC 9881
+_ML_DSA_44_BYTES = 1312
 _P = 2**255 - 19
 _D = 37095705934669439343138083508754565189542113879843219016388785533085940283555  # -121665/121666 mod p
 
@@ -47,14 +52,22 @@ def load_public(alg: str, spki: bytes, *, where: str) -> PublicKey:
         check_ed25519_point(spki[12:], where=where)
     elif alg == ECDSA_P256:
         _check_p256(spki, where)
+    elif alg == ML_DSA_44:
+        if len(spki) != len(_SPKI_ML_DSA_44) + _ML_DSA_44_BYTES or not spki.startswith(_SPKI_ML_DSA_44):
+            raise EvidenceError("no ML-DSA-44 public key in SPKI form (RFC 9881)", where=where)
     else:
-        raise EvidenceError(f"algorithm {alg!r:.40} cannot sign manifests", where=where)
+        raise EvidenceError(f"algorithm {alg!r:.40} is none of those this verifier knows", where=where)
     return PublicKey(alg, spki)
 
 
-def spki_of_ed25519(raw: bytes) -> bytes:
-    """The SubjectPublicKeyInfo of 32 raw bytes; ``load_public`` decides whether they are a key."""
-    return _SPKI_ED25519 + raw
+def spki_of(alg: str, raw: bytes) -> bytes:
+    """The SubjectPublicKeyInfo of a raw Ed25519 or ML-DSA-44 key; ``load_public`` decides whether it is one."""
+    return (_SPKI_ED25519 if alg == ED25519 else _SPKI_ML_DSA_44) + raw
+
+
+def raw_of(key: PublicKey) -> bytes:
+    """The raw bytes of an Ed25519 or ML-DSA-44 key: 32 or 1,312."""
+    return key.spki[len(_SPKI_ED25519 if key.alg == ED25519 else _SPKI_ML_DSA_44) :]
 
 
 def check_ed25519_point(raw: bytes, *, where: str) -> None:
@@ -77,14 +90,18 @@ def check_ed25519_point(raw: bytes, *, where: str) -> None:
 
 
 def verify(key: PublicKey, signature: bytes, message: bytes) -> bool:
-    """Whether ``signature`` (64 bytes, or DER for ECDSA) by ``key`` is over ``message``."""
+    """Whether ``signature`` (64 bytes, 2,420 for ML-DSA-44, or DER for ECDSA) by ``key`` is over ``message``."""
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - heavy, only here
 
     try:
         if key.alg == ED25519:
             from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
 
-            Ed25519PublicKey.from_public_bytes(key.spki[12:]).verify(signature, message)
+            Ed25519PublicKey.from_public_bytes(raw_of(key)).verify(signature, message)
+        elif key.alg == ML_DSA_44:
+            from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey  # noqa: PLC0415
+
+            MLDSA44PublicKey.from_public_bytes(raw_of(key)).verify(signature, message)
         else:
             from cryptography.hazmat.primitives.asymmetric.ec import ECDSA  # noqa: PLC0415
             from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
@@ -96,12 +113,11 @@ def verify(key: PublicKey, signature: bytes, message: bytes) -> bool:
 
 
 def sign(key: PrivateKey, message: bytes) -> bytes:
-    """Sign by Ed25519 (64 bytes) or ECDSA P-256 with SHA-256 (DER)."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+    """Sign by Ed25519 (64 bytes), ML-DSA-44 (2,420 bytes) or ECDSA P-256 with SHA-256 (DER)."""
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey  # noqa: PLC0415
 
-    if isinstance(key, Ed25519PrivateKey):
+    if not isinstance(key, EllipticCurvePrivateKey):
         return key.sign(message)
-    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA  # noqa: PLC0415
     from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
 
     return key.sign(message, ECDSA(SHA256()))
@@ -109,11 +125,13 @@ def sign(key: PrivateKey, message: bytes) -> bytes:
 
 def public_of(key: PrivateKey) -> PublicKey:
     """The public half. Raises ``EvidenceError`` for an elliptic curve other than P-256."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415
 
     spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return load_public(ED25519 if isinstance(key, Ed25519PrivateKey) else ECDSA_P256, spki, where="signing key")
+    other = ML_DSA_44 if spki.startswith(_SPKI_ML_DSA_44) else ED25519
+    alg = ECDSA_P256 if isinstance(key, EllipticCurvePrivateKey) else other
+    return load_public(alg, spki, where="signing key")
 
 
 def _check_p256(spki: bytes, where: str) -> None:

@@ -216,10 +216,13 @@ def _parse_key(value: object) -> TrustedKey:
     public = signature.load_public(shape.text(body["alg"], where=where), spki, where=where)
     if body["id"] != public.id:
         raise EvidenceError("the id is not the SHA-256 of the public key", where=where)
+    role = shape.one_of(body["role"], ROLES, where=where)
+    if public.alg == signature.ML_DSA_44 and role != "witness":
+        raise EvidenceError("an ML-DSA-44 key cosigns, it has no other role", where=where)
     return TrustedKey(
         name=shape.text(body["name"], where=where),
         public=public,
-        role=shape.one_of(body["role"], ROLES, where=where),
+        role=role,
         valid_from=shape.time(body["validFrom"], where=where),
         valid_to=shape.time(body["validTo"], where=where),
         max_index=shape.natural(body["maxIndex"], where=where) if "maxIndex" in body else None,

@@ -16,6 +16,7 @@ from maestro_hooks.evidence import merkle, shape, steps
 from maestro_hooks.evidence.bundle import parse_bundle
 from maestro_hooks.evidence.disclosure import parse_disclosures
 from maestro_hooks.evidence.leaf import parse_leaf
+from maestro_hooks.evidence.log_entry import alone
 from maestro_hooks.evidence.log_steps import check_log
 from maestro_hooks.evidence.manifest import parse_manifest
 from maestro_hooks.evidence.policy_document import parse_policy
@@ -93,7 +94,7 @@ def verify(submission: Submission) -> Report:
     found = [
         Step("parse", Status.PASS, f"{_count(submission)} read strictly; {manifest.size} leaves in the manifest"),
         check_signatures(parsed.bundles, trust, now=submission.now, log=log),
-        _check_subject(submission.artifacts, submission.source, manifest),
+        _check_subject(submission, parsed, disclosed),
         *log.steps,
         check_required(
             manifest,
@@ -104,6 +105,7 @@ def verify(submission: Submission) -> Report:
         ),
         leaf_step,
         *_sections(submission, manifest, disclosed),
+        *_timestamps(parsed.bundles),
     ]
     return Report(
         steps=tuple(found),
@@ -137,11 +139,16 @@ def _count(submission: Submission) -> str:
     return f"{inputs} files"
 
 
-def _check_subject(artifacts: Sequence[tuple[str, str]], source: str, manifest: Manifest) -> Step:
-    """Files by SHA-256, a checkout by its git tree id; whatever is at hand must be a subject."""
-    known = manifest.files()
+def _check_subject(submission: Submission, parsed: _Parsed, disclosed: Mapping[int, Leaf]) -> Step:
+    """Files by SHA-256, a checkout by its git tree id: each must be a subject, or what a disclosed leaf rests on.
+
+    The proof of the log entry, as a file of its own, repeats what the bundle says.
+    """
+    artifacts, source, manifest = submission.artifacts, submission.source, parsed.manifest
+    known = {*manifest.files(), *(digest for leaf in disclosed.values() for _, digest in leaf.evidence)}
+    known |= {sha256(alone(b.log_entry)).hexdigest() for b in parsed.bundles if b.log_entry is not None}
     if "sbom" in manifest.sections:
-        known[_sbom_digest(manifest)] = "SBOM"
+        known.add(_sbom_digest(manifest))
     strangers = [name for name, digest in artifacts if digest not in known]
     trees = {s.digest["gitTree"] for s in manifest.subjects if "gitTree" in s.digest}
     if source and source not in trees:
@@ -150,9 +157,11 @@ def _check_subject(artifacts: Sequence[tuple[str, str]], source: str, manifest: 
         return Step("subject", Status.FAIL, f"the manifest does not speak about {', '.join(strangers[:3])}")
     released = [name for name, digest in artifacts if digest in manifest.files()]
     if not released and not source:
-        given = "only the SBOM was given" if artifacts else "no artifact and no source tree was given"
+        given = "none of the released files was given" if artifacts else "no artifact and no source tree was given"
         return Step("subject", Status.NOT_CHECKED, f"{given}: what the manifest means is not compared")
     words = [f"{', '.join(released[:3])}: SHA-256 is a subject"] if released else []
+    others = [name for name, digest in artifacts if digest not in manifest.files()]
+    words += [f"{', '.join(others[:3])}: named by a leaf, a section or the log entry"] if others else []
     words += [f"source tree {source[:12]} is a subject"] if source else []
     return Step("subject", Status.PASS, "; ".join(words))
 
@@ -197,6 +206,13 @@ def _sections(submission: Submission, manifest: Manifest, leaves: Mapping[int, L
         words = f"{given}: SHA-256 is the signed one" if given else f"the SBOM {digest[:12]} was not given"
         found.append(Step("sbom", status, words))
     return found
+
+
+def _timestamps(bundles: Sequence[Bundle]) -> list[Step]:
+    """What is there and not checked is said, and is not green."""
+    count = sum(len(bundle.timestamps) for bundle in bundles)
+    words = f"{count} RFC 3161 tokens are in the bundle, and nothing here checks them"
+    return [Step("timestamp", Status.NOT_CHECKED, words)] if count else []
 
 
 def _unproved(leaves: Mapping[int, Leaf]) -> str | None:

@@ -27,7 +27,7 @@ import nox
 from maestro_hooks.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     cached: Callable[..., Callable[[Callable[..., None]], Callable[..., None]]]
 
@@ -69,7 +69,7 @@ def sessions(
         "tests": _tests,
         "build": _build,
         "seal": _seal,
-        "release": _release,
+        "release": release,
     }
     unknown = sorted(set(names) - set(bodies))
     if unknown:
@@ -110,9 +110,12 @@ def _seal(session: nox.Session) -> None:
     session.run("maestro", "seal", *session.posargs)
 
 
-def _release(session: nox.Session) -> None:
-    """The whole main job, then the bundle checked once more by itself; fails unless both succeed."""
-    session.run("maestro", "run", *session.posargs)
+def release(session: nox.Session, *, env: Mapping[str, str] | None = None) -> None:
+    """The whole main job, then the bundle checked once more by itself; fails unless both succeed.
+
+    ``env`` adds settings (``MAESTRO_*``) for a release alone.
+    """
+    session.run("maestro", "run", *session.posargs, env=env)
     bundles = sorted(Path("dist").glob("*.sigstore.json"), key=lambda p: p.stat().st_mtime)
     if not bundles:
         session.error("maestro run wrote no bundle")

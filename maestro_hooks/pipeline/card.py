@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from maestro_hooks.evidence import canonical
 from maestro_hooks.evidence.policy_document import matches
 from maestro_hooks.pipeline.next_step import Action, Plan
-from maestro_hooks.policy.evaluate import Outcome, RuleResult
 from maestro_hooks.policy.facts import Facts
+from maestro_hooks.policy.results import Outcome, RuleResult
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -226,7 +226,7 @@ def decision_digest(card: Card) -> str:
 
 
 def from_json(body: Any) -> Card:
-    """Read a card back. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else."""
+    """Read back what ``to_json`` writes. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else."""
     if not isinstance(body, dict) or body.get("schema") != SCHEMA:
         raise ValueError(f"expected an object of schema {SCHEMA!r}")
     verdict = body["verdict"]
@@ -235,9 +235,10 @@ def from_json(body: Any) -> Card:
     basis = body["basis"]
     facts = Facts(**{**basis["facts"], "files": tuple(basis["facts"]["files"])})
     actions = [
-        Action(**{**a, **{n: tuple(a[n]) for n in ("command", "keys", "rules")}}) for a in body["plan"]["actions"]
+        Action(**{**a, **{n: tuple(a[n]) for n in ("command", "keys", "rules", "reasons")}})
+        for a in body["plan"]["actions"]
     ]
-    return Card(
+    card = Card(
         verdict=verdict,
         subject=Subject(**body["subject"]),
         results=tuple(RuleResult(**{**r, "outcome": Outcome(r["outcome"])}) for r in body["results"]),
@@ -256,3 +257,6 @@ def from_json(body: Any) -> Card:
         remarks_left_out=body["remarks_left_out"],
         proof=Proof(**body["proof"]),
     )
+    if canonical.encode(to_json(card)) != canonical.encode(body):
+        raise ValueError("its parts contradict each other, or it has fields this version does not know")
+    return card

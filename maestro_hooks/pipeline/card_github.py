@@ -12,7 +12,7 @@ from maestro_hooks import __version__
 from maestro_hooks.evidence import sarif
 from maestro_hooks.evidence.obligation import Finding, Location
 from maestro_hooks.pipeline.card_text import HEADLINES
-from maestro_hooks.policy.evaluate import Outcome
+from maestro_hooks.policy.results import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,14 +6,14 @@ import shlex
 from typing import TYPE_CHECKING
 
 from maestro_hooks.page import element, page, table, text
-from maestro_hooks.pipeline.card_text import HEADLINES, outcome, place, proof, what, why
-from maestro_hooks.policy.evaluate import Outcome
+from maestro_hooks.pipeline.card_text import HEADLINES, decides_again, outcome, place, proof, what, why
+from maestro_hooks.policy.results import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from maestro_hooks.pipeline.card import Card
-    from maestro_hooks.policy.evaluate import RuleResult
+    from maestro_hooks.policy.results import RuleResult
 
 MAX_ROWS = 2000
 _COLOURS = {"sealed": "good", "blocked": "bad", "unproven": "warn"}
@@ -51,6 +51,8 @@ def _steps(card: Card) -> Iterator[str]:
     for action in card.plan.actions:
         yield f'<div class="step"><p>{text(action.action)}</p>{element("p", why(action), of="soft")}'
         yield f"{element('pre', shlex.join(action.command)) if action.command else ''}</div>"
+    if decides_again(card):
+        yield element("p", f"Afterwards: {decides_again(card)}.", of="soft")
 
 
 def _row(result: RuleResult) -> tuple[str, ...]:
@@ -61,8 +63,8 @@ def _row(result: RuleResult) -> tuple[str, ...]:
         element("span", outcome(result), of=colour),
         element("code", result.key),
         text(result.value),
-        text(result.bound),
-        text(result.rule),
+        element("span", result.bound, of="whole"),
+        element("span", result.rule, of="whole"),
         element("span", result.why, of="soft"),
     )
 

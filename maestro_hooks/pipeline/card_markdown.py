@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from maestro_hooks.pipeline.card_text import HEADLINES, outcome, place, proof, what, why
-from maestro_hooks.policy.evaluate import Outcome
+from maestro_hooks.pipeline.card_text import HEADLINES, asked, decides_again, outcome, place, price, proof, what
+from maestro_hooks.policy.results import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from maestro_hooks.pipeline.card import Card, Remark
     from maestro_hooks.pipeline.next_step import Action
-    from maestro_hooks.policy.evaluate import RuleResult
+    from maestro_hooks.policy.results import RuleResult
 
 MARKER = "<!-- maestro-decision-card -->"
 MAX_COMMENT = 60_000  # a pull request comment holds 65,536 characters
 MAX_SUMMARY = 1_000_000  # a job summary holds 1 MiB
 
+_TABLE = ("| outcome | obligation | value | bound | rule | because |", "|---|---|---|---|---|---|")
 _MARKS = {Outcome.MET: "✅", Outcome.NOT_APPLICABLE: "\N{EN DASH}"}
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~])")
-_ENTITIES = str.maketrans({"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;"})
+# GitHub looks for mentions and references in what is rendered, so an entity for the sign alone would not keep it quiet.
+_ENTITIES = str.maketrans({"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@&#8203;"})
 _RESERVE = 200  # for the line that says what was left out
 
 
@@ -37,27 +40,41 @@ def markdown(card: Card, *, limit: int = MAX_COMMENT) -> str:
     """
     head = [MARKER, f"### {'✅' if card.verdict == 'sealed' else '❌'} {HEADLINES[card.verdict]}", ""]
     head += [f"{code(what(card))}, {place(card)}", "", *_steps(card), f"**Proof**: {escaped(proof(card))}", ""]
-    table = ("| outcome | obligation | value | bound | rule |", "|---|---|---|---|---|")
+    bad = [r for r in card.results if r.outcome in (Outcome.UNMET, Outcome.MISSING)]
+    good = [r for r in card.results if r.outcome not in (Outcome.UNMET, Outcome.MISSING)]
+    summary = f"<details><summary>{len(good)} more results, none of them a problem</summary>"
     sections = [
-        ("results", table, [_row(result) for result in card.results]),
-        ("findings", ("**Found**", ""), [_remark(remark) for remark in card.remarks]),
-        ("not checked", ("**Not checked**", ""), [f"- {escaped(words)}" for words in card.not_checked]),
-        ("cost", ("**Cost**", ""), [f"- {escaped(name)}: {escaped(words)}" for name, words in card.cost]),
+        _Section("results that are not met", _TABLE, [_row(result) for result in bad]),
+        _Section("findings", ("**Found**", ""), [_remark(remark) for remark in card.remarks]),
+        _Section("not checked", ("**Not checked**", ""), [f"- {escaped(words)}" for words in card.not_checked]),
+        _Section("results", (summary, "", *_TABLE), [_row(result) for result in good], ("", "</details>")),
+        _Section("costs", ("**Cost**", ""), [f"- {escaped(name)}: {escaped(words)}" for name, words in card.cost]),
     ]
     room = limit - sum(len(line) + 1 for line in head) - _RESERVE
     out, lost = head, []
-    for name, above, rows in sections:
-        share = room * 2 // 3 if name == "results" else room  # findings must not be crowded out
-        kept = list(_fitting(rows, share - sum(len(line) + 1 for line in above) - 1))
+    for section in sections:
+        share = room * 2 // 3 if section.name.startswith("results") else room  # findings must not be crowded out
+        frame = sum(len(line) + 1 for line in (*section.above, *section.below, ""))
+        kept = list(_fitting(section.rows, share - frame))
         if kept:
-            block = [*above, *kept, ""]
+            block = [*section.above, *kept, *section.below, ""]
             out += block
             room -= sum(len(line) + 1 for line in block)
-        if len(kept) < len(rows):
-            lost.append(f"{len(rows) - len(kept)} of {len(rows)} {name}")
+        if len(kept) < len(section.rows):
+            lost.append(f"{len(section.rows) - len(kept)} of {len(section.rows)} {section.name}")
     if lost:
         out += [f"Left out for length, see the JSON card: {', '.join(lost)}.", ""]
     return "\n".join(out)
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """Rows that are kept or left out one by one, and what frames them."""
+
+    name: str
+    above: tuple[str, ...]
+    rows: list[str]
+    below: tuple[str, ...] = ()
 
 
 def _fitting(rows: list[str], room: int) -> Iterator[str]:
@@ -70,9 +87,14 @@ def _fitting(rows: list[str], room: int) -> Iterator[str]:
 
 def _steps(card: Card) -> Iterator[str]:
     for i, action in enumerate(card.plan.actions):
-        yield f"**{'Next step' if i == 0 else 'Then'}**: {escaped(action.action)} ({escaped(why(action))})"
+        yield f"**{'Next step' if i == 0 else 'Then'}**: {escaped(action.action)}"
         yield ""
         yield from _command(action)
+        yield f"{escaped(price(action))}, {escaped(asked(action))}"
+        yield ""
+    if decides_again(card):
+        yield f"**Afterwards**: {escaped(decides_again(card))}"
+        yield ""
 
 
 def _command(action: Action) -> Iterator[str]:
@@ -84,7 +106,11 @@ def _command(action: Action) -> Iterator[str]:
 
 def _row(result: RuleResult) -> str:
     mark = _MARKS.get(result.outcome, "❌" if result.blocking else "⚠️")
-    cells = (f"{mark} {outcome(result)}", code(result.key), *map(escaped, (result.value, result.bound, result.rule)))
+    cells = (
+        f"{mark} {outcome(result)}",
+        code(result.key),
+        *map(escaped, (result.value, result.bound, result.rule, result.why)),
+    )
     return f"| {' | '.join(cells)} |"
 
 
@@ -95,7 +121,8 @@ def _remark(remark: Remark) -> str:
 def escaped(text: str) -> str:
     """``text`` so that GitHub shows it as it is."""
     flat = "".join(c if c.isprintable() else " " for c in text)
-    return _SPECIAL.sub(r"\\\1", flat.translate(_ENTITIES)).replace("://", ":&#8203;//").replace("&\\#", "&#")
+    shown = _SPECIAL.sub(r"\\\1", flat).translate(_ENTITIES)
+    return shown.replace("\\#", "#&#8203;").replace("://", ":&#8203;//")
 
 
 def code(text: str) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from maestro_hooks.errors import EvidenceError
 from maestro_hooks.evidence import canonical
 from maestro_hooks.evidence.obligation import Verdict
@@ -18,13 +20,15 @@ from maestro_hooks.evidence.record import Producer, Quantity, Record
 from maestro_hooks.pipeline.card import DOCUMENT, LEAF_KEY, decision_digest
 from maestro_hooks.policy.document import from_exported
 from maestro_hooks.policy.evaluate import decide
+from maestro_hooks.policy.results import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from maestro_hooks.evidence.leaf import Leaf
     from maestro_hooks.pipeline.card import Card, Claimed
-    from maestro_hooks.policy.evaluate import RuleResult
+    from maestro_hooks.policy.document import Policy
+    from maestro_hooks.policy.results import RuleResult
 
 _NOBODY = Producer("replay", "", "")
 
@@ -67,14 +71,41 @@ def replay(card: Card) -> Replay:
         f"rule {rule} for {key}: the card says {_word(told, (rule, key))}, the replay {_word(made, (rule, key))}"
         for rule, key in different
     ]
-    if (card.verdict == "blocked") != bool(blocked):
-        words.append(f"the card's verdict is {card.verdict}, the replay {'blocks' if blocked else 'does not block'}")
+    words += _unheard(policy, records, card, hidden)
+    words += _contradictions(card, blocked=[result.key for result in blocked])
     return Replay(
         policy=sha256(exported).hexdigest(),
         met=not blocked,
         differences=tuple(words),
         not_replayed=tuple(f"rule {rule} for {key}: the number is private" for rule, key in sorted(hidden)),
     )
+
+
+def _unheard(policy: Policy, records: Sequence[Record], card: Card, hidden: set[tuple[str, str]]) -> Iterator[str]:
+    """Private numbers said to meet a rule although their verdict alone does not, whatever the number is."""
+    rules = tuple(msgspec.structs.replace(rule, min=None, max=None) for rule in policy.rules)
+    unbounded = msgspec.structs.replace(policy, rules=rules)
+    today = dt.date.fromisoformat(card.basis.today)
+    decision = decide(unbounded, records, facts=card.basis.facts, today=today)
+    refused = {(r.rule, r.key) for r in decision.results if r.outcome is not Outcome.MET}
+    for result in card.results:
+        pair = (result.rule, result.key)
+        if pair in hidden & refused and result.outcome is Outcome.MET:
+            yield f"rule {result.rule} for {result.key}: met, although the recorded verdict is not accepted"
+
+
+def _contradictions(card: Card, *, blocked: Sequence[str]) -> Iterator[str]:
+    """Where the card's verdict, results, proof and plan do not fit together."""
+    pairs = [(result.rule, result.key) for result in card.results]
+    if len(set(pairs)) < len(pairs):
+        yield "the card tells one result twice"
+    if (card.verdict == "blocked") != bool(blocked):
+        yield f"the card's verdict is {card.verdict}, the replay {'blocks' if blocked else 'does not block'}"
+    if (card.verdict == "sealed") != (card.proof.verdict == "pass" and not blocked):
+        yield f"the card's verdict is {card.verdict}, its proof {card.proof.verdict}"
+    planned = {key for action in card.plan.actions for key in action.keys}
+    for key in sorted(planned ^ set(blocked)):
+        yield f"the plan {'leaves out' if key in blocked else 'answers, though it does not block,'} {key}"
 
 
 def _essence(result: RuleResult, private: set[str]) -> tuple[str, ...]:

@@ -9,14 +9,15 @@ import shlex
 from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.listing import plain
-from maestro_hooks.policy.evaluate import Outcome
+from maestro_hooks.policy.results import Outcome
 from maestro_hooks.render import table
 
 if TYPE_CHECKING:
     from maestro_hooks.pipeline.card import Card, Remark
     from maestro_hooks.pipeline.next_step import Action
-    from maestro_hooks.policy.evaluate import RuleResult
+    from maestro_hooks.policy.results import RuleResult
 
+MAIN_JOB = ("maestro", "run")
 MAX_ROWS = 20
 MAX_REMARKS = 10
 
@@ -45,12 +46,14 @@ def lines(card: Card) -> list[str]:
         out += ["", "cost:", *(f"  {visible(name)}: {visible(words)}" for name, words in card.cost)]
     out += ["", f"proof: {proof(card)}"]
     for i, action in enumerate(card.plan.actions):
-        name = "next step" if i == 0 else "then"
-        out.append(f"{name}: {visible(action.action)} ({why(action)})")
+        out += ["", f"{'next step' if i == 0 else 'then'}: {visible(action.action)}"]
         if action.command:
-            out.append(f"  {visible(shlex.join(action.command))}")
+            out.append(f"  $ {visible(shlex.join(action.command))}")
+        out += [f"  {visible(words)}" for words in (price(action), asked(action))]
+    if decides_again(card):
+        out += ["", f"afterwards: {decides_again(card)}"]
     if not card.plan.exact:
-        out.append("  (found greedily: too many ways to prove it the cheapest)")
+        out.append("  (the cheapest found; there were too many ways to prove that none is cheaper)")
     return out
 
 
@@ -76,11 +79,29 @@ def outcome(result: RuleResult) -> str:
     return result.outcome.value + (" (advisory)" if advises else "")
 
 
+def decides_again(card: Card) -> str:
+    """What to do after the steps of a plan; empty if they end in it."""
+    steps = card.plan.actions
+    if not steps or steps[-1].command == MAIN_JOB:
+        return ""
+    return f"{shlex.join(MAIN_JOB)}, which checks the changed tree and decides again"
+
+
+def price(action: Action) -> str:
+    """What an action costs and how risky it is."""
+    return f"about {duration(action.cost_s)}, risk {action.risk}"
+
+
+def asked(action: Action) -> str:
+    """Which rules ask for an action, and the policy's reasons."""
+    shown = ", ".join(action.rules[:3]) + (f" and {len(action.rules) - 3} more" if len(action.rules) > 3 else "")
+    reasons = "; ".join(action.reasons[:3])
+    return f"asked for by {'rule' if len(action.rules) == 1 else 'rules'} {shown}" + (f": {reasons}" if reasons else "")
+
+
 def why(action: Action) -> str:
-    """Which rules ask for an action, what it costs and how risky it is."""
-    rules = ", ".join(action.rules[:3]) + (f" and {len(action.rules) - 3} more" if len(action.rules) > 3 else "")
-    noun = "rule" if len(action.rules) == 1 else "rules"
-    return f"for {noun} {rules}, about {duration(action.cost_s)}, risk {action.risk}"
+    """Cost, risk and the rules that ask for an action, in one line."""
+    return f"{price(action)}, {asked(action)}"
 
 
 def duration(seconds: int) -> str:

@@ -16,6 +16,7 @@ from maestro_hooks.evidence import inputs as inputs_module
 from maestro_hooks.evidence.inputs import Inputs
 from maestro_hooks.evidence.record import Record
 from maestro_hooks.pipeline.gates import Claim, GateRun, broken_claims, claims_of, findings_of, gate_inputs
+from maestro_hooks.project.files import write_atomic
 from maestro_hooks.project.state import state_directory
 from maestro_hooks.requests import CheckRequest
 
@@ -118,6 +119,4 @@ def _hold(root: Path, inputs: Inputs, claims: tuple[Claim, ...]) -> None:
     place = _place(root, inputs)
     state_directory(root)
     place.parent.mkdir(exist_ok=True)
-    temporary = place.with_suffix(".tmp")
-    temporary.write_bytes(msgspec.json.encode([HeldClaim(c.record, c.inputs) for c in claims]))
-    temporary.replace(place)
+    write_atomic(place, msgspec.json.encode([HeldClaim(c.record, c.inputs) for c in claims]), mode=0o600)

@@ -157,11 +157,12 @@ def _claim(value: object, plugin: Plugin, producer: Producer, *, inputs: Inputs,
         raise ValueError(f"key {value.key!r} is the host's own")
     narrowed = _narrow(inputs, value)
     references = [EvidenceRef(a.name, blobs.put(a.data)) for a in value.attachments]
-    if value.findings:
-        references.append(EvidenceRef(FINDINGS, blobs.put(encode_findings(value.findings))))
+    findings = tuple(value.findings)
+    if findings:
+        references.append(EvidenceRef(FINDINGS, blobs.put(encode_findings(findings))))
     digest = inputs_module.digest(inputs_module.encode(narrowed))
     record = record_of(value, producer=producer, inputs=digest, evidence=tuple(references))
-    return Claim(record, narrowed, value.findings)
+    return Claim(record, narrowed, findings)
 
 
 def _narrow(inputs: Inputs, value: Obligation) -> Inputs:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from maestro_hooks.errors import EvidenceError
 from maestro_hooks.evidence import inputs as inputs_module
 from maestro_hooks.evidence.ledger import merge, read_all
+from maestro_hooks.pipeline import building
 from maestro_hooks.pipeline.checking import CheckJob, record_claims, run_checks
 from maestro_hooks.pipeline.gates import claims_of, gate_inputs, source_files
+from maestro_hooks.pipeline.privacy import conceal
 from maestro_hooks.pipeline.recorded_runs import PLUGIN, accepted_runs
 from maestro_hooks.requests import LedgerView
 from maestro_hooks.workspace import progress, progress_done
@@ -70,7 +72,7 @@ def gather(workspace: Workspace, tree: Tree, *, test_run: str, allow_unfinished:
     """Merge every run's records that hold for ``tree``, then ask the gates that speak before a seal.
 
     What those gates read (reports, other tools' files) lies outside the tree, so only what they say now counts, never
-    what the ledger kept of an earlier seal.
+    what the ledger kept of an earlier seal. Records whose numbers are hidden come back marked private.
 
     Args:
         workspace: the repository and its host.
@@ -100,7 +102,7 @@ def gather(workspace: Workspace, tree: Tree, *, test_run: str, allow_unfinished:
             f"obligation {clash[0]!r} was recorded twice, by a check and before the seal", fix="mend the plugin"
         )
     records = sorted([*first.records, *fresh.values()], key=lambda r: r.key)
-    return replace(first, records=tuple(records))
+    return replace(first, records=conceal(workspace.host, records))
 
 
 def _merge(workspace: Workspace, tree: Tree, *, test_run: str, allow_unfinished: bool) -> Merged:
@@ -119,6 +121,8 @@ def _merge(workspace: Workspace, tree: Tree, *, test_run: str, allow_unfinished:
 def _current(host: Host, test_runs: frozenset[str]) -> Callable[[Inputs], bool]:
     """Whether inputs name the plugin code, configuration and tools of now, or an accepted test run."""
     known = {plugin.name: gate_inputs(host, plugin, CHECK, files={}) for plugin in host.implementing(CHECK)}
+    # An upgrade between two builds of one tree must not leave two claims of which neither counts.
+    known[building.PLUGIN] = building.inputs_of_build("")
 
     def current(inputs: Inputs) -> bool:
         if inputs.plugin == PLUGIN:

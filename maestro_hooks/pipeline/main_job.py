@@ -11,6 +11,7 @@ from maestro_hooks.evidence.obligation import Verdict
 from maestro_hooks.pipeline.building import build
 from maestro_hooks.pipeline.deciding import card_of, decide_tree
 from maestro_hooks.pipeline.gathering import check_whole_tree, look_at_tree
+from maestro_hooks.pipeline.held_tests import held_run, hold_run
 from maestro_hooks.pipeline.sealing import seal_and_verify
 from maestro_hooks.pipeline.testing import run_tests
 from maestro_hooks.policy.load import load_policy
@@ -74,7 +75,7 @@ class MainJob:
             raise UsageError("nothing was decided")
         proof = None if self.sealed is None else self.sealed.proof
         cost = [(s.name, f"{s.seconds:.1f} s") for s in self.steps]
-        cost += [("saved", words) for words in self.saved[:1]]
+        cost += [("saved", "; ".join(self.saved))] if self.saved else []
         return card_of(self.workspace, decided, cost=cost, proof=proof)
 
     def _check(self) -> None:
@@ -84,15 +85,30 @@ class MainJob:
         bad = [r for r in records if r.verdict in (Verdict.UNMET, Verdict.ERROR)]
         reused = [r.plugin for r in runs if r.reused]
         if reused:
-            self.saved.append(f"gates not run again because their result still holds: {', '.join(reused)}")
+            self.saved.append(f"gates not run again: {', '.join(reused)}")
         words = f"{len(runs)} gates, {len(records)} obligations, {len(bad)} not met"
         self._done("check", not bad, words + (f", {len(reused)} gates reused" if reused else ""), began)
 
     def _test(self, tree: Tree) -> str:
         began = time.monotonic()
+        held = None if self.fresh else held_run(self.workspace, tree.id)
+        if held is not None:
+            self.saved.append(f"tests not run again, {held.milliseconds / 1000:.1f} s")
+            self._done("test", ok=True, words=f"{held.words}, by an earlier run of this tree", began=began)
+            return held.inputs
         with self.workspace.writer("test") as sink:
-            step = run_tests(self.workspace, tree=tree.id, run_id=self.workspace.run_id(), sink=sink, show=self.show)
+            step = run_tests(
+                self.workspace,
+                tree=tree.id,
+                run_id=self.workspace.run_id(),
+                sink=sink,
+                show=self.show,
+                fresh=self.fresh,
+            )
+        if step.skips:
+            self.saved.append(f"{step.skips} tests not run, for nothing they touched has changed since they passed")
         self._done("test", step.ok, step.words, began, step.tail)
+        hold_run(self.workspace, tree.id, step, seconds=time.monotonic() - began)
         return step.inputs
 
     def _build(self, tree: Tree) -> None:
@@ -100,7 +116,9 @@ class MainJob:
             return
         began = time.monotonic()
         with self.workspace.writer("build") as sink:
-            step = build(self.workspace, tree=tree.id, sink=sink)
+            step = build(self.workspace, tree=tree.id, sink=sink, fresh=self.fresh)
+        if step.saved_s:
+            self.saved.append(f"not built again, {step.saved_s:.1f} s")
         self._done("build", step.ok, step.words, began, step.tail)
 
     def _seal(self, tree: Tree, test_run: str) -> None:

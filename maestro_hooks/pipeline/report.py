@@ -11,7 +11,7 @@ from maestro_hooks import __version__
 from maestro_hooks.evidence import sarif
 from maestro_hooks.evidence.obligation import Location, Verdict
 from maestro_hooks.pipeline.excerpt import excerpts, trace_lines
-from maestro_hooks.policy.evaluate import bound_words, value_words
+from maestro_hooks.policy.results import bound_words, value_words
 from maestro_hooks.project.files import write_atomic
 from maestro_hooks.render import table
 
@@ -28,10 +28,11 @@ MAX_SHOWN = 50
 UNANALYSED = frozenset({"unparsed", "unanalysed"})
 
 
-def check_lines(runs: Sequence[GateRun], root: Path | None = None) -> list[str]:
-    """Findings as ``path:line:column: rule message`` with the way there, then one row per obligation.
+def check_lines(runs: Sequence[GateRun], root: Path | None = None, *, everything: bool = False) -> list[str]:
+    """Findings as ``path:line:column: rule message`` with the way there, then a row per obligation not simply met.
 
-    With ``root`` each step shows its line of source.
+    With ``root`` each step shows its line of source. What is met is counted, gate by gate, unless ``everything`` is to
+    be shown.
     """
     lines: list[str] = []
     line = excerpts(root) if root is not None else None
@@ -45,10 +46,19 @@ def check_lines(runs: Sequence[GateRun], root: Path | None = None) -> list[str]:
         lines.append(f"... and {len(findings) - MAX_SHOWN} more findings (--jsonl prints all)")
     if lines:
         lines.append("")
-    rows = [_row(claim, run) for run in runs for claim in run.claims]
-    lines += table(("verdict", "obligation", "value", "bound", ""), rows)
+    shown = [(c, run) for run in runs for c in run.claims if everything or c.record.verdict is not Verdict.MET]
+    lines += table(("verdict", "obligation", "value", "bound", ""), [_row(claim, run) for claim, run in shown])
+    lines += [] if everything else _met_lines(runs)
     lines += [f"{run.failure}" for run in runs if run.failure is not None]
     return lines or ["no gate is installed: nothing was checked"]
+
+
+def _met_lines(runs: Sequence[GateRun]) -> list[str]:
+    """``met  63 obligations: reports 7, taint 9``; a gate that was not run again says so."""
+    counts = [(run, sum(claim.record.verdict is Verdict.MET for claim in run.claims)) for run in runs]
+    parts = [f"{run.plugin} {n}{' (still holds, not run again)' if run.reused else ''}" for run, n in counts if n]
+    total = sum(n for _, n in counts)
+    return [f"met  {total} obligation{'s' if total > 1 else ''}: {', '.join(parts)}"] if parts else []
 
 
 def _row(claim: Claim, run: GateRun) -> tuple[str, str, str, str, str]:

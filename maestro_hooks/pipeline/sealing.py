@@ -15,11 +15,13 @@ from maestro_hooks.evidence import inputs as inputs_module
 from maestro_hooks.evidence.inputs import Inputs
 from maestro_hooks.evidence.obligation import Verdict
 from maestro_hooks.evidence.record import EvidenceRef, Producer, Record
+from maestro_hooks.pipeline import verification_summary
 from maestro_hooks.pipeline.card import DOCUMENT, LEAF_KEY, Proof, decision_document
 from maestro_hooks.pipeline.deciding import card_of
 from maestro_hooks.pipeline.processes import run
 from maestro_hooks.sealing.seal import SealedRelease, SealOrder, seal
 from maestro_hooks.sealing.signers import find_signer
+from maestro_hooks.sealing.subjects import built_files, release_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -63,13 +65,16 @@ def seal_and_verify(
         EvidenceError: records no manifest can carry.
     """
     signer = find_signer(workspace.root, now=now, env=env, policy=decided.policy)
-    document = decision_document(card_of(workspace, decided, cost=()))
+    documents = {
+        DOCUMENT: decision_document(card_of(workspace, decided, cost=())),
+        verification_summary.DOCUMENT: _summary(workspace, decided, now),
+    }
     order = SealOrder(
         tree=decided.tree,
-        decision=_with_card(decided, document),
+        decision=_with_card(decided, documents),
         policy=decided.policy,
         artifacts=artifacts,
-        documents={DOCUMENT: document},
+        documents=documents,
     )
     sealed = seal(workspace, order, signer)
     began = time.monotonic()
@@ -79,7 +84,15 @@ def seal_and_verify(
     return SealStep(sealed, proof, tuple(words), verify_s)
 
 
-def _with_card(decided: Decided, document: bytes) -> Decision:
+def _summary(workspace: Workspace, decided: Decided, now: dt.datetime) -> bytes:
+    tree = decided.tree
+    files = built_files(decided.decision.records, workspace.root / workspace.host.settings.dist)
+    release = release_of(workspace.root, files, ref=tree.commit or tree.id, tree=tree.id)
+    policy = sha256(decided.policy.exported()).hexdigest()
+    return verification_summary.verification_summary(release, files, tree=tree.id, policy=policy, now=now)
+
+
+def _with_card(decided: Decided, documents: Mapping[str, bytes]) -> Decision:
     """The decision with its own card among the records: what a reviewer saw is part of what is signed."""
     inputs = Inputs(plugin="card", version=__version__, tree=decided.tree.id)
     record = Record(
@@ -88,11 +101,10 @@ def _with_card(decided: Decided, document: bytes) -> Decision:
         producer=Producer("card", __version__, "seal"),
         inputs=inputs_module.digest(inputs_module.encode(inputs)),
         text="met",
-        evidence=(EvidenceRef(DOCUMENT, sha256(document).hexdigest()),),
+        evidence=tuple(EvidenceRef(name, sha256(data).hexdigest()) for name, data in documents.items()),
     )
     decision = decided.decision
-    required = tuple(sorted((*decision.required, LEAF_KEY), key=str.encode))
-    return replace(decision, records=(*decision.records, record), required=required)
+    return replace(decision, records=(*decision.records, record), always_required=(LEAF_KEY,))
 
 
 def verify_in_new_process(root: Path, sealed: SealedRelease) -> Proof:

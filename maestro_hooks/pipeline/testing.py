@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.inputs import Inputs
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 NO_TESTS = 5
 ENDED = (0, 1, NO_TESTS)
-SELECTING = ("bloom",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,40 +43,47 @@ class TestStep:
         """The digest of the inputs document this test run recorded, or ``""``."""
         return str(self.summary.get("inputs", ""))
 
+    @property
+    def skips(self) -> int:
+        """How many tests were left out, each with its reason in the blob of ``pytest/deselected_by_maestro``."""
+        skips = self.summary.get("skips")
+        return len(skips) if isinstance(skips, list) and self.summary.get("select") == "on" else 0
 
-def run_tests(workspace: Workspace, *, tree: str, run_id: str, sink: Sink, show: bool) -> TestStep:
-    """Run the project's tests under ``run_id`` and report; records are written by the child itself."""
+
+def run_tests(workspace: Workspace, *, tree: str, run_id: str, sink: Sink, show: bool, fresh: bool) -> TestStep:
+    """Run the project's tests under ``run_id`` and report; records are written by the child itself.
+
+    All of them, unless the project asks for the affected ones only and the user did not ask for a ``fresh`` run.
+    """
     if importlib.util.find_spec("pytest") is None:
         words = "pytest is not installed in this environment"
         _record_error(sink, tree, words)
         return TestStep(ok=False, words=words, summary={}, tail="to do: pip install pytest")
     settings = workspace.host.settings.run
-    report = workspace.root / ".maestro" / "tmp" / f"pytest-{run_id}.json"
+    # A name of its own: two jobs over one tree share the run id.
+    report = workspace.root / ".maestro" / "tmp" / f"pytest-{token_hex(8)}.json"
     report.parent.mkdir(parents=True, exist_ok=True)
-    report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "--maestro", f"--maestro-json={report}", *settings.pytest_arguments]
-    done = run(command, cwd=workspace.root, env=_environment(run_id), timeout_s=settings.test_timeout_s, show=show)
+    select = "on" if settings.tests == "affected" and not fresh else "off"
+    command = [sys.executable, "-m", "pytest", "--maestro", f"--maestro-select={select}", f"--maestro-json={report}"]
+    command += settings.pytest_arguments
+    env = {"MAESTRO_RUN": run_id}
+    limit = settings.test_timeout_s
+    done = run(command, cwd=workspace.root, env=env, timeout_s=limit, show=show, label="testing")
     summary = _read(report)
     if done.timed_out or done.code not in ENDED or not summary:
         words = f"the test process did not end properly ({done.words})"
         _record_error(sink, tree, words)
         return TestStep(ok=False, words=words, summary=summary, tail=done.tail)
-    return TestStep(ok=done.code == 0, words=_words(summary), summary=summary, tail=done.tail if done.code else "")
+    step = TestStep(ok=done.code == 0, words="", summary=summary, tail=done.tail if done.code else "")
+    return replace(step, words=_words(step))
 
 
-def _environment(run_id: str) -> dict[str, str]:
-    """What is sealed is a run of all tests: plugins that select tests stay out of the main job's test process."""
-    disabled = [name for name in os.environ.get("MAESTRO_DISABLE", "").split(",") if name]
-    return {"MAESTRO_RUN": run_id, "MAESTRO_DISABLE": ",".join([*disabled, *SELECTING])}
-
-
-def _words(summary: dict[str, object]) -> str:
+def _words(step: TestStep) -> str:
     """``12 passed, 1 failed, 3 skipped by maestro``: what was counted, zeros left out."""
-    counts = summary.get("counts")
+    counts = step.summary.get("counts")
     parts = [f"{n} {name}" for name, n in counts.items() if n] if isinstance(counts, dict) else []
-    skips = summary.get("skips")
-    if isinstance(skips, list) and skips:
-        parts.append(f"{len(skips)} skipped by maestro")
+    if step.skips:
+        parts.append(f"{step.skips} skipped by maestro")
     return ", ".join(parts) or "no tests"
 
 

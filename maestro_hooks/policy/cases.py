@@ -7,7 +7,7 @@ a case can show is seen.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,11 +18,13 @@ from msgspec import Meta
 from maestro_hooks.errors import ConfigError
 from maestro_hooks.evidence.obligation import Obligation, Verdict, check_key
 from maestro_hooks.evidence.policy_document import matches
-from maestro_hooks.evidence.record import Producer, Record, error_record, record_of
+from maestro_hooks.evidence.record import Record, error_record, record_of
+from maestro_hooks.policy.coherence import MisplacedError
 from maestro_hooks.policy.document import Text
-from maestro_hooks.policy.evaluate import Observation, observe, settle
+from maestro_hooks.policy.evaluate import Observation, Settled, observe, settle
 from maestro_hooks.policy.facts import Facts
 from maestro_hooks.policy.program import Program, Window
+from maestro_hooks.policy.situation import NO_INPUTS, PRODUCER
 from maestro_hooks.policy.strict_yaml import read_yaml
 
 if TYPE_CHECKING:
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
 
     from maestro_hooks.policy.strict_yaml import Document
 
-NO_INPUTS = "0" * 64
-PRODUCER = Producer("policy-case", "1", "maestro_check")
 DEFAULT_DAY = "2026-01-01"
 
 
@@ -74,10 +74,11 @@ class CaseFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     today: Text = DEFAULT_DAY
 
     def __post_init__(self) -> None:
-        names = [case.name for case in self.cases]
-        repeated = sorted({n for n in names if names.count(n) > 1})
-        if repeated:
-            raise ValueError(f"case names must be unique: {', '.join(repeated)}")
+        seen: set[str] = set()
+        for i, case in enumerate(self.cases):
+            if case.name in seen:
+                raise MisplacedError(f"case names must be unique: {case.name}", f"$.cases[{i}].name")
+            seen.add(case.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +92,14 @@ class Prepared:
     waived: tuple[str, ...]
     expected: Observation
 
+    def settled(self, program: Program) -> Settled:
+        """The records under the waivers of ``program`` and those of the case."""
+        extra = tuple(Window(key, self.today, self.today) for key in self.waived)
+        return settle(replace(program, waivers=(*program.waivers, *extra)), self.records, self.today)
+
     def observed(self, program: Program) -> Observation:
         """What ``program`` makes of the case."""
-        if self.waived:
-            extra = tuple(Window(key, self.today, self.today) for key in self.waived)
-            program = Program(program.checks, (*program.waivers, *extra), program.authors)
-        return observe(program, settle(program, self.records, self.today), self.facts)
+        return observe(program, self.settled(program), self.facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,12 @@ def read_suite(data: bytes, *, where: str, rules: Sequence[str]) -> Suite:
     document = read_yaml(data, where=where)
     file = document.convert(CaseFile)
     known = frozenset(rules)
+    for key, value in file.obligations.items():
+        try:
+            _record(key, value)
+        except ValueError as error:
+            place = document.at(f"$.obligations.{key}")
+            raise ConfigError(str(error), where=place, fix="correct the obligation") from error
     prepared = []
     for i, case in enumerate(file.cases):
         for name in ("by", "warns"):
@@ -227,16 +236,22 @@ def value_of(number: Fraction) -> object:
 
 def case_yaml(case: Mapping[str, object]) -> str:
     """One case as YAML text, one field a line."""
-    lines = [f"{'  - ' if not i else '    '}{name}: {_flow(value)}" for i, (name, value) in enumerate(case.items())]
+    lines = [f"{'  - ' if not i else '    '}{name}: {flow(value)}" for i, (name, value) in enumerate(case.items())]
     return "\n".join(lines)
 
 
-def _flow(value: object) -> str:
+def case_of(name: str, seen: Observation) -> str:
+    """A case that changes nothing and expects what was seen, as YAML text."""
+    fields: dict[str, object] = {"name": name, "expect": "block" if seen.blocks else "pass"}
+    return case_yaml(fields | {k: sorted(v) for k, v in (("by", seen.blocks), ("warns", seen.warns)) if v})
+
+
+def flow(value: object) -> str:
     """A value in YAML's flow style, which JSON is part of."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_flow(k)}: {_flow(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{flow(k)}: {flow(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_flow(v) for v in value) + "]"
+        return "[" + ", ".join(flow(v) for v in value) + "]"
     if isinstance(value, Decimal):
         return f"{value:f}"
     return msgspec.json.encode(value).decode()

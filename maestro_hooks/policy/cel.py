@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from maestro_hooks.policy.program import Bound, Check
 
 _HEAD = """\
+# In force once a ValidatingAdmissionPolicyBinding with validationActions [Deny] names it.
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
 metadata:
@@ -45,7 +46,8 @@ def admission_policy(policy: Policy) -> str:
     lines = [_HEAD.rstrip("\n")]
     for check in sorted(compile_policy(policy).checks, key=lambda c: c.id):
         if check.blocking:
-            message = f"rule {check.id}: {check.why}" if check.why else f"rule {check.id} is not met"
+            # Kubernetes refuses a message with a line break in it.
+            message = f"rule {check.id}: {' '.join(check.why.split())}" if check.why else f"rule {check.id} is not met"
             # JSON strings are YAML strings.
             lines.append(f"    - expression: {json.dumps(expression(check, 'variables.o'))}")
             lines.append(f"      message: {json.dumps(message)}")
@@ -67,8 +69,10 @@ def _accepted(check: Check, claim: str) -> str:
     accepted = f"{claim}.verdict in [{verdicts}]"
     if not check.bounds:
         return accepted
-    inside = " && ".join(_bounded(bound, claim) for bound in check.bounds)
-    return f'{accepted} && ({claim}.verdict == "warn" || (has({claim}.q) && has({claim}.scale) && {inside}))'
+    # A scale that no leaf has would turn the comparison round.
+    number = f"has({claim}.q) && has({claim}.scale) && {claim}.scale > 0"
+    inside = " && ".join((number, *(_bounded(bound, claim) for bound in check.bounds)))
+    return f'{accepted} && ({claim}.verdict == "warn" || ({inside}))'
 
 
 def _bounded(bound: Bound, claim: str) -> str:

@@ -17,10 +17,14 @@ from msgspec import Meta
 
 from maestro_hooks.errors import EvidenceError
 from maestro_hooks.evidence import canonical
+from maestro_hooks.evidence.obligation import check_key
 from maestro_hooks.evidence.policy_document import SCHEMA, matches, parse_policy
+from maestro_hooks.policy.coherence import check_rules, check_waivers, describes_some_key
 from maestro_hooks.policy.strict_yaml import read_yaml
 
 MAX_DIGITS = 18
+MAX_DAYS = 3660  # ten years: whoever answers for a waiver must still be there to ask
+LAST_YEAR = 2099
 MAX_PLACES = 12  # the finest scale a leaf may have
 _LEAF_WORDS = {"met": "pass", "waived": "warn"}
 _WORDS = {leaf: word for word, leaf in _LEAF_WORDS.items()}
@@ -60,8 +64,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     id: Name
     require: Text
     why: str = ""
-    min: Decimal | None = None
-    max: Decimal | None = None
+    min: Decimal | int | None = None
+    max: Decimal | int | None = None
     accept: tuple[Literal["met", "waived"], ...] = ("met", "waived")
     severity: Literal["block", "warn"] = "block"
     when: Conditions | None = None
@@ -69,8 +73,10 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     allow_empty: Annotated[bool, Meta(description="Whether the pattern may match nothing.")] = False
 
     def __post_init__(self) -> None:
-        for bound in (self.min, self.max):
-            if bound is not None and not _is_exact(bound):
+        for name, bound in (("min", self.min), ("max", self.max)):
+            if isinstance(bound, int):
+                msgspec.structs.force_setattr(self, name, Decimal(bound))
+            elif bound is not None and not _is_exact(bound):
                 raise ValueError(
                     f"rule {self.id}: a bound has at most {MAX_DIGITS} digits, {MAX_PLACES} of them after the point,"
                     f" got {bound}"
@@ -81,9 +87,12 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             raise ValueError(f"rule {self.id}: 'accept' is empty, so nothing could ever meet it")
         if "*" not in self.require and (self.exempt or self.allow_empty):
             raise ValueError(f"rule {self.id}: 'exempt' and 'allow_empty' are for patterns; {self.require} is one key")
+        check_required(self.id, self.require)
         for exempt in self.exempt:
             if matches(exempt.key, self.require):
                 raise ValueError(f"rule {self.id}: the exemption {exempt.key!r} takes away all the rule speaks about")
+            if not describes_some_key(self.require, exempt.key):
+                raise ValueError(f"rule {self.id}: the exemption {exempt.key!r} takes nothing from {self.require!r}")
 
 
 class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -101,6 +110,12 @@ class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError(f"waiver of {self.key}: it begins on {since}, after it expires")
         if "*" in self.key:
             raise ValueError(f"waiver of {self.key}: a waiver names one key, never a pattern")
+        check_key(self.key)
+        if until is not None and (until.year > LAST_YEAR or (since is not None and (until - since).days > MAX_DAYS)):
+            raise ValueError(
+                f"waiver of {self.key}: {self.expires} is no expiry; a waiver lasts at most {MAX_DAYS} days"
+                f" and ends by {LAST_YEAR}"
+            )
 
     def _day(self, name: str) -> dt.date | None:
         text = getattr(self, name)
@@ -141,22 +156,12 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     rules: Annotated[tuple[Rule, ...], Meta(min_length=1)]
     waivers: tuple[Waiver, ...] = ()
     authors: Annotated[dict[Name, tuple[Text, ...]], Meta(description="Kind of author to e-mail patterns.")] = {}
-    max_waiver_days: Annotated[int, Meta(ge=1, le=3660, description="How long a waiver may last.")] | None = None
+    max_waiver_days: Annotated[int, Meta(ge=1, le=MAX_DAYS, description="How long a waiver may last.")] | None = None
     extends: tuple[Layer, ...] = ()
 
     def __post_init__(self) -> None:
-        ids = [rule.id for rule in self.rules]
-        repeated = sorted({i for i in ids if ids.count(i) > 1})
-        if repeated:
-            raise ValueError(f"rule ids must be unique: {', '.join(repeated)}")
-        check_contradictions(self.rules)
-        for waiver in self.waivers if self.max_waiver_days is not None else ():
-            since, until = waiver.window
-            if waiver.since is None or (until - since).days > (self.max_waiver_days or 0):
-                raise ValueError(
-                    f"waiver of {waiver.key}: with max_waiver_days a waiver says 'since' and lasts at most"
-                    f" {self.max_waiver_days} days"
-                )
+        check_rules(self.rules)
+        check_waivers(self.waivers, self.max_waiver_days)
 
     def exported(self) -> bytes:
         """The canonical JSON (RFC 8785) an auditor gets; its SHA-256 is the policy digest of the manifest."""
@@ -175,17 +180,16 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return canonical.encode(body)
 
 
-def check_contradictions(rules: tuple[Rule, ...]) -> None:
-    """Raise ``ValueError`` if two blocking rules about one key can never both be met where both apply."""
-    exact = [r for r in rules if r.severity == "block" and "*" not in r.require]
-    for one in exact:
-        for other in exact:
-            both = one.require == other.require and (one.when is None or other.when is None)
-            if both and one.min is not None and other.max is not None and one.min > other.max:
-                raise ValueError(
-                    f"rules {one.id} and {other.id} contradict each other: {one.require} cannot be >= {one.min} and"
-                    f" <= {other.max}"
-                )
+def check_required(rule: str, require: str) -> None:
+    """Raise ``ValueError`` unless some obligation can have a key that ``require`` describes."""
+    if "*" in require:
+        if not describes_some_key(require):
+            raise ValueError(f"rule {rule}: no key can match {require!r}; a key reads plugin/metric[/subject]")
+        return
+    try:
+        check_key(require)
+    except ValueError as error:
+        raise ValueError(f"rule {rule}: {error}") from None
 
 
 def _is_exact(bound: Decimal) -> bool:

@@ -6,9 +6,9 @@ an error is never met, and a record counts as waived only under a waiver of the 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
-from enum import StrEnum
-from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,56 +17,56 @@ from maestro_hooks.evidence.obligation import Verdict
 from maestro_hooks.evidence.policy_document import matches
 from maestro_hooks.policy.facts import Facts, applies
 from maestro_hooks.policy.program import compile_policy
+from maestro_hooks.policy.results import Outcome, RuleResult, worded
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from maestro_hooks.evidence.record import Quantity, Record
+    from maestro_hooks.evidence.record import Record
     from maestro_hooks.policy.document import Policy
     from maestro_hooks.policy.program import Check, Program
 
-
-class Outcome(StrEnum):
-    """What became of one rule for one key."""
-
-    MET = "met"
-    UNMET = "unmet"
-    MISSING = "missing"
-    NOT_APPLICABLE = "not-applicable"
+_BAD = (Outcome.UNMET, Outcome.MISSING)
+Judged = tuple["Check", "Record | None", Outcome]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleResult:
-    """One rule against one obligation: the number beside its bound, in words."""
-
-    rule: str
-    key: str
-    outcome: Outcome
-    blocking: bool
-    value: str = ""
-    bound: str = ""
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Decision:
-    """The whole evaluation: results sorted by (rule, key), records with waivers applied, and required keys."""
+    """The whole evaluation. The words of results are made when they are read: most decisions are never shown.
 
-    results: tuple[RuleResult, ...]
+    Attributes:
+        judged: every check with each record it speaks about, by (rule, key).
+        records: the records with waivers applied.
+        always_required: keys a verifier must find though no rule asks for them.
+    """
+
+    judged: tuple[Judged, ...]
     records: tuple[Record, ...]
-    required: tuple[str, ...]
+    always_required: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def met(self) -> bool:
         """Whether nothing that blocks is unmet or missing."""
-        return not self.blocking
+        return not any(outcome in _BAD and check.blocking for check, _, outcome in self.judged)
 
-    @property
+    @cached_property
+    def results(self) -> tuple[RuleResult, ...]:
+        """Every result in words, by (rule, key)."""
+        return tuple(worded(*one) for one in self.judged)
+
+    @cached_property
     def blocking(self) -> tuple[RuleResult, ...]:
         """The results that block."""
-        bad = (Outcome.UNMET, Outcome.MISSING)
-        return tuple(r for r in self.results if r.blocking and r.outcome in bad)
+        return tuple(worded(*one) for one in self.judged if one[2] in _BAD and one[0].blocking)
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The keys of records a blocking rule judged, and those always required."""
+        keys = {*self.always_required} | {
+            record.key for check, record, _ in self.judged if record is not None and check.blocking
+        }
+        return tuple(sorted(keys, key=str.encode))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,55 +77,73 @@ class Observation:
     warns: frozenset[str]
 
 
+class Settled(dict[str, "Record"]):
+    """Records by key, waivers applied, which finds those under a prefix without looking at the others."""
+
+    @cached_property
+    def by_key(self) -> list[str]:
+        """The keys in order."""
+        return sorted(self)
+
+    def under(self, prefix: str) -> Iterator[Record]:
+        """The records whose key begins with ``prefix``, by key."""
+        keys = self.by_key
+        for place in range(bisect_left(keys, prefix), len(keys)):
+            if not keys[place].startswith(prefix):
+                return
+            yield self[keys[place]]
+
+
 def decide(
     policy: Policy, records: Iterable[Record], *, facts: Facts, today: dt.date, gates: Sequence[str] = ()
 ) -> Decision:
     """Apply the waivers in force, then every rule; ``gates`` are plugins whose gate must have run."""
-    program = compile_policy(policy, gates=tuple(gates))
+    return decided(compile_policy(policy, gates=tuple(gates)), records, facts=facts, today=today)
+
+
+def decided(program: Program, records: Iterable[Record], *, facts: Facts, today: dt.date) -> Decision:
+    """``decide`` for many decisions under one policy, compiled once."""
     settled = settle(program, records, today)
-    results = [
-        _result(check, record, outcome)
-        for check in program.checks
+    judged = [
+        (check, record, outcome)
+        for check in program.by_id
         for record, outcome in _outcomes(check, settled, facts, program.authors)
     ]
-    results.sort(key=lambda r: (r.rule, r.key))
-    judged = (Outcome.MET, Outcome.UNMET)
-    required = {r.key for r in results if r.blocking and r.outcome in judged}
-    return Decision(
-        results=tuple(results), records=tuple(settled.values()), required=tuple(sorted(required, key=str.encode))
-    )
+    return Decision(judged=tuple(judged), records=tuple(settled.values()))
 
 
-def observe(program: Program, settled: Mapping[str, Record], facts: Facts) -> Observation:
+def observe(program: Program, settled: Settled, facts: Facts) -> Observation:
     """Which checks are not met, without words: for many decisions in a row."""
     blocks: list[str] = []
     warns: list[str] = []
     for check in program.checks:
-        for _, outcome in _outcomes(check, settled, facts, program.authors):
-            if outcome is Outcome.UNMET or outcome is Outcome.MISSING:
-                (blocks if check.blocking else warns).append(check.id)
-                break
+        if fails(check, settled, facts, program.authors):
+            (blocks if check.blocking else warns).append(check.id)
     return Observation(frozenset(blocks), frozenset(warns))
 
 
-def settle(program: Program, records: Iterable[Record], today: dt.date) -> dict[str, Record]:
+def fails(check: Check, settled: Settled, facts: Facts, authors: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether one check is not met."""
+    return any(outcome in _BAD for _, outcome in _outcomes(check, settled, facts, authors))
+
+
+def settle(program: Program, records: Iterable[Record], today: dt.date) -> Settled:
     """The records by key with waivers applied: unmet under a waiver in force is waived, waived without one unmet.
 
     An error cannot be waived away. Of two records under one key the worse counts, so order cannot matter.
     """
     waived = {w.key for w in program.waivers if w.since <= today <= w.until}
-    settled: dict[str, Record] = {}
+    settled = Settled()
     for record in records:
-        verdict = record.verdict
-        kept = record
-        if verdict is Verdict.UNMET and record.key in waived:
+        verdict, key, kept = record.verdict, record.key, record
+        if verdict is Verdict.UNMET and key in waived:
             kept = msgspec.structs.replace(record, verdict=Verdict.WAIVED)
-        elif verdict is Verdict.WAIVED and record.key not in waived:
+        elif verdict is Verdict.WAIVED and key not in waived:
             kept = msgspec.structs.replace(record, verdict=Verdict.UNMET)
-        other = settled.get(record.key)
+        other = settled.get(key)
         if other is not None and other != kept:
             kept = max(other, kept, key=_badness)
-        settled[record.key] = kept
+        settled[key] = kept
     return settled
 
 
@@ -135,31 +153,26 @@ def _badness(record: Record) -> tuple[int, bytes]:
 
 
 def _outcomes(
-    check: Check, settled: Mapping[str, Record], facts: Facts, authors: Mapping[str, tuple[str, ...]]
-) -> Iterator[tuple[Record | None, Outcome]]:
+    check: Check, settled: Settled, facts: Facts, authors: Mapping[str, tuple[str, ...]]
+) -> list[tuple[Record | None, Outcome]]:
     if check.guards and not applies(check, facts, authors):
-        yield None, Outcome.NOT_APPLICABLE
-        return
+        return [(None, Outcome.NOT_APPLICABLE)]
     if not check.is_pattern:
         record = settled.get(check.require)
         if record is None:
-            yield None, Outcome.MET if check.missing_met else Outcome.MISSING
-        else:
-            yield record, Outcome.MET if accepts(check, record) else Outcome.UNMET
-        return
-    found = False
-    for record in _matching(check, settled):
-        found = True
-        yield record, Outcome.MET if accepts(check, record) else Outcome.UNMET
-    if not found:
-        empty = Outcome.NOT_APPLICABLE if check.allow_empty else Outcome.MISSING
-        yield None, Outcome.MET if check.missing_met else empty
+            return [(None, Outcome.MET if check.missing_met else Outcome.MISSING)]
+        return [(record, Outcome.MET if accepts(check, record) else Outcome.UNMET)]
+    found = _matching(check, settled)
+    if found:
+        return [(record, Outcome.MET if accepts(check, record) else Outcome.UNMET) for record in found]
+    empty = Outcome.NOT_APPLICABLE if check.allow_empty else Outcome.MISSING
+    return [(None, Outcome.MET if check.missing_met else empty)]
 
 
-def _matching(check: Check, settled: Mapping[str, Record]) -> list[Record]:
-    """The records a pattern speaks about; most patterns are a prefix and a star."""
+def _matching(check: Check, settled: Settled) -> list[Record]:
+    """The records a pattern speaks about, by key; most patterns are a prefix and a star."""
     prefix, _, rest = check.require.partition("*")
-    near = [record for key, record in settled.items() if key.startswith(prefix)]
+    near = list(settled.under(prefix))
     if rest:
         near = [record for record in near if matches(check.require, record.key)]
     if check.exempt:
@@ -177,65 +190,6 @@ def accepts(check: Check, record: Record) -> bool:
             inside = check.text_met
         else:
             q, scale = int(quantity.q), quantity.scale
-            answers = (bound.holds(q, scale) for bound in check.bounds)
+            answers = [bound.holds(q, scale) for bound in check.bounds]
             inside = all(answers) if check.bounds_join == "and" else any(answers)
     return inside is not check.negated
-
-
-def _result(check: Check, record: Record | None, outcome: Outcome) -> RuleResult:
-    applies_here = outcome is not Outcome.NOT_APPLICABLE
-    if record is None:
-        words = "no such obligation was recorded for this tree" if outcome is Outcome.MISSING else ""
-        return RuleResult(
-            rule=check.id,
-            key=check.require,
-            outcome=outcome,
-            blocking=check.blocking and applies_here,
-            value=words,
-            why=check.why,
-        )
-    bounds = [bound_words(record.quantity), *(f"{b.relation} {_exact(b.limit)}" for b in check.bounds)]
-    return RuleResult(
-        rule=check.id,
-        key=record.key,
-        outcome=outcome,
-        blocking=check.blocking,
-        value=value_words(record) + (" (waived)" if record.verdict is Verdict.WAIVED else ""),
-        bound=" and ".join(dict.fromkeys(b for b in bounds if b)),
-        why=check.why,
-    )
-
-
-def bound_words(quantity: Quantity | None) -> str:
-    """A bound as people write it: ``>= 80 %`` is ``>= 0.8``."""
-    if quantity is None:
-        return ""
-    parts = []
-    if quantity.min is not None:
-        parts.append(f">= {_exact(Fraction(int(quantity.min), quantity.scale))}")
-    if quantity.max is not None:
-        parts.append(f"<= {_exact(Fraction(int(quantity.max), quantity.scale))}")
-    return " and ".join(parts)
-
-
-def value_words(record: Record) -> str:
-    """A record's value as people write it: a number, a text, or the error's words; a private one is not told."""
-    if record.error is not None:
-        return record.error
-    if record.private:
-        return "(private)"
-    if record.quantity is not None:
-        return _exact(Fraction(int(record.quantity.q), record.quantity.scale))
-    return record.text or ""
-
-
-def _exact(value: Fraction) -> str:
-    """A number as a decimal where it is one, else as a fraction."""
-    if value.denominator == 1:
-        return str(value.numerator)
-    places = next((n for n in range(1, 19) if 10**n % value.denominator == 0), 0)
-    if not places:
-        return f"{value.numerator}/{value.denominator}"
-    sign = "-" if value < 0 else ""
-    whole, part = divmod(abs(value.numerator) * (10**places // value.denominator), 10**places)
-    return f"{sign}{whole}.{part:0{places}d}"

@@ -25,10 +25,12 @@ def demand(rule: Rule) -> str:
     subject = f"each obligation {rule.require}" if "*" in rule.require else f"obligation {rule.require}"
     if rule.exempt:
         subject += f" but {', '.join(e.key for e in rule.exempt)}"
-    accepted = "met or waived" if len(set(rule.accept)) > 1 else f"{rule.accept[0]}, and nothing else"
-    parts = [f"{subject} must be {'recorded and ' if not rule.allow_empty else ''}{accepted}", *_bounds(rule)]
+    alone = {"met": "met without a waiver", "waived": "under a waiver"}
+    accepted = "met or waived" if len(set(rule.accept)) > 1 else alone[rule.accept[0]]
+    parts = [*([] if rule.allow_empty else ["recorded"]), accepted, *_bounds(rule)]
+    demanded = " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
     condition = f" ({', '.join(conditions(rule.when))})" if rule.when is not None else ""
-    return " and ".join(parts) + condition
+    return f"{subject} must be {demanded}{condition}"
 
 
 def _bounds(rule: Rule) -> Iterator[str]:

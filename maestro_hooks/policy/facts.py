@@ -39,11 +39,12 @@ def applies(check: Check, facts: Facts, authors: Mapping[str, tuple[str, ...]]) 
     """Whether the check's guards let it apply; no guard, always."""
     if not check.guards:
         return True
-    answers = (_holds(guard, facts, authors) for guard in check.guards)
+    answers = (holds(guard, facts, authors) for guard in check.guards)
     return all(answers) if check.guards_join == "and" else any(answers)
 
 
-def _holds(guard: Guard, facts: Facts, authors: Mapping[str, tuple[str, ...]]) -> bool:
+def holds(guard: Guard, facts: Facts, authors: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether one guard holds; an unknown fact counts as the guard says."""
     answer = _ask(guard, facts, authors)
     return guard.unknown if answer is None else answer is not guard.negated
 

@@ -5,9 +5,17 @@ Theorem: whatever meets the merged policy meets each layer taken alone under the
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeVar
+
 import msgspec
 
+from maestro_hooks.policy.coherence import MisplacedError, check_rules, check_waivers
 from maestro_hooks.policy.document import Policy, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
 
 
 def merge(below: Policy, above: Policy) -> Policy:
@@ -18,18 +26,36 @@ def merge(below: Policy, above: Policy) -> Policy:
             together contradictory.
     """
     rules = {rule.id: rule for rule in below.rules}
-    for rule in above.rules:
-        rules[rule.id] = stricter(rules[rule.id], rule) if rule.id in rules else rule
+    for i, rule in enumerate(above.rules):
+        try:
+            rules[rule.id] = stricter(rules[rule.id], rule) if rule.id in rules else rule
+        except ValueError as error:
+            raise MisplacedError(str(error), f"$.rules[{i}]") from None
     if below.authors and above.authors and below.authors != above.authors:
         raise ValueError("authors: this layer and the one it extends declare them differently")
     limits = [p.max_waiver_days for p in (below, above) if p.max_waiver_days is not None]
+    waivers = tuple(dict.fromkeys((*below.waivers, *above.waivers)))
+    max_days = min(limits, default=None)
+    _located(check_rules, tuple(rules.values()), above.rules, "rules")
+    _located(lambda merged: check_waivers(merged, max_days), waivers, above.waivers, "waivers")
     return Policy(
         version=1,
         rules=tuple(rules.values()),
-        waivers=tuple(dict.fromkeys((*below.waivers, *above.waivers))),
+        waivers=waivers,
         authors=dict(below.authors or above.authors),
-        max_waiver_days=min(limits, default=None),
+        max_waiver_days=max_days,
+        extends=tuple(dict.fromkeys((*below.extends, *above.extends))),
     )
+
+
+def _located(check: Callable[[tuple[T, ...]], None], merged: tuple[T, ...], above: tuple[T, ...], table: str) -> None:
+    """Run ``check``; what is wrong is placed in the upper layer's own list, if it stands there."""
+    try:
+        check(merged)
+    except MisplacedError as error:
+        wrong = merged[int(error.path.partition("[")[2].partition("]")[0])]
+        path = f"$.{table}[{above.index(wrong)}]" if wrong in above else "$.extends"
+        raise MisplacedError(str(error), path) from None
 
 
 def stricter(one: Rule, other: Rule) -> Rule:

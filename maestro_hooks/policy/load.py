@@ -69,7 +69,8 @@ def _merged(below: Policy, above: Policy, document: Document) -> Policy:
     try:
         return merge(below, above)
     except ValueError as error:
-        raise ConfigError(str(error), where=document.at("$.extends"), fix="make the layers agree") from error
+        place = document.at(getattr(error, "path", "$.extends"))
+        raise ConfigError(str(error), where=place, fix="make the layers agree") from error
 
 
 def _inside(path: str, place: str) -> str:
@@ -96,12 +97,13 @@ def _pinned(root: Path, path: str, sha256: str, place: str) -> bytes:
 
 
 def _check_authors(policy: Policy, document: Document) -> None:
+    own = {entry.get("id"): i for i, entry in enumerate(document.value["rules"])}
     for rule in policy.rules:
         kind = None if rule.when is None else rule.when.author
         if kind is not None and kind not in policy.authors:
             raise ConfigError(
                 f"rule {rule.id}: no kind of author {kind!r}; declared: {', '.join(sorted(policy.authors)) or 'none'}",
-                where=document.at("$.authors" if policy.authors else "$.rules"),
+                where=document.at(f"$.rules[{own[rule.id]}].when.author" if rule.id in own else "$.extends"),
                 fix="declare the e-mail patterns of this kind under 'authors'",
             )
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from maestro_hooks.evidence.obligation import Verdict
 from maestro_hooks.policy.facts import HAZARD_ORDER
 from maestro_hooks.policy.program import Bound, Check, Guard, Program
+from maestro_hooks.policy.results import exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +50,7 @@ def mutants(program: Program) -> Iterator[Mutant]:
     if len(program.checks) > 1:
         turned = replace(program, checks=program.checks[::-1])
         yield Mutant(operator="order", rule="", words="the rules in reverse order", program=turned)
+    yield from _author_mutants(program)
     yield from _waiver_mutants(program)
 
 
@@ -56,7 +58,7 @@ def _check_mutants(check: Check) -> Iterator[tuple[str, str, Check]]:
     for i, bound in enumerate(check.bounds):
         for operator, words, changed in _bound_mutants(bound):
             yield operator, words, replace(check, bounds=(*check.bounds[:i], changed, *check.bounds[i + 1 :]))
-        words = f"without {bound.relation} {bound.limit}"
+        words = f"without {bound.relation} {exact(bound.limit)}"
         yield "clause-deletion", words, replace(check, bounds=(*check.bounds[:i], *check.bounds[i + 1 :]))
     for i, guard in enumerate(check.guards):
         for operator, words, altered in _guard_mutants(guard):
@@ -87,7 +89,8 @@ def _bound_mutants(bound: Bound) -> Iterator[tuple[str, str, Bound]]:
     for operator, limit in _limits(bound.limit):
         if limit not in seen:
             seen.add(limit)
-            yield operator, f"{bound.relation} {bound.limit} becomes {limit}", Bound(bound.relation, limit)
+            words = f"{bound.relation} {exact(bound.limit)} becomes {exact(limit)}"
+            yield operator, words, Bound(bound.relation, limit)
 
 
 def _limits(limit: Fraction) -> Iterator[tuple[str, Fraction]]:
@@ -129,6 +132,18 @@ def _set_mutants(check: Check) -> Iterator[tuple[str, str, Check]]:
     for pattern in check.exempt:
         rest = tuple(p for p in check.exempt if p != pattern)
         yield "set-member", f"{pattern} is no longer exempt", replace(check, exempt=rest)
+
+
+def _author_mutants(program: Program) -> Iterator[Mutant]:
+    for kind, patterns in sorted(program.authors.items()):
+        for pattern in patterns:
+            rest = tuple(p for p in patterns if p != pattern)
+            yield Mutant(
+                operator="set-member",
+                rule=f"authors {kind}",
+                words=f"{pattern} is no longer of this kind",
+                program=replace(program, authors={**program.authors, kind: rest}),
+            )
 
 
 def _waiver_mutants(program: Program) -> Iterator[Mutant]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from maestro_hooks.evidence.obligation import Verdict
@@ -97,13 +98,18 @@ class Window:
     until: dt.date
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Program:
     """A compiled policy."""
 
     checks: tuple[Check, ...]
     waivers: tuple[Window, ...] = ()
     authors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def by_id(self) -> tuple[Check, ...]:
+        """The checks in the order results are told in."""
+        return tuple(sorted(self.checks, key=lambda check: check.id))
 
 
 def compile_policy(policy: Policy, *, gates: tuple[str, ...] = ()) -> Program:

@@ -1,7 +1,8 @@
 """YAML as plain data, read strictly, with the line and column of every value.
 
 Invariant: what is read has one meaning: no anchors, aliases, tags, duplicate keys, octal, sexagesimal or binary
-numbers, and no dates; a number with a point is an exact ``Decimal``. Anything else is an error with its place.
+numbers, empty values, and no dates; a number with a point is an exact ``Decimal``. Anything else is an error with its
+place.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+import msgspec.inspect
 import yaml
 
 from maestro_hooks.errors import ConfigError
@@ -24,11 +27,15 @@ T = TypeVar("T")
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 
-_WORDS: dict[str, object] = {"": None, "~": None, "null": None, "true": True, "false": False}
+_NOTHING = ("", "~", "null", "Null", "NULL")
+_WORDS: dict[str, object] = {"true": True, "false": False}
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}\Z")
 # What other readers of YAML take for a number, in a base or precision people do not expect.
-_TREACHEROUS = re.compile(r"[-+]?(\.?[0-9][0-9_]*|0[xob][0-9a-f_]+|[0-9]+(:[0-5]?[0-9])+|\.(inf|nan))\Z", re.IGNORECASE)
+_TREACHEROUS = re.compile(
+    r"[-+]?(\.?[0-9][0-9_]*|[0-9_]*\.?[0-9_]+e[-+]?[0-9]+|[0-9]+\.e[-+]?[0-9]+|0[xob][0-9a-f_]+|[0-9]+(:[0-5]?[0-9])+|\.(inf|nan))\Z",
+    re.IGNORECASE,
+)
 _UNKNOWN = re.compile(r"unknown field `(?P<name>[^`]*)`")
 
 
@@ -43,7 +50,7 @@ class Document:
     def at(self, path: str) -> str:
         """``file: line 3, column 5 (rules[0].max)``, of the value or the nearest one around it."""
         line, column = self._place(path)
-        shown = path.removeprefix("$").lstrip(".")
+        shown = path.removeprefix("$").lstrip(".").replace("[...]", "")
         return f"{self.where}: line {line}, column {column}" + (f" ({shown})" if shown else "")
 
     def line(self, path: str) -> int:
@@ -59,14 +66,27 @@ class Document:
     def convert(self, into: type[T]) -> T:
         """The data as ``into``. Raises ``ConfigError`` with place and, for an unknown field, a suggestion."""
         try:
-            return msgspec.convert(self.value, into)
+            # Decimals are what this reader makes: a text is no number, though it may read like one.
+            return msgspec.convert(self.value, into, builtin_types=(Decimal,))
         except msgspec.ValidationError as error:
             words, _, path = str(error).partition(" - at `")
-            path = path.rstrip("`") or "$"
+            path = getattr(error.__cause__, "path", "") or path.rstrip("`") or "$"
+            words = words.replace("`int | decimal | null`", "a number")
+            fix = "correct the file"
             unknown = _UNKNOWN.search(words)
             if unknown:
                 path = f"{path}.{unknown['name']}"
-            raise ConfigError(words, where=self.at(path), fix="correct the file") from error
+                near = get_close_matches(unknown["name"], sorted(_fields(msgspec.inspect.type_info(into))), n=1)
+                fix = f"did you mean '{near[0]}'?" if near else fix
+            raise ConfigError(words, where=self.at(path), fix=fix) from error
+
+
+def _fields(info: object) -> set[str]:
+    """The names of all fields of a type and of what it holds."""
+    if isinstance(info, msgspec.inspect.StructType):
+        return {field.encode_name for field in info.fields}.union(*(_fields(field.type) for field in info.fields))
+    inner = [getattr(info, name, None) for name in ("item_type", "value_type")]
+    return set[str]().union(*(_fields(part) for part in (*inner, *getattr(info, "types", ())) if part is not None))
 
 
 def read_yaml(data: bytes, *, where: str) -> Document:
@@ -147,7 +167,7 @@ class _Reader:
             key = event.value
             if key in found:
                 raise self._error(event, f"duplicate key {key!r}")
-            if event.implicit[0] and not isinstance(self._scalar(event), str):
+            if event.implicit[0] and (key in _NOTHING or not isinstance(self._scalar(event), str)):
                 raise self._error(event, f"keys must be plain text, write {key!r} in quotes")
             found[key] = self._value(next(self._events), f"{path}.{key}", depth=depth + 1)
             self.places[f"{path}.{key}"] = _place(event)
@@ -165,6 +185,9 @@ class _Reader:
         text: str = event.value
         if not event.implicit[0]:  # quoted or a block: text, whatever it reads like
             return text
+        if text in _NOTHING:
+            # A bound, a condition or an expiry that was begun and not written must not be taken for none.
+            raise self._error(event, "no value is written here; write one, or leave the field out")
         if text in _WORDS:
             return _WORDS[text]
         if _INTEGER.match(text):

@@ -30,10 +30,9 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         draft.replace(path)
-    except BaseException:
+    finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        raise
     _sync_directory(path.parent)
 
 

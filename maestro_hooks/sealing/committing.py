@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from maestro_hooks.errors import ToolError
-from maestro_hooks.policy.evaluate import Outcome
+from maestro_hooks.policy.results import Outcome
 from maestro_hooks.requests import Commitment, CommitRequest
 
 if TYPE_CHECKING:

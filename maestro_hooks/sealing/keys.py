@@ -176,15 +176,15 @@ def log_key(root: Path, *, now: datetime, environ: Mapping[str, str]) -> tuple[s
     return trust.log, load_private(root, public, passphrase.encode() if passphrase else None)
 
 
-def stand_alone_key(path: Path, *, passphrase: bytes | None) -> PrivateKey:
-    """The key in ``path``, made on first use (a witness's own); its directory is made private.
+def stand_alone_key(path: Path, *, passphrase: bytes | None, alg: str = signature.ED25519) -> PrivateKey:
+    """The key in ``path``, made for ``alg`` on first use (a witness's own); its directory is made private.
 
     Raises:
         UsageError: if it does not open.
     """
     if not path.exists():
         private_directory(path.parent)
-        write_atomic(path, _pem(_generate(), passphrase), mode=0o600)
+        write_atomic(path, _pem(_generate(alg), passphrase), mode=0o600)
     return _open_pem(path.read_bytes(), passphrase, str(path))
 
 
@@ -280,6 +280,7 @@ def _open_pem(pem: bytes, passphrase: bytes | None, where: str) -> PrivateKey:
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - heavy, only for keys
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
 
     if is_encrypted(pem) and not passphrase:
@@ -289,8 +290,8 @@ def _open_pem(pem: bytes, passphrase: bytes | None, where: str) -> PrivateKey:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # The library's message may quote the input.
         raise UsageError("the private key does not open: wrong passphrase, or no PKCS8 PEM", where=where) from None
-    if not isinstance(key, Ed25519PrivateKey | EllipticCurvePrivateKey):
-        raise UsageError("a signing key is Ed25519 or ECDSA P-256", where=where)
+    if not isinstance(key, Ed25519PrivateKey | EllipticCurvePrivateKey | MLDSA44PrivateKey):
+        raise UsageError("a signing key is Ed25519 or ECDSA P-256, a witness's also ML-DSA-44", where=where)
     try:
         signature.public_of(key)
     except EvidenceError as error:
@@ -298,9 +299,13 @@ def _open_pem(pem: bytes, passphrase: bytes | None, where: str) -> PrivateKey:
     return key
 
 
-def _generate() -> PrivateKey:
+def _generate(alg: str = signature.ED25519) -> PrivateKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
 
+    if alg == signature.ML_DSA_44:
+        from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey  # noqa: PLC0415
+
+        return MLDSA44PrivateKey.generate()
     return Ed25519PrivateKey.generate()
 
 

@@ -19,7 +19,7 @@ from maestro_hooks.evidence.leafset import leaf_set
 from maestro_hooks.evidence.log_entry import LoggedEntry, entry_bytes
 from maestro_hooks.evidence.manifest import seal as build_manifest
 from maestro_hooks.project.files import write_atomic
-from maestro_hooks.requests import LogProof, LogRequest, SealDraft, SealedBundle, Section
+from maestro_hooks.requests import Documents, LogProof, LogRequest, SealDraft, SealedBundle, Section
 from maestro_hooks.sealing.committing import commit
 from maestro_hooks.sealing.store import store_sealed
 from maestro_hooks.sealing.subjects import built_files, release_of, subjects_of
@@ -86,19 +86,29 @@ def seal(workspace: Workspace, order: SealOrder, signer: SealingKey) -> SealedRe
     subjects = subjects_of(files, tree=order.tree.id, commit=head, extra=order.artifacts)
     records, commitments = commit(workspace, order.decision, order.policy)
     leaves = leaf_set(records, entropy=os.urandom, commitments=commitments)
+    attached = _attached(workspace, leaves, subjects)
     sealed = build_manifest(
         leaves,
         release=release,
         subjects=subjects,
         required=order.decision.required,
         policy=hashlib.sha256(order.policy.exported()).hexdigest(),
-        sections=_sections(workspace, leaves, subjects),
+        sections=attached.sections,
     )
-    written = _write(workspace, order, sealed, signer=signer, dist=dist)
+    written = _write(workspace, order, sealed, attached=attached, signer=signer, dist=dist)
     return _announce(workspace, written, sealed)
 
 
-def _sections(workspace: Workspace, leaves: LeafSet, subjects: Iterable[Subject]) -> dict[str, Mapping[str, object]]:
+@dataclass(slots=True)
+class _Attached:
+    """What plugins add: sections of the predicate, files to ship, and the ids of the leaves that name these."""
+
+    sections: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    leaves: set[str] = field(default_factory=set)
+
+
+def _attached(workspace: Workspace, leaves: LeafSet, subjects: Iterable[Subject]) -> _Attached:
     """Ask the plugins that attach; a gate that fails here stops the seal, for its section might be what matters."""
     draft = SealDraft(
         root=workspace.root,
@@ -109,12 +119,18 @@ def _sections(workspace: Workspace, leaves: LeafSet, subjects: Iterable[Subject]
     results = workspace.host.call("maestro_attach", draft)
     if results.failures:
         raise ToolError(str(results.failures[0]), fix="mend or disable the plugin")
-    sections: dict[str, Mapping[str, object]] = {}
-    for plugin, section in results.values:
-        if not isinstance(section, Section) or section.name in sections:
-            raise ToolError(f"plugin {plugin} attached no section, or one that exists", fix="mend the plugin")
-        sections[section.name] = section.body
-    return sections
+    made = _Attached()
+    for plugin, answer in results.values:
+        if isinstance(answer, Section) and answer.name not in made.sections:
+            made.sections[answer.name] = answer.body
+        elif isinstance(answer, Documents) and not made.files.keys() & answer.files.keys():
+            made.files |= answer.files
+            made.leaves |= {*answer.leaves}
+        else:
+            raise ToolError(f"plugin {plugin} attached nothing known, or what exists already", fix="mend the plugin")
+    if strangers := made.leaves - set(leaves.ids):
+        raise ToolError(f"no leaf {min(strangers)} names what is to be shipped", fix="mend the plugin")
+    return made
 
 
 def _logged(workspace: Workspace, bundle: Bundle, public: PublicKey) -> Bundle:
@@ -144,11 +160,13 @@ def logged(body: bytes, proof: LogProof) -> LoggedEntry:
     )
 
 
-def _write(workspace: Workspace, order: SealOrder, sealed: Sealed, *, signer: SealingKey, dist: Path) -> SealedRelease:
+def _write(
+    workspace: Workspace, order: SealOrder, sealed: Sealed, *, attached: _Attached, signer: SealingKey, dist: Path
+) -> SealedRelease:
     release = sealed.manifest.release
     stem = f"{release.name}-{release.version}"
     bundle = dist / f"{stem}.sigstore.json"
-    shown = sorted({*sealed.manifest.required, *_stated(sealed.manifest)})
+    shown = sorted({*sealed.manifest.required, *_stated(sealed.manifest), *attached.leaves})
     disclosed = [sealed.leaves.disclose(leaf_id) for leaf_id in shown]
     # The private store first: a bundle whose leaves are lost could never be proved from.
     store_sealed(workspace.root, sealed)
@@ -156,10 +174,11 @@ def _write(workspace: Workspace, order: SealOrder, sealed: Sealed, *, signer: Se
     if not dist.exists():
         dist.mkdir(parents=True)
         (dist / ".gitignore").write_text("*\n", encoding="utf-8")
+    documents = {**order.documents, **attached.files}
     places = {
         dist / f"{stem}.policy.json": order.policy.exported(),
         dist / f"{stem}.ce-leaf.json": encode_disclosures(disclosed),
-        **{dist / f"{stem}.{name}": data for name, data in order.documents.items()},
+        **{dist / f"{stem}.{name}": data for name, data in documents.items()},
         dist / "trust.json": signer.trust,
         bundle: encode_bundle(signed),  # last: with it the set is complete
     }
@@ -171,7 +190,11 @@ def _write(workspace: Workspace, order: SealOrder, sealed: Sealed, *, signer: Se
         leaves=dist / f"{stem}.ce-leaf.json",
         policy=dist / f"{stem}.policy.json",
         trust=dist / "trust.json",
-        artifacts=tuple(f.path for f in built_files(order.decision.records, dist)) + order.artifacts,
+        artifacts=(
+            *(f.path for f in built_files(order.decision.records, dist)),
+            *order.artifacts,
+            *(dist / f"{stem}.{name}" for name in documents),
+        ),
         manifest_sha256=hashlib.sha256(sealed.payload).hexdigest(),
     )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.obligation import Obligation
     from maestro_hooks.registry import Registry
-    from maestro_hooks.requests import RunAll, Skip, TestPlan, TestRun
+    from maestro_hooks.requests import Advice, AdviceRequest, RunAll, Skip, TestPlan, TestRun
 
 MAESTRO_API = 1
 
@@ -35,6 +35,14 @@ def maestro_register(registry: Registry) -> None:
             add_arguments=_arguments,
         )
     )
+
+
+@hookimpl
+def maestro_advise(request: AdviceRequest) -> Iterator[Advice]:
+    """Propose a full run where skips were wrong."""
+    from maestro_bloom.advice import advise  # noqa: PLC0415 - only for a card that is blocked
+
+    yield from advise(request)
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -62,3 +70,4 @@ def maestro_tests_finished(run: TestRun) -> Iterator[Obligation]:
     part = part_of(run)
     if part is not None:
         yield from obligations(run, part.facts())
+        part.share(run.cache)

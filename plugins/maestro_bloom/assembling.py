@@ -52,6 +52,8 @@ class Recorded:
     path: str
     bag: Bag
     shared: list[Bag] = field(default_factory=list)
+    varies: bool = False
+    """Whether it chooses at random what it runs, as a property test does."""
     outcome: str = ""
     flaky: bool = False
     duration_us: int = 0
@@ -93,11 +95,13 @@ class Assembly:
                 bag.update(part)
             hit |= bag.units
             found = self._keys(bag)
+            if test.varies:
+                found.update(keys.any_block(self._units[unit][0]) for unit in bag.units)
             bits = sizes.get(test.nodeid, 0)
             if not bits or bloom_filter.overfilled(bits, len(found)):
                 bits = bloom_filter.size_for(len(found))
             filters[test.nodeid] = (bloom_filter.build([self._hash(key) for key in found], bits), bits)
-            rows.append(self._row(test, bag, bits=bits, count=len(found), run=blank.run))
+            rows.append(self._row(test, bag, bits=bits, count=len(found), blank=blank))
         made = msgspec.structs.replace(
             blank,
             files=self._files(hit),
@@ -105,14 +109,25 @@ class Assembly:
             session=tuple(sorted(self._input_rows(self._recorder.session))),
             everywhere=tuple(sorted(self._everywhere())),
             extensions=self._extensions(),
+            foreign=self._foreign(),
             tests=tuple(rows),
         )
         return made, filters
 
-    def _row(self, test: Recorded, bag: Bag, *, bits: int, count: int, run: str) -> TestRow:
+    def _row(self, test: Recorded, bag: Bag, *, bits: int, count: int, blank: Index) -> TestRow:
         flags = (OPAQUE if bag.opaque else 0) | (FLAKY if test.flaky else 0)
         flags |= UNSTABLE if self._unstable & bag.files else 0
-        return TestRow(test.nodeid, test.path, bits, count, test.outcome, flags, run, test.duration_us)
+        return TestRow(
+            nodeid=test.nodeid,
+            path=test.path,
+            bits=bits,
+            keys=count,
+            outcome=test.outcome,
+            flags=flags,
+            run=blank.run,
+            duration_us=test.duration_us,
+            made=blank.made,
+        )
 
     def _keys(self, bag: Bag) -> set[bytes]:
         found: set[bytes] = set()
@@ -153,6 +168,7 @@ class Assembly:
         kinds: tuple[tuple[InputKind, set[str]], ...] = (
             ("file", bag.files),
             ("dir", bag.directories),
+            ("path", bag.paths),
             ("env", bag.variables),
             ("missing", bag.missing),
         )
@@ -226,8 +242,8 @@ class Assembly:
         }
 
     def _extensions(self) -> dict[str, str]:
-        """Compiled modules of the project that are loaded, by content: their insides are never seen."""
-        found = {}
+        """Compiled modules of the project, loaded or ready to be, by content: their insides are never seen."""
+        found = {path: self._tree.content(path) for path in self._tree.compiled}
         for module in list(sys.modules.values()):
             filename = getattr(module, "__file__", None)
             if isinstance(filename, str) and filename.endswith((".so", ".pyd")):
@@ -235,3 +251,12 @@ class Assembly:
                 if path is not None:
                     found[path] = self._tree.content(path)
         return found
+
+    def _foreign(self) -> tuple[str, ...]:
+        """Top-level modules from elsewhere that were loaded: a new source of that name would take their place."""
+        found = set()
+        for name, module in list(sys.modules.items()):
+            filename = getattr(module, "__file__", None)
+            if isinstance(filename, str) and self._recorder.territory.path(filename) is None:
+                found.add(name.partition(".")[0])
+        return tuple(sorted(found))

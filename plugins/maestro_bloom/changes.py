@@ -6,6 +6,7 @@ Rows are compared by content, so no history is needed: any index of the same env
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -55,8 +56,8 @@ class Comparison:
         for read in self._index.session:
             if self._moved(read):
                 changes.everything = f"{read.kind} {read.name} changed, which was read outside any test"
-        for path, content in sorted(self._index.extensions.items()):
-            if self._tree.content(path) != content:
+        for path in sorted({*self._index.extensions, *self._tree.compiled}):
+            if self._tree.content(path) != self._index.extensions.get(path, keys.ABSENT):
                 changes.everything = f"extension module {path} changed"
         if self._skeletons:
             changes.files = ModuleGraph(self._index.files).reaching(self._skeletons)
@@ -85,6 +86,7 @@ class Comparison:
                 self._skeletons.setdefault(row.path, f"{block.qualname} changed, {_why_wide(block.flags)}")
             key = keys.block(row.path, block.qualname, block.n, block.digest)
             self._changes.keys[key] = f"{row.path}: {block.qualname} changed"
+            self._changes.keys[keys.any_block(row.path)] = f"{row.path}: {block.qualname} changed"
 
     def _added(self) -> set[str]:
         """Module names that new sources brought; whoever asks for one is affected."""
@@ -96,6 +98,7 @@ class Comparison:
             names.update(module_names(path, sources))
             if path.rpartition("/")[2] == "conftest.py":
                 self._changes.directories[path.rpartition("/")[0]] = f"{path} is new"
+        self._shadows(new, sources)
         if names:
             self._changes.any = True
             for row in self._index.files:
@@ -103,6 +106,20 @@ class Comparison:
                 if found is not None or row.wildcard:
                     self._skeletons.setdefault(row.path, f"it may import {found or 'any'}, which is new")
         return names
+
+    def _shadows(self, new: list[str], sources: Mapping[str, str]) -> None:
+        """New sources that act without being asked for by name: under another module's, or as a package's mark."""
+        foreign = {*self._index.foreign, *sys.stdlib_module_names}
+        for path in new:
+            package = path.removesuffix("/__init__.py")
+            directory, _, name = package.rpartition("/")
+            outermost = f"{directory}/__init__.py".lstrip("/") not in sources
+            if outermost and name.removesuffix(".py") in foreign:
+                self._changes.everything = f"{path} is new, and may take the place of a module of that name"
+            if package != path:
+                for row in self._index.files:
+                    if row.path.startswith(f"{package}/"):
+                        self._skeletons.setdefault(row.path, f"{path} is new")
 
     def _input(self, row: InputRow, added: set[str]) -> None:
         if row.kind == "missing":
@@ -136,13 +153,15 @@ def version(kind: str, name: str, *, tree: Tree, variables: Mapping[str, str], s
         return tree.content(name)
     if kind == "dir":
         return tree.listing(name)
+    if kind == "path":
+        return tree.kind(name)
     value = every_variable(variables) if name == EVERY_VARIABLE else variables.get(name)
     return keys.value_digest(value, salt)
 
 
 def key_of(row: InputRow) -> bytes:
     """The key a test that read this input holds."""
-    make = {"file": keys.file, "dir": keys.directory, "env": keys.variable}
+    make = {"file": keys.file, "dir": keys.directory, "path": keys.path, "env": keys.variable}
     return keys.missing(row.name) if row.kind == "missing" else make[row.kind](row.name, row.version)
 
 

@@ -105,10 +105,18 @@ def distributions(root: Path) -> dict[str, str]:
             if suffix in ("dist-info", "egg-info") and stem:
                 distribution, _, version = stem.partition("-")
                 own = suffix == "dist-info" and _is_project(Path(place, name), root)
-                found[f"distribution {distribution}"] = "this project" if own else version
+                found[f"distribution {distribution}"] = f"this project{_entries(Path(place, name))}" if own else version
             elif suffix == "pth":
                 found[f"path file {name}"] = digest_of(Path(place, name).read_bytes())
     return found
+
+
+def _entries(info: Path) -> str:
+    """The digest of a distribution's entry points, if it has any."""
+    try:
+        return f" {digest_of((info / 'entry_points.txt').read_bytes())[:12]}"
+    except OSError:
+        return ""
 
 
 def _is_project(info: Path, root: Path) -> bool:

@@ -18,7 +18,7 @@ HIT, FOLDED, COMPILED = 1, 2, 4
 OPAQUE, FLAKY, UNSTABLE = 1, 2, 4
 """Flags of a test: it did what nobody can follow; it passed only after reruns; an input changed while it ran."""
 
-InputKind = Literal["file", "dir", "env", "missing", "opaque"]
+InputKind = Literal["file", "dir", "path", "env", "missing", "opaque"]
 
 
 class BlockRow(msgspec.Struct, frozen=True, array_like=True):
@@ -59,7 +59,7 @@ class FileRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class TestRow(msgspec.Struct, frozen=True, array_like=True):
-    """A test that ran to its end: its file, its filter's size in bits and keys, its outcome in run ``run``."""
+    """A test that ran to its end: its file, its filter's bits and keys, its outcome in the run begun at ``made``."""
 
     __test__ = False
 
@@ -71,6 +71,7 @@ class TestRow(msgspec.Struct, frozen=True, array_like=True):
     flags: int
     run: str
     duration_us: int
+    made: int = 0
 
 
 class Audit(msgspec.Struct, frozen=True, array_like=True):
@@ -82,7 +83,11 @@ class Audit(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True):
-    """The tables of an index file; ``filters`` of the tests stand beside them."""
+    """The tables of an index file; ``filters`` of the tests stand beside them.
+
+    ``session`` was read outside any test by installed plugins; modules ``everywhere`` act on all tests; ``extensions``
+    are compiled modules by content; ``foreign`` are top-level names of modules that are not the project's.
+    """
 
     environment: dict[str, str]
     salt: bytes
@@ -97,6 +102,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     session: tuple[InputRow, ...] = ()
     everywhere: tuple[str, ...] = ()
     extensions: dict[str, str] = {}
+    foreign: tuple[str, ...] = ()
     tests: tuple[TestRow, ...] = ()
 
 

@@ -19,7 +19,7 @@ from maestro_bloom.store import opened
 from maestro_bloom.tree import Tree, read_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from maestro_bloom.index_file import Stored
@@ -70,14 +70,25 @@ class Keeper:
         self.path = self.store.best(parts) if newest else path
         self._stored, self._absent = opened(self.path)
 
+    @property
+    def usable(self) -> bool:
+        """Whether the index speaks about this environment."""
+        stored = self._stored
+        return stored is not None and stored.index.environment == self.environment and stored.index.salt == self.salt
+
+    @property
+    def written(self) -> Path | None:
+        """The index this run wrote."""
+        return self.path if self._written is not None else None
+
     def judge(self, nodeids: Sequence[str]) -> tuple[list[Judgement], str]:
         """What is to be said of each test, and why all must run if they must. Raises ``MaestroError``."""
-        reason = self._reason_for_all()
+        reason = self._reason_for_all(nodeids)
         if reason or self._stored is None:
             return [], reason
         return judge(self._stored, self._differences(self._stored), nodeids), ""
 
-    def _reason_for_all(self) -> str:
+    def _reason_for_all(self, nodeids: Collection[str]) -> str:
         stored = self._stored
         if stored is None:
             return self._absent
@@ -87,21 +98,34 @@ class Keeper:
             return f"the environment differs: {differing[0]}{more}"
         if stored.index.salt != self.salt:
             return "the index has another salt"
-        days = (self.now - stored.index.last_full) / _DAY_S
+        asked = frozenset(nodeids)
+        # Of the tests asked for, because whoever always runs one directory never makes a run of all.
+        oldest = min((row.made for row in stored.index.tests if row.nodeid in asked), default=self.now)
+        days = (self.now - oldest) / _DAY_S
         if days > self.settings.full_every_days:
-            since = f"{days:.1f} days ago" if stored.index.last_full else "never"
-            return f"the last full run was {since}, the limit is {self.settings.full_every_days} days"
+            return f"the oldest record is {days:.1f} days old, the limit is {self.settings.full_every_days} days"
         audit = stored.index.audit
         if audit.false_skips * 1_000_000 > self.settings.false_skip_budget_ppm * max(1, audit.skippable):
             return f"full runs found {audit.false_skips} false skips of {audit.skippable}, more than the budget"
         return ""
 
+    def _latest(self) -> Stored | None:
+        """The index to write over: the one judged by, unless another run has written since."""
+        latest = self.store.best(self.environment)
+        if latest is None or latest == self.path:
+            return self._stored
+        return opened(latest)[0] or self._stored
+
     def _differences(self, stored: Stored) -> Changes:
         if self._changes is None:
-            self.tree = self.tree or read_tree(self.store.root)
-            self._changes = Comparison(stored.index, tree=self.tree, models=self.models, variables=self.variables).run()
-            self.models.save()
+            self._changes = self._compare(stored)
         return self._changes
+
+    def _compare(self, stored: Stored) -> Changes:
+        self.tree = self.tree or read_tree(self.store.root)
+        found = Comparison(stored.index, tree=self.tree, models=self.models, variables=self.variables).run()
+        self.models.save()
+        return found
 
     def shard(self, recording: Recording, run: Run) -> Path | None:
         """Write what this process recorded. Raises ``MaestroError`` or ``OSError``."""
@@ -135,8 +159,9 @@ class Keeper:
         made = merging.merge((part.index, part.filters()) for part in parts)
         # Only who collected knows whether anything was deselected: under xdist the workers.
         whole = run.whole and all(part.index.last_full for part in parts)
-        index, filters = self._over_the_old(made, whole=whole)
-        self.path = self.store.save(index, filters, keep=self.settings.keep)
+        with self.store.turn():
+            index, filters = self._over_the_old(made, whole=whole)
+            self.path = self.store.save(index, filters, keep=self.settings.keep)
         written = index_file.read(self.path)
         self._written, self._written_digest = written.index, written.digest
         for shard in shards:
@@ -144,11 +169,11 @@ class Keeper:
                 shard.unlink()
 
     def _over_the_old(self, made: tuple[Index, Filters], *, whole: bool) -> tuple[Index, Filters]:
-        stored = self._stored
+        stored = self._latest()
         usable = stored is not None and stored.index.environment == self.environment and stored.index.salt == self.salt
         if stored is None or not usable:
             return made
-        changes = self._differences(stored)
+        changes = self._differences(stored) if stored is self._stored else self._compare(stored)
         old = [row.nodeid for row in stored.index.tests]
         unaffected = {j.nodeid for j in judge(stored, changes, old) if not j.reasons}
         recorded = {row.nodeid for row in made[0].tests}
@@ -167,9 +192,9 @@ class Keeper:
         if stored is None:
             return
         self._audit = stored.index.audit
-        if not run.full or self._reason_for_all():
-            return
         ran = self.outcomes.worst
+        if not run.full or self._reason_for_all(ran):
+            return
         skippable = [j.nodeid for j in judge(stored, self._differences(stored), sorted(ran)) if not j.reasons]
         wrong = sum(1 for nodeid in skippable if ran[nodeid] == "failed")
         self._night = (len(skippable), wrong)

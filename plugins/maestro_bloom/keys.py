@@ -22,6 +22,11 @@ def source(path: str) -> bytes:
     return _text("py", path)
 
 
+def any_block(path: str) -> bytes:
+    """A Python file any function of which the test may come to run."""
+    return _text("any", path)
+
+
 def file(path: str, content: str) -> bytes:
     """A data file read, by content hash, or ``absent``."""
     return _text("file", path, content)
@@ -30,6 +35,11 @@ def file(path: str, content: str) -> bytes:
 def directory(path: str, listing: str) -> bytes:
     """A directory listed, by the hash of its sorted names."""
     return _text("dir", path, listing)
+
+
+def path(name: str, kind: str) -> bytes:
+    """A path asked about: whether it is a file, a directory, or nothing."""
+    return _text("path", name, kind)
 
 
 def missing(module: str) -> bytes:

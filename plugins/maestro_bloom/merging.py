@@ -57,6 +57,7 @@ def _pair(left: tuple[Index, Filters], right: tuple[Index, Filters]) -> tuple[In
         session=tuple(sorted({*a.session, *b.session})),
         everywhere=tuple(sorted({*a.everywhere, *b.everywhere})),
         extensions={**a.extensions, **b.extensions},
+        foreign=tuple(sorted({*a.foreign, *b.foreign})),
         tests=tuple(tests[nodeid] for nodeid in sorted(tests)),
     )
     return made, filters
@@ -114,7 +115,9 @@ def update(
         files=_files((row for row in old.index.files if row.path in paths), index.files),
         inputs=tuple(held[key] for key in sorted(held)),
         everywhere=tuple(sorted({*old.index.everywhere, *index.everywhere} & paths)),
-        extensions={**old.index.extensions, **index.extensions},
+        # What is gone or changed made all tests run, so that nothing of the old index is kept.
+        extensions={**(old.index.extensions if keep else {}), **index.extensions},
+        foreign=tuple(sorted({*old.index.foreign, *index.foreign})),
         tests=tuple(tests[nodeid] for nodeid in sorted(tests)),
     )
     return made, filters

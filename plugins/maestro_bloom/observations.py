@@ -1,4 +1,4 @@
-"""What was seen while something ran: units of code, files, directories, variables, missing modules, opaque acts.
+"""What was seen while something ran: code, files, directories, paths asked about, variables, modules, opaque acts.
 
 Invariant: a bag only grows. What is seen is kept as plain names; versions are looked up once, at the end.
 """
@@ -24,6 +24,7 @@ class Bag:
     units: set[int] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
     directories: set[str] = field(default_factory=set)
+    paths: set[str] = field(default_factory=set)
     variables: set[str] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
     modules: set[str] = field(default_factory=set)
@@ -53,7 +54,9 @@ class Territory:
         try:
             return self._known[filename]
         except KeyError:
-            found = self._known[filename] = self._find(filename)
+            found = self._find(filename)
+            if os.path.isabs(filename):  # noqa: PTH117 - text in; a relative name is another file elsewhere
+                self._known[filename] = found
             return found
 
     def _find(self, filename: str) -> str | None:

@@ -15,6 +15,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from maestro_bloom import observed_paths
 from maestro_bloom.observed_names import EVERY_VARIABLE, HARNESS_VARIABLES
 
 if TYPE_CHECKING:
@@ -26,7 +27,13 @@ if TYPE_CHECKING:
 # Readers of sources that are no inputs: importing and assertion rewriting are seen as execution.
 _LOADERS = ("<frozen importlib", "importlib/", "_pytest/assertion/rewrite.py", "maestro_bloom/", "maestro_hooks/")
 # Who reads variables for its own sake in every run.
-_HARNESS = ("/_pytest/", "/pluggy/", "/xdist/", "/execnet/", "/coverage/", "/maestro_bloom/", "/maestro_hooks/")
+_HARNESS = tuple(
+    f"/{name}/"
+    for name in (
+        *("_pytest", "pluggy", "iniconfig", "xdist", "execnet", "coverage", "pytest_cov", "hypothesis"),
+        *("maestro_bloom", "maestro_hooks"),
+    )
+)
 
 _OPAQUE = ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.system", "os.exec", "socket.connect")
 
@@ -49,6 +56,7 @@ class Watcher:
             "os.scandir": self._on_list,
             "sqlite3.connect": self._on_database,
             "ctypes.dlopen": self._on_library,
+            "code.__new__": self._on_code,
             **{event: functools.partial(self._on_opaque, event) for event in _OPAQUE},
         }
         recorder = self._recorder
@@ -64,6 +72,7 @@ class Watcher:
         self._patch_environment()
         self._patch_linecache()
         self._patch_import_module()
+        self._undo += observed_paths.watch(recorder)
         finder = _LastFinder(recorder)
         sys.meta_path.append(finder)
         self._undo.append(lambda: sys.meta_path.remove(finder) if finder in sys.meta_path else None)
@@ -96,9 +105,12 @@ class Watcher:
         frame = sys._getframe(2)  # noqa: SLF001 - who opened it
         if path.endswith(".py") and _reader(frame).startswith(_LOADERS):
             return
+        found = False
         for bag in self._recorder.targets(frame):
             bag.files.add(path)
-            bag.directories.add(path.rpartition("/")[0])
+            found = True
+        if not found and _of_plugin(frame):
+            self._recorder.session.files.add(path)
 
     def _on_list(self, arguments: tuple[Any, ...]) -> None:
         given = arguments[0] if arguments and arguments[0] is not None else "."
@@ -121,6 +133,13 @@ class Watcher:
     def _on_library(self, arguments: tuple[Any, ...]) -> None:
         if arguments and arguments[0]:
             self._opaque("ctypes.dlopen", sys._getframe(2))  # noqa: SLF001 - who loaded it
+
+    def _on_code(self, arguments: tuple[Any, ...]) -> None:
+        """Code made by hand from the project's is a stranger to the tracer: what it runs cannot be seen."""
+        frame = sys._getframe(2)  # noqa: SLF001 - who makes it
+        name = arguments[1] if len(arguments) > 1 else ""
+        if isinstance(name, str) and self._path(name) is not None and not _of_harness(frame.f_code.co_filename):
+            self._opaque("code.__new__", frame)
 
     def _on_opaque(self, event: str, _arguments: tuple[Any, ...]) -> None:
         self._opaque(event, sys._getframe(2))  # noqa: SLF001 - who did it
@@ -230,6 +249,16 @@ def _asker(frame: FrameType | None) -> FrameType | None:
     while frame is not None and frame.f_globals.get("__name__") in ("os", "_collections_abc", "collections.abc"):
         frame = frame.f_back
     return frame
+
+
+def _of_plugin(frame: FrameType | None) -> bool:
+    """Whether an installed package other than the harness reads, through the standard library or not."""
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if "site-packages" in name or "dist-packages" in name:
+            return not _of_harness(name)
+        frame = frame.f_back
+    return False
 
 
 def _of_harness(filename: str) -> bool:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from maestro_bloom.claims import Facts
     from maestro_bloom.pytest_recording import Recording
-    from maestro_hooks.requests import TestPlan, TestRun
+    from maestro_hooks.requests import Cache, TestPlan, TestRun
 
 NAME = "maestro-bloom"
 _ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -87,6 +87,7 @@ class Part:
         self._seed = secrets.token_hex(4)
         self._others = 0
         self._skips = 0
+        self._whole = False
         self._words: list[str] = []
         store = Store(repository.root)
         self._keeper = Keeper(
@@ -142,6 +143,31 @@ class Part:
         else:
             parts = environment_of(self._config, self._repository.root, self._keeper.variables)
             self._keeper.choose(parts, None, newest=True)
+            if not self._keeper.usable and not self._known.collectonly:
+                self._fetch(parts)
+
+    def _fetch(self, parts: dict[str, str]) -> None:
+        """Nothing here fits: ask the caches of the project, in the process that chooses for all."""
+        from maestro_bloom import sharing  # noqa: PLC0415 - seldom needed
+        from maestro_hooks.caching import HostCache  # noqa: PLC0415 - as above
+        from maestro_hooks.workspace import open_workspace  # noqa: PLC0415 - as above
+
+        try:
+            cache = HostCache(open_workspace(self._config.rootpath).host, "bloom", self._repository.root)
+        except MaestroError:
+            return  # the host meets the same error and explains it
+        found = sharing.fetch(cache, self._keeper.store, parts, keep=self._settings.keep)
+        if found is not None:
+            self._keeper.choose(parts, found)
+
+    def share(self, cache: Cache) -> None:
+        """Offer the index of a whole run on a clean commit to the caches of the project."""
+        written = self._keeper.written
+        if written is None or not self._whole or not self._repository.head or not self._repository.status().clean:
+            return
+        from maestro_bloom import sharing  # noqa: PLC0415 - only after a whole run
+
+        sharing.offer(cache, written, commit=self._repository.head, parts=self._keeper.environment)
 
     def select(self, plan: TestPlan) -> Iterator[Skip | RunAll]:
         """The tests of the plan that need not run, or why all must."""
@@ -194,6 +220,7 @@ class Part:
         """Write the shard of a worker, or the new index."""
         worker = getattr(self._config, "workeroutput", None)
         whole = run_is_whole(self._config) and not self._others and session.exitstatus in _ENDED
+        self._whole = whole
         run = Run(os.environ.get("MAESTRO_RUN", ""), self._repository.head, whole, bool(self._known.maestro_full))
         try:
             if self._recording is not None:

@@ -101,6 +101,7 @@ class Recording:
         nodeid = self._plain(item.nodeid)
         path = self.territory.path(str(item.path)) or ""
         recorded = Recorded(nodeid, path, self.recorder.begin())
+        recorded.varies = bool(getattr(getattr(item, "obj", None), "is_hypothesis_test", False))
         if path and not path.endswith(".py"):
             recorded.bag.files.add(path)
         self._open = recorded
@@ -111,6 +112,8 @@ class Recording:
             self.recorder.end()
             for name in recorded.bag.files:
                 self._tree.content(name)  # the version of what git does not list, while it is still that
+            for name in recorded.bag.paths:
+                self._tree.kind(name)
             outcome = self._tally.tests.get(nodeid)
             if outcome is not None:
                 recorded.outcome = outcome.outcome

@@ -10,6 +10,7 @@ Invariant: every unit a tracer hands over ends in a bag or in ``folded``.
 from __future__ import annotations
 
 import sys
+import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,6 +32,10 @@ class Tracer(Protocol):
     def drain(self, *, wake: bool) -> set[int]:
         """Units seen since the last call; ``wake`` lets units already folded be seen again."""
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing was seen since the last call of ``drain``."""
+
     def fold(self, units: set[int]) -> None:
         """Say that these units are folded: until the next waking they need not be seen again."""
 
@@ -50,6 +55,7 @@ class Recorder:
         self.executed: dict[str, str | None] = {}
         self.session = Bag()
         self._bags: list[Bag] = []
+        self._threads: list[int] = []
         self._segments: list[object] = []
         self._fold_all = False
 
@@ -74,13 +80,15 @@ class Recorder:
     def enter(self, token: object) -> None:
         """A function whose effect outlives the call, or a module, begins."""
         if self.active:
-            self.flush()
+            if self.tracer is not None and not self.tracer.idle:
+                self.flush()
             self._segments.append(token)
 
     def leave(self, token: object) -> None:
         """It ends; whatever was entered inside and not left (another thread, a killed generator) ends with it."""
         if token in self._segments:
-            self.flush()
+            if self.tracer is not None and not self.tracer.idle:
+                self.flush()
             while self._segments.pop() != token:
                 pass
 
@@ -99,15 +107,24 @@ class Recorder:
         """Open the bag of a test. What was seen since the last one belongs to nobody, so it is folded."""
         self.flush(wake=True)
         self._segments.clear()
-        self._fold_all = False
+        self._threads.clear()
+        self._fold_all = self._others_run_project_code()
         bag = Bag()
         self._bags = [bag]
         return bag
 
+    def _others_run_project_code(self) -> bool:
+        """Whether a thread older than the test is inside the project: what it does cannot be told from the test's."""
+        if threading.active_count() < 2:
+            return False
+        own = threading.get_ident()
+        frames = sys._current_frames()  # noqa: SLF001 - the documented way
+        return any(self.territory.nearest(frame) is not None for thread, frame in frames.items() if thread != own)
+
     def end(self) -> None:
         """Close the bag of a test."""
         self.flush(wake=True)
-        if self._fold_all and self._bags:
+        if self._bags and (self._fold_all or self._others_run_project_code()):
             self.fold(self._bags[0].units)
         self._bags = []
         self._fold_all = False
@@ -116,12 +133,16 @@ class Recorder:
         """Open a bag inside the test's: a fixture of wider scope is being set up."""
         self.flush()
         self._bags.append(bag)
+        self._threads.append(threading.active_count())
 
     def pop(self) -> None:
         """Close the innermost bag."""
         self.flush()
         if len(self._bags) > 1:
             self._bags.pop()
+            # A thread it started works for all its users, in whichever test.
+            self._fold_all = self._fold_all or threading.active_count() > self._threads[-1]
+        del self._threads[-1:]
 
     # Other inputs -------------------------------------------------------------------------------------------------
 

@@ -13,10 +13,10 @@ from typing import TypeAlias
 
 import msgspec
 
-from maestro_bloom import imports_of, writers
+from maestro_bloom import imports_of, memos, writers
 from maestro_bloom.keys import DIGEST_SIZE
 
-SCHEMA = 1
+SCHEMA = 5
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Compiled code runs no Python frame, so a body under such a decorator can never be seen to run.
@@ -94,8 +94,10 @@ class _Walker:
         self.blocks: list[Block] = []
         self._names = names
         self._memo = writers.memoisers(tree)
+        self._filled = memos.filled_by(tree)
         self._seen: dict[str, int] = {}
         self._scope: list[str] = []
+        self._around: list[tuple[str, frozenset[str], frozenset[str]]] = []
 
     def module(self, tree: ast.Module) -> None:
         """Walk a whole module."""
@@ -139,16 +141,29 @@ class _Walker:
         self.skeleton += [qualname, str(n), repr(docstring)]
         tokens: list[str] = []
         place = len(self.blocks)
+        kind = writers.kind(node, self._names, self._memo, self._filled, self._ending_with(node.name))
         self._scope += [node.name, "<locals>"]
+        self._around.append((node.name, *writers.ending_with(node)))
         for statement in body:
             self._write(statement, tokens)
+        self._around.pop()
         del self._scope[-2:]
         block = Block(
             qualname,
             n,
             _hash(tokens),
             first_line(node),
-            writers.kind(node, self._names, self._memo),
+            kind,
             bool(writers.decorator_names(node) & _COMPILERS),
         )
         self.blocks.insert(place, block)
+
+    def _ending_with(self, name: str) -> frozenset[str]:
+        """Names of the functions around the one called ``name`` that end no later than their call does."""
+        found: frozenset[str] = frozenset()
+        for outer, local, inner in reversed(self._around):
+            if name not in inner:
+                break
+            found |= local
+            name = outer
+        return found

@@ -9,7 +9,7 @@ import hashlib
 import os
 import secrets
 import time
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,14 @@ from maestro_hooks.errors import EvidenceError
 from maestro_hooks.project.state import state_directory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from maestro_bloom.index import Filters, Index
     from maestro_bloom.index_file import Stored
 
 _DAY_S = 86_400
+_TURN_TRIES, _TURN_PAUSE_S = 100, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,26 @@ class Store:
         index_file.write(path, index_file.encode(index, filters))
         self._prune(directory, keep)
         return path
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """One writer after the other, so that the second writes over what the first wrote.
+
+        Only an advantage: who waits too long, or cannot lock here, goes on, and at worst another run's records are
+        lost. The kernel frees the lock of a killed process.
+        """
+        with ExitStack() as stack:
+            with suppress(OSError, ImportError):
+                import fcntl  # noqa: PLC0415 - POSIX only
+
+                self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                lock = stack.enter_context((self.directory / "turn").open("a"))
+                for _ in range(_TURN_TRIES):
+                    with suppress(BlockingIOError):
+                        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        break
+                    time.sleep(_TURN_PAUSE_S)
+            yield
 
     def shard(self, run: str, index: Index, filters: Filters) -> Path:
         """Write one process's part of a run. Raises ``OSError`` or ``ToolError``."""

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 TOOLS = (3, 4)
 """The tool ids without a conventional owner: one whose events fall silent, one for segments, whose must not."""
 
+# How often one function is woken within one test, to see whether it runs inside a segment too. One that alternates
+# more often with segments counts as if it did: folding is always safe.
+_WAKINGS = 16
+
 _FUNCTION = CO_OPTIMIZED | CO_NEWLOCALS
 _monitoring: Any = getattr(sys, "monitoring", None)
 
@@ -48,7 +52,9 @@ class MonitoringTracer:
         self._alive: list[CodeType] = []
         self._hits: list[CodeType] = []
         self._asleep: list[CodeType] = []
+        self._wakings: dict[int, int] = {}
         self._folded: set[int] = set()
+        self._entered: set[int] = set()
 
     def install(self) -> None:
         """Take the tool ids. Raises ``ToolTakenError``."""
@@ -141,8 +147,11 @@ class MonitoringTracer:
             recorder.fold_all()
         else:
             recorder.enter(id(code))
-            if id(code) in self._unit:
-                self._hits.append(code)  # it may have fallen silent in this test, and is folded itself
+            unit = self._unit.get(id(code))
+            if unit is not None and unit not in self._entered:
+                # It may have fallen silent in this test, and is folded itself.
+                self._entered.add(unit)
+                self._hits.append(code)
 
     def _on_leave(self, code: CodeType, _offset: int, _result: object) -> None:
         if id(code) in self._kinds:
@@ -153,18 +162,33 @@ class MonitoringTracer:
         hits = self._hits[:]
         del self._hits[: len(hits)]
         seen = set()
+        wakings = self._wakings
         for code in hits:
             unit = self._unit[id(code)]
             seen.add(unit)
-            if wake or unit not in self._folded:
+            if wake:
                 self._wake(code)
-            else:
+            elif unit in self._folded:
                 self._asleep.append(code)
+            else:
+                wakings[unit] = wakings.get(unit, 0) + 1
+                if wakings[unit] > _WAKINGS:
+                    self._recorder.fold({unit})
+                    self._asleep.append(code)
+                else:
+                    self._wake(code)
         if wake:
             for code in self._asleep:
                 self._wake(code)
             self._asleep.clear()
+            wakings.clear()
+            self._entered.clear()
         return seen
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing was seen since the last call of ``drain``."""
+        return not self._hits
 
     def _wake(self, code: CodeType) -> None:
         # Setting the same events again would not wake it.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     ModelOf = Callable[[str], SourceModel | None]
 
-SCHEMA = 1
+SCHEMA = 5
 
 
 class HitMap(bytearray):
@@ -186,6 +186,11 @@ class ProbeTracer:
             hits[at] = 0
             at = hits.find(1, at + 1)
         return seen
+
+    @property
+    def idle(self) -> bool:
+        """Whether no probe was met since the last call of ``drain``."""
+        return self._hits.find(1) < 0
 
     def fold(self, units: set[int]) -> None:
         """See ``Tracer``."""

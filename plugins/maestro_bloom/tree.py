@@ -30,12 +30,18 @@ DERIVED = frozenset(
 
 @dataclass(frozen=True)
 class Tree:
-    """Content identifiers of every tracked or unignored file that exists, by path below ``root``."""
+    """Content identifiers of every tracked or unignored file that exists, by path below ``root``.
+
+    Python sources that git ignores are among them if they lie beside listed ones, for an import finds them there.
+    """
 
     root: Path
     contents: dict[str, str]
     links: frozenset[str] = frozenset()
+    compiled: frozenset[str] = frozenset()
+    """Extension modules beside listed sources; their content is read when asked for."""
     _disk: dict[str, str] = field(default_factory=dict, repr=False)
+    _kinds: dict[str, str] = field(default_factory=dict, repr=False)
 
     def content(self, path: str) -> str:
         """The content identifier of any path below the root, listed or not; ``absent`` if it is no file."""
@@ -45,6 +51,17 @@ class Tree:
         if path not in self._disk:
             self._disk[path] = on_disk(self.root / path)
         return self._disk[path]
+
+    def kind(self, path: str) -> str:
+        """``file``, ``dir`` or ``absent``: what stands at any path below the root."""
+        if path in self.contents and path not in self.links:
+            return "file"
+        if path in self._children:
+            return "dir"
+        if path not in self._kinds:
+            place = self.root / path
+            self._kinds[path] = "dir" if place.is_dir() else "file" if place.exists() else ABSENT
+        return self._kinds[path]
 
     def python(self) -> dict[str, str]:
         """The Python sources among the listed files."""
@@ -100,7 +117,30 @@ def read_tree(root: Path) -> Tree:
                 contents.pop(path, None)
             else:
                 contents[path] = found
-    return Tree(root, contents, frozenset(links))
+    return Tree(root, contents, frozenset(links), _beside(root, contents))
+
+
+def _beside(root: Path, contents: dict[str, str]) -> frozenset[str]:
+    """Add the ignored sources an import could find beside listed ones; the compiled modules found there."""
+    compiled = set()
+    for directory in {"", *(path.rpartition("/")[0] for path in contents if path.endswith(".py"))}:
+        try:
+            entries = list(os.scandir(root / directory))
+        except OSError:
+            continue
+        for entry in entries:
+            name = path_text(os.fsencode(entry.name))
+            path = f"{directory}/{name}" if directory else name
+            if entry.name.endswith((".so", ".pyd")):
+                compiled.add(path)
+            elif entry.name.isidentifier() and entry.name not in DERIVED and f"{path}/__init__.py" not in contents:
+                path += "/__init__.py"
+            elif not entry.name.endswith(".py") or path in contents:
+                continue
+            found = ABSENT if path in compiled else on_disk(root / path)
+            if found != ABSENT:
+                contents[path] = found
+    return frozenset(compiled)
 
 
 def derived(path: str) -> bool:

@@ -10,27 +10,25 @@ decorator that sounds like a memo.
 from __future__ import annotations
 
 import ast
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
-Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+from maestro_bloom.memos import MUTATORS, Function, fills_own, last_name, own_nodes
+
+if TYPE_CHECKING:
+    from maestro_bloom.memos import Fillers
 
 PLAIN, SEGMENT, WHOLE_TEST = 0, 1, 2
 """No writer; fold what runs inside the call; fold all the test runs (a generator's inside has no clear end)."""
 
-_MUTATORS = frozenset(
-    {
-        *("add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "push", "put"),
-        *("register", "remove", "set", "setdefault", "update", "__setitem__"),
-    }
-)
-_MEMO_WORDS = ("cache", "memo", "once", "lazy", "singleton")
+_MEMO_WORDS = ("cache", "memo", "once", "lazy", "singleton", "reify", "deferred")
+# Called when something is first looked for: what they store is a memo, on whatever object.
+_ON_LOOK_UP = frozenset({"__get__", "__getattr__", "__getattribute__", "__missing__"})
 _XUNIT = ("test", "setUp", "setup_", "tearDown", "teardown_")
-_NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 
 def module_names(tree: ast.Module) -> frozenset[str]:
     """Names bound anywhere at the module's top level."""
-    return frozenset(name for node in _own(tree.body) for name in _bound(node))
+    return frozenset(name for node in own_nodes(tree.body) for name in _bound(node))
 
 
 def memoisers(tree: ast.Module) -> frozenset[str]:
@@ -52,32 +50,26 @@ def decorator_names(node: Function) -> frozenset[str]:
     return frozenset(names)
 
 
-def kind(node: Function, names: frozenset[str], memo: frozenset[str]) -> int:
-    """``PLAIN``, ``SEGMENT`` or ``WHOLE_TEST`` for one function of a module that binds ``names``."""
+def kind(node: Function, names: frozenset[str], memo: frozenset[str], filled: Fillers, around: frozenset[str]) -> int:
+    """``PLAIN``, ``SEGMENT`` or ``WHOLE_TEST`` for one function of a module that binds ``names``.
+
+    ``memo`` and ``filled`` are what ``memoisers`` and ``filled_by`` say of the module; ``around`` are names of the
+    functions around this one that end with their call, this function with them.
+    """
     if node.name.startswith(_XUNIT):
         return PLAIN  # what one test leaves for the next is a dependency between tests, not a cache
-    own = list(_own(node.body))
+    own = list(own_nodes(node.body))
     decorated = any(word in name.lower() for name in decorator_names(node) for word in _MEMO_WORDS)
-    if not (decorated or node.name in memo or _stores_outside(node, own, names) or _fills_own(own)):
+    looked_up = node.name in _ON_LOOK_UP and any(_stored_into(n) for n in own)
+    outlives = decorated or looked_up or node.name in memo
+    if not (outlives or _stores_outside(node, own, names, around) or fills_own(node, own, filled)):
         return PLAIN
     suspends = isinstance(node, ast.AsyncFunctionDef) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own)
     return WHOLE_TEST if suspends else SEGMENT
 
 
-def _own(body: list[ast.stmt]) -> list[ast.AST]:
-    """All nodes of these statements, without the insides of nested functions and classes."""
-    found: list[ast.AST] = []
-    stack: list[ast.AST] = list(body)
-    while stack:
-        node = stack.pop()
-        found.append(node)
-        if not isinstance(node, _NESTED):
-            stack.extend(ast.iter_child_nodes(node))
-    return found
-
-
 def _bound(node: ast.AST) -> tuple[str, ...]:
-    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
         return (node.id,)
     if isinstance(node, ast.Import | ast.ImportFrom):
         return tuple((alias.asname or alias.name).partition(".")[0] for alias in node.names)
@@ -101,34 +93,45 @@ def _parameters(node: Function) -> tuple[set[str], set[str]]:
     return everyone - shared, shared
 
 
-def _stores_outside(node: Function, own: list[ast.AST], names: frozenset[str]) -> bool:
+def ending_with(node: Function) -> tuple[frozenset[str], frozenset[str]]:
+    """(names of a function's own, functions defined in it that are only ever called: they end with its call)."""
+    own = own_nodes(node.body)
+    called = {id(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
+    escaping = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and id(n) not in called}
+    inner = {n.name for n in own if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) and not n.decorator_list}
+    declared = {name for n in own if isinstance(n, ast.Global | ast.Nonlocal) for name in n.names}
+    local = {name for n in own for name in _bound(n)} | _parameters(node)[0]
+    return frozenset(local - declared), frozenset(inner - escaping)
+
+
+def _stores_outside(node: Function, own: list[ast.AST], names: frozenset[str], around: frozenset[str]) -> bool:
     declared = {name for n in own if isinstance(n, ast.Global | ast.Nonlocal) for name in n.names}
     parameters, _ = _parameters(node)
     bound = {name for n in own for name in _bound(n)}
-    if bound & declared:
+    if bound & declared - around:
         return True
     # An imported name bound inside the function is a module: a store into it outlives the call.
     imported = {name for n in own if isinstance(n, ast.Import | ast.ImportFrom) for name in _bound(n)}
     aliases = {t for n in own if isinstance(n, ast.Assign) for t in _aliases(n, names)}
-    local = (bound | parameters) - imported - aliases
+    local = (bound | parameters | around) - imported - aliases
     return any(_root_outside(target, local) for n in own for target in _stored_into(n))
 
 
 def _aliases(node: ast.Assign, names: frozenset[str]) -> list[str]:
     """Local names that are just another name of something of the module."""
     root = _root(node.value)
-    if isinstance(node.value, ast.Call) or root is None or root not in names:
-        return []
+    if any(isinstance(n, ast.Call) for n in ast.walk(node.value)) or root is None or root not in names:
+        return []  # what a call returns is taken for new
     return [t.id for t in node.targets if isinstance(t, ast.Name)]
 
 
 def _stored_into(node: ast.AST) -> list[ast.expr]:
     """Containers and owners that this node changes."""
-    if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+    if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
         return [node.value]
     if isinstance(node, ast.Call):
         function = node.func
-        if isinstance(function, ast.Attribute) and function.attr in _MUTATORS:
+        if isinstance(function, ast.Attribute) and function.attr in MUTATORS:
             return [function.value]
         if isinstance(function, ast.Name) and function.id in ("setattr", "delattr") and node.args:
             return [node.args[0]]
@@ -160,36 +163,6 @@ def _root_outside(node: ast.expr, local: set[str]) -> bool:
     return root is not None and root not in local
 
 
-def _fills_own(own: list[ast.AST]) -> bool:
-    """Whether ``self.x`` is filled where it is first found empty: a memo on an object that may outlive the test."""
-    tested = set()
-    for node in own:
-        if isinstance(node, ast.If | ast.IfExp | ast.While):
-            tested |= _self_attributes(node.test)
-        elif isinstance(node, ast.Try):
-            tested |= {name for statement in node.body for name in _self_attributes(statement)}
-    if not tested:
-        return False
-    return any(tested & _self_attributes(t) for n in own for t in _stores(n))
-
-
-def _stores(node: ast.AST) -> list[ast.AST]:
-    if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
-        return [node]
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "setdefault":
-        return [node.func.value]
-    return []
-
-
-def _self_attributes(node: ast.AST) -> set[str]:
-    return {
-        n.attr
-        for n in ast.walk(node)
-        if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "self"
-    }
-
-
 def _sounds_memo(node: ast.expr) -> bool:
-    target = node.func if isinstance(node, ast.Call) else node
-    name = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
+    name = last_name(node.func if isinstance(node, ast.Call) else node)
     return any(word in name.lower() for word in _MEMO_WORDS)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.obligation import Obligation
     from maestro_hooks.registry import Registry
-    from maestro_hooks.requests import CacheEntry, ContentKey, LedgerView
+    from maestro_hooks.requests import CacheEntry, FetchRequest, LedgerView, StoreRequest
 
 MAESTRO_API = 1
 
@@ -56,16 +56,16 @@ def maestro_before_seal(view: LedgerView) -> Iterator[Obligation]:
 
 
 @hookimpl
-def maestro_fetch(key: ContentKey) -> CacheEntry | None:
-    """Look an entry of the host's own caches up, here and in the remotes."""
-    from maestro_cas.entries import fetch_here  # noqa: PLC0415 - only when asked
+def maestro_fetch(request: FetchRequest) -> CacheEntry | None:
+    """Look a plugin's own cache entry up, here and in the remotes."""
+    from maestro_cas.entries import fetch_for  # noqa: PLC0415 - only when asked
 
-    return fetch_here(key)
+    return fetch_for(request)
 
 
 @hookimpl
-def maestro_store(key: ContentKey, entry: CacheEntry) -> None:
-    """Keep an entry of the host's own caches, and offer it to the remotes."""
-    from maestro_cas.entries import keep_here  # noqa: PLC0415 - only when asked
+def maestro_store(request: StoreRequest) -> None:
+    """Keep a plugin's own cache entry, and offer it to the remotes."""
+    from maestro_cas.entries import keep_for  # noqa: PLC0415 - only when asked
 
-    keep_here(key, entry)
+    keep_for(request)

@@ -1,8 +1,9 @@
-"""``maestro cas run | ls | stat | why | report | gc | fsck | export | key``."""
+"""``maestro cas run | ls | stat | why | report | gc | fsck | export | attached | key``."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 import time
@@ -33,7 +34,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     run_parser.add_argument("command", nargs="*", metavar="-- COMMAND", help="the command and its arguments")
     verbs.add_parser("ls", help="list results, most recently used first")
     verbs.add_parser("stat", help="size and counts of the store").add_argument("key", nargs="?", help="one result")
-    verbs.add_parser("why", help="why the last look-up missed").add_argument("name", help="session or --name")
+    why = verbs.add_parser("why", help="why the last look-up missed")
+    why.add_argument("name", nargs="?", default="", help="session or --name (default: what was looked up last)")
     report = verbs.add_parser("report", help="reuse over a period")
     report.add_argument("--since", default="30d", metavar="SPAN", help="as 12h or 30d")
     collect = verbs.add_parser("gc", help="delete what was not used lately")
@@ -42,16 +44,33 @@ def add_arguments(parser: ArgumentParser) -> None:
     export = verbs.add_parser("export", help="write a result's signed record, or its SLSA provenance")
     export.add_argument("key", help="a result's key, or its beginning")
     export.add_argument("--slsa", action="store_true", help="SLSA provenance v1, unsigned")
+    attached = verbs.add_parser("attached", help="list what OCI remotes hold about a result: provenance, attestations")
+    attached.add_argument("key", help="a result's key, or its beginning if the result is here")
     verbs.add_parser("key", help="this machine's public key, for tool.maestro.cas.writers of others")
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
 
 
+def project_root(start: str) -> str:
+    """The nearest directory above that git or Maestro keeps its state in, else ``start`` itself; no git is needed.
+
+    Raises:
+        UsageError: ``start`` is no directory.
+    """
+    place = os.path.realpath(start)
+    if not os.path.isdir(place):
+        raise UsageError("is no directory", where=start, fix="correct --root")
+    above = place
+    while not any(os.path.exists(f"{above}/{name}") for name in (".git", ".maestro")):
+        if above == "/":
+            return place
+        above = os.path.dirname(above)
+    return above
+
+
 def run(arguments: Namespace) -> ExitCode | int:
     """Do what the sub-verb says."""
-    from maestro_hooks.project.repository import Repository  # noqa: PLC0415 - loaded when used
-
-    root = str(Repository.find(arguments.root).root)
+    root = project_root(str(arguments.root))
     if arguments.action == "run":
         from maestro_cas import command_run  # noqa: PLC0415
 
@@ -68,7 +87,13 @@ def run(arguments: Namespace) -> ExitCode | int:
     store = open_for(root, settings)
     if arguments.action == "gc":
         return _gc(arguments, store, settings.max_bytes if arguments.max_bytes is None else arguments.max_bytes)
-    actions = {"ls": _ls, "stat": _stat, "why": _why, "report": _report, "fsck": _fsck, "export": _export}
+    if arguments.action == "attached":
+        from maestro_cas.command_attached import attached  # noqa: PLC0415
+
+        return attached(arguments, store, settings, root)
+    from maestro_cas.command_why import why  # noqa: PLC0415
+
+    actions = {"ls": _ls, "stat": _stat, "why": why, "report": _report, "fsck": _fsck, "export": _export}
     return actions[arguments.action](arguments, store)
 
 
@@ -116,7 +141,7 @@ def _stat(arguments: Namespace, store: Store) -> ExitCode:
     from maestro_cas.collecting import blobs  # noqa: PLC0415
 
     if arguments.key:
-        found = _chosen(store, arguments.key)
+        found = chosen(store, arguments.key)
         body = {**_row(found), "components": dict(found.components), "undeclared": list(found.reads.undeclared)}
         lines = [f"{name}: {value}" for name, value in body.items()]
         emit({"schema": "maestro.cas.stat/1", "ok": True, **body}, lines, as_json=arguments.json)
@@ -133,26 +158,6 @@ def _stat(arguments: Namespace, store: Store) -> ExitCode:
     }
     emit(payload, [f"{store.home}: {keys} results, {count} blobs, {total} bytes"], as_json=arguments.json)
     return ExitCode.OK
-
-
-def _why(arguments: Namespace, store: Store) -> ExitCode | int:
-    from maestro_cas.why import explain  # noqa: PLC0415
-
-    answer = explain(store, arguments.name)
-    if answer is None:
-        raise UsageError(
-            "nothing of this name was looked up",
-            where=arguments.name,
-            fix="run it once; 'maestro cas report' lists names",
-        )
-    payload = {
-        "schema": "maestro.cas.why/1", "ok": True, "name": arguments.name, "result": answer.result, "key": answer.key,
-        "reason": answer.reason, "nearest": answer.nearest, "differences": list(answer.lines),
-    }  # fmt: skip
-    head = f"{arguments.name}: {answer.result} ({answer.reason})"
-    compared = [f"compared with {answer.nearest[:12]}:"] if answer.nearest and answer.result == "miss" else []
-    emit(payload, [head, *compared, *(f"  {line}" for line in answer.lines)], as_json=arguments.json)
-    return {"hit": 0, "remote-hit": 0, "miss": 1}.get(answer.result, 2)
 
 
 def _report(arguments: Namespace, store: Store) -> ExitCode:
@@ -250,7 +255,7 @@ def _export(arguments: Namespace, store: Store) -> ExitCode:
     from maestro_cas.provenance import statement  # noqa: PLC0415
     from maestro_cas.scan import parse_listing  # noqa: PLC0415
 
-    found = _chosen(store, arguments.key)
+    found = chosen(store, arguments.key)
     envelope = store.envelope(found.key) or b""
     if not arguments.slsa:
         sys.stdout.write(envelope.decode() + "\n")
@@ -263,7 +268,8 @@ def _export(arguments: Namespace, store: Store) -> ExitCode:
     return ExitCode.OK
 
 
-def _chosen(store: Store, beginning: str) -> Record:
+def chosen(store: Store, beginning: str) -> Record:
+    """The one result whose key begins so. Raises ``UsageError``."""
     keys = [key for key in store.keys() if key.startswith(beginning)]  # noqa: SIM118 - a method of the store
     found = store.record(keys[0]) if len(keys) == 1 else None
     if found is None:

@@ -9,13 +9,21 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from maestro_cas import engine, key, locks, running
 from maestro_cas.access import access_mode
+from maestro_cas.aside import Aside
 from maestro_cas.globs import compile_globs
 from maestro_cas.opening import open_for, read_settings, remotes_of
-from maestro_cas.outputs import Aside, check_disjoint
+from maestro_cas.outputs import check_disjoint
+from maestro_cas.reads import watching
+from maestro_cas.reads.findings import findings
+from maestro_cas.record import Reads
+from maestro_cas.store import StoreError
 from maestro_hooks.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -23,13 +31,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from maestro_cas.engine import Action, Hit, Miss, Prepared
-    from maestro_cas.record import Reads
+    from maestro_cas.reads.watching import Seen
     from maestro_cas.remote.access import Remotes
     from maestro_cas.running import Ended, Program
     from maestro_cas.settings import CasSettings
     from maestro_cas.store import Store
-
-SHOWN = 10
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -37,6 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--inputs", nargs="+", default=[], metavar="GLOB", help="files the command reads")
     parser.add_argument("--outputs", nargs="+", default=[], metavar="PATH", help="files and directories it makes")
     parser.add_argument("--env", nargs="+", default=[], metavar="NAME", help="variables it may see")
+    parser.add_argument("--caches", nargs="+", default=[], metavar="GLOB", help="notes of tools that change no result")
     parser.add_argument("--tool", nargs="+", default=[], metavar="PROGRAM", help="further programs it starts")
     parser.add_argument("--name", default="", help="how 'why' and 'report' call it (default: the program's name)")
     parser.add_argument("--mode", choices=("trust", "observe", "enforce"), default="observe", help="how to treat reads")
@@ -49,29 +56,36 @@ def run(arguments: Namespace, command: list[str], root: str) -> ExitCode | int:
     if not command:
         raise UsageError("there is no command", where="maestro cas run", fix="write it after '--'")
     settings = read_settings(root)
-    store = open_for(root, settings)
     access = access_mode()
     programs = [running.find_program(name, root) for name in (command[0], *arguments.tool)]
     action = _action(arguments, command, root, programs)
     check_disjoint(action.inputs, action.outputs)
     if access == "off":
-        return _plain(action, command, programs[0])
-    began = time.monotonic()
-    prepared = engine.prepare(store, action)
-    remotes = remotes_of(store, settings, root=root, announce=_say)
-    try:
-        with locks.single_flight(store, prepared.key):
-            refresh = access == "refresh"
-            outcome = engine.Miss("asked to refresh") if refresh else engine.look_up(store, prepared, lambda: remotes)
-            engine.observe(store, prepared, outcome, began=began, ended=time.monotonic())
-            if isinstance(outcome, engine.Hit):
-                return _hit(store, outcome)
-            keep = None if access == "ro" else lambda: remotes
-            code = _miss(store, prepared, outcome, command=command, programs=programs, remotes=keep)
-    finally:
-        remotes.close()
-    _trim(store, settings)
-    return code
+        return _plain(action, command, programs)
+    with ExitStack() as stack:
+        began = time.monotonic()
+        try:
+            store = open_for(root, settings)
+            prepared = engine.prepare(store, action)
+            waiting = partial(_say, "another process does this now; waiting for it")
+            stack.enter_context(locks.single_flight(store, prepared.key, waiting=waiting))
+            remotes = remotes_of(store, settings, root=root, announce=_say)
+            stack.callback(remotes.close)
+            outcome = (
+                engine.Miss("asked to refresh")
+                if access == "refresh"
+                else engine.look_up(store, prepared, lambda: remotes)
+            )
+        except StoreError as error:
+            _say(f"not cached: {error}")
+            return _plain(action, command, programs)
+        engine.observe(store, prepared, outcome, began=began, ended=time.monotonic())
+        if isinstance(outcome, engine.Hit):
+            return _hit(store, outcome)
+        keep = None if access == "ro" else lambda: remotes
+        code = _miss(store, prepared, outcome, command=command, programs=programs, remotes=keep)
+        _trim(store, settings)
+        return code
 
 
 def _action(arguments: Namespace, command: list[str], root: str, programs: list[Program]) -> Action:
@@ -80,6 +94,8 @@ def _action(arguments: Namespace, command: list[str], root: str, programs: list[
         root=root,
         inputs=compile_globs(arguments.inputs, where="--inputs"),
         outputs=compile_globs(arguments.outputs, where="--outputs"),
+        caches=compile_globs(arguments.caches, where="--caches"),
+        env=tuple(arguments.env),
         mode=arguments.mode,
         allow_empty=arguments.allow_empty,
         read_only=arguments.read_only,
@@ -87,6 +103,7 @@ def _action(arguments: Namespace, command: list[str], root: str, programs: list[
             "tool": key.TOOL,
             "command": key.portable(command, root),
             "env": key.environment(arguments.env, os.environ),
+            "caches": list(arguments.caches),
             "programs": {p.name: p.digest for p in programs},
             "distributions": running.distributions(programs[0].path),
             "platform": key.platform_tag(),
@@ -94,10 +111,10 @@ def _action(arguments: Namespace, command: list[str], root: str, programs: list[
     )
 
 
-def _plain(action: Action, command: list[str], program: Program) -> int:
-    with running.watching(mode="trust") as watch:
-        env = running.clean_environment(_declared(action), program=program, home=watch.scratch)
-        return running.run([program.path, *command[1:]], cwd=action.root, env=env).code
+def _plain(action: Action, command: list[str], programs: list[Program]) -> int:
+    with watching.watching(mode="trust") as watch:
+        env = running.clean_environment(action.env, programs=programs, home=watch.scratch)
+        return running.run([programs[0].path, *command[1:]], cwd=action.root, env=env).code
 
 
 def _hit(store: Store, hit: Hit) -> int:
@@ -124,20 +141,23 @@ def _miss(
 ) -> int:
     aside = Aside(prepared.action.root, prepared.action.outputs)
     code = 1
+    began = time.monotonic()
     try:
-        ended, reads = _watched(prepared.action, command, programs)
+        ended, seen = _watched(store, prepared.action, command, programs)
         code = ended.code
     finally:
         if code != 0:
             aside.put_back()
     if code != 0:
-        _say(f"{prepared.key[:12]} not stored: exit code {code}")
+        failed = engine.Run(duration_ms=int((time.monotonic() - began) * 1000), log=b"", reads=Reads("none"))
+        engine.observe_run(store, prepared, failed, miss=miss, not_stored=f"the command failed with exit code {code}")
+        _say(f"{prepared.key[:12]} not stored: exit code {code}" + _hint(code))
         return code
     aside.discard()
-    result = engine.Run(duration_ms=ended.duration_ms, log=ended.log, reads=reads)
-    for path in reads.undeclared[:SHOWN]:
-        _say(f"undeclared read: {path}")
-    refused = (
+    result = engine.Run(duration_ms=ended.duration_ms, log=ended.log, reads=seen.reads, witnesses=seen.witnesses)
+    for words in findings(seen.reads):
+        _say(words)
+    refused = seen.refused or (
         "MAESTRO_CACHE=ro"
         if remotes is None
         else engine.store_run(store, prepared, result, remotes=remotes, now=time.time())
@@ -147,32 +167,34 @@ def _miss(
     return 0
 
 
-def _watched(action: Action, command: list[str], programs: list[Program]) -> tuple[Ended, Reads]:
+def _hint(code: int) -> str:
+    """What a clean environment may have to do with a failure."""
+    if code not in (126, 127):
+        return ""
+    return (
+        f"; the command finds programs in {running.DEFAULT_PATH} and beside those named by --tool (or say --env PATH)"
+    )
+
+
+def _watched(store: Store, action: Action, command: list[str], programs: list[Program]) -> tuple[Ended, Seen]:
     """Run the command and tell what it read; the programs and where they stand are part of the key."""
     own = os.path.dirname(os.path.dirname(programs[0].path))
     homes = [os.path.dirname(os.path.dirname(os.path.realpath(p.path))) for p in programs]
-    with running.watching(mode=action.mode) as watch:
-        env = {**running.clean_environment(_declared(action), program=programs[0], home=watch.scratch), **watch.env}
+    scope = replace(
+        action.scope,
+        covered=_prefixes((own, *homes), action.root),
+        programs=[os.path.realpath(p.path) for p in programs],
+    )
+    with watching.watching(mode=action.mode) as watch:
+        env = running.clean_environment(action.env, programs=programs, home=watch.scratch, extra=watch.env)
         ended = running.run([*watch.prefix, programs[0].path, *command[1:]], cwd=action.root, env=env)
-        reads = running.reads_of(
-            watch,
-            root=action.root,
-            inputs=action.inputs,
-            outputs=action.outputs,
-            covered=_prefixes((own, *homes), action.root),
-            programs=[os.path.realpath(p.path) for p in programs],
-        )
-    return ended, reads
+        seen = watching.seen_by(watch, scope, cache=engine.seen_cache(store, action))
+    return ended, seen
 
 
 def _prefixes(places: tuple[str, ...], root: str) -> list[str]:
     """Prefixes a program's digest may speak for: never the root of the file system, and never the project."""
     return [p for p in dict.fromkeys(places) if p not in ("/", "") and not f"{root}/".startswith(f"{p}/")]
-
-
-def _declared(action: Action) -> list[str]:
-    env = action.components["env"]
-    return list(env) if isinstance(env, dict) else []
 
 
 def _trim(store: Store, settings: CasSettings) -> None:

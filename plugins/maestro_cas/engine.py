@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from maestro_cas import journal, locks, record, scan
+from maestro_cas.globs import NOTHING
 from maestro_cas.key import key_of
 from maestro_cas.names import note_last, note_name, safe_name
 from maestro_cas.outputs import collect, restore
+from maestro_cas.reads import witness
+from maestro_cas.reads.judge import Scope
 from maestro_cas.record import Blob, Reads, Record
 from maestro_cas.stat_cache import StatCache
 from maestro_hooks.errors import EvidenceError, MaestroError, ToolError
@@ -37,6 +41,8 @@ Mode = Literal["trust", "observe", "enforce"]
 class Action:
     """What is to be cached. ``components`` are all parts of the key but the input content.
 
+    ``caches`` are the notes of tools, which change no result: neither inputs nor outputs;
+    ``env`` are the variables it may see.
     ``max_age_s`` limits the reuse of a result whose environment was not locked; it then stays on this machine.
     """
 
@@ -46,9 +52,23 @@ class Action:
     outputs: Globs
     components: Components
     mode: Mode = "observe"
+    caches: Globs = NOTHING
+    env: tuple[str, ...] = ()
     allow_empty: bool = False
     read_only: bool = False
     max_age_s: int | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """What the action declared, for judging what it read."""
+        return Scope(
+            root=self.root,
+            inputs=self.inputs,
+            outputs=self.outputs,
+            caches=self.caches,
+            strict=self.mode == "enforce",
+            absences=False,
+        )
 
     @property
     def shared(self) -> bool:
@@ -78,9 +98,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """No result, and why."""
+    """No result, and why; ``details`` are all that stood in the way of a record with the right key."""
 
     reason: str
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +111,7 @@ class Run:
     duration_ms: int
     log: bytes
     reads: Reads
+    witnesses: bytes = b""
     notify: tuple[str, ...] = ()
 
 
@@ -125,19 +147,21 @@ def look_up(store: Store, prepared: Prepared, remotes: Callable[[], Remotes] | N
     """
     with locks.using(store):
         found = store.record(prepared.key)
-        local = "no result for this key" if found is None else _expired(prepared.action, found)
-        if found is not None and not local:
+        stale = ["no result for this key"] if found is None else _stale(store, prepared.action, found)
+        if found is not None and not stale:
             outcome = _restore(store, prepared, found)
             if not isinstance(outcome, str):
                 store.touch(prepared.key)
                 return Hit(found, outcome, "local")
-            local = outcome
+            stale = [outcome]
+        reason = stale[0] + (f" (and {len(stale) - 1} more)" if stale[1:] else "")
+        miss = Miss(reason, tuple(stale) if found is not None else ())
         if remotes is None or not prepared.action.shared:
-            return Miss(local)
+            return miss
         tiers = remotes()
         fetched = tiers.fetch(prepared)
         if fetched is None:
-            return Miss(tiers.reason or local)
+            return replace(miss, reason=tiers.reason) if tiers.reason and found is None else miss
         outcome = _restore(store, prepared, fetched[0])
         return Miss(outcome) if isinstance(outcome, str) else Hit(fetched[0], outcome, fetched[1])
 
@@ -168,8 +192,14 @@ def store_run(store: Store, prepared: Prepared, run: Run, *, remotes: Callable[[
             if made.shared and not (action.mode == "observe" and run.reads.undeclared):
                 tiers.publish(prepared, made, envelope)
     except (MaestroError, OSError) as error:
-        return f"not stored: {error}"
+        return _in_one_line(error)
     return ""
+
+
+def _in_one_line(error: MaestroError | OSError) -> str:
+    if isinstance(error, OSError):
+        return str(error)
+    return ": ".join(filter(None, (error.where, error.what))) + (f"; to do: {error.fix}" if error.fix else "")
 
 
 def recheck(store: Store, prepared: Prepared) -> str:
@@ -192,6 +222,11 @@ def stat_cache(store: Store, action: Action, side: str) -> StatCache:
     return StatCache(f"{store.home}/stat/{safe_name('|'.join((side, action.root, *patterns)))}")
 
 
+def seen_cache(store: Store, action: Action) -> StatCache:
+    """The stat cache of what an action read besides its inputs."""
+    return StatCache(f"{store.home}/stat/{safe_name(f'seen|{action.root}|{action.name}')}")
+
+
 def observe(store: Store, prepared: Prepared, outcome: Hit | Miss, *, began: float, ended: float) -> None:
     """Write a look-up into the journal and the action's last components, for ``why``, ``report`` and the seal."""
     hit = outcome if isinstance(outcome, Hit) else None
@@ -209,14 +244,15 @@ def observe(store: Store, prepared: Prepared, outcome: Hit | Miss, *, began: flo
         undeclared=len(hit.record.reads.undeclared) if hit else 0,
     )
     if hit is None:
-        store.put(prepared.tree.listing)
-    note_last(store, prepared, event)
+        with suppress(MaestroError):  # a full disk: 'why' will say less
+            store.put(prepared.tree.listing)
+    note_last(store, prepared, event, miss=outcome if isinstance(outcome, Miss) else None)
     if hit is not None:
         journal.note(store, event)
 
 
 def observe_run(store: Store, prepared: Prepared, run: Run, *, miss: Miss, not_stored: str) -> None:
-    """Write a finished run into the journal."""
+    """Write a finished run into the journal; ``not_stored`` says why it left no record, a failure included."""
     record_made = store.record(prepared.key) if not not_stored else None
     event = journal.Event(
         at=int(time.time()),
@@ -231,7 +267,7 @@ def observe_run(store: Store, prepared: Prepared, run: Run, *, miss: Miss, not_s
         undeclared=len(run.reads.undeclared),
     )
     journal.note(store, event)
-    note_last(store, prepared, event)
+    note_last(store, prepared, event, miss=miss, not_stored=not_stored)
 
 
 def _restore(store: Store, prepared: Prepared, found: Record) -> Restored | str:
@@ -255,10 +291,23 @@ def _record(store: Store, prepared: Prepared, run: Run, *, now: float) -> Record
         inputs=Blob(store.put(listing), len(listing)),
         outputs=outputs,
         log=Blob(store.put(log), len(log)),
+        seen=Blob(store.put(run.witnesses), len(run.witnesses)),
         reads=replace(run.reads, undeclared=run.reads.undeclared[:100]),
         notify=run.notify,
         shared=action.shared,
     )
+
+
+def _stale(store: Store, action: Action, found: Record) -> list[str]:
+    """Why a record of the right key is not what a run would make now; empty if it is."""
+    expired = _expired(action, found)
+    if expired or not found.seen.size:
+        return [expired] if expired else []
+    witnesses = store.get(found.seen.digest)
+    if witnesses is None:
+        return ["the list of what it read besides its inputs is not in the store"]
+    own = not store.is_fetched(found.key)
+    return witness.changes(witnesses, action.scope, seen_cache(store, action), system=own)
 
 
 def _expired(action: Action, found: Record) -> str:

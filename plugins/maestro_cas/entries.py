@@ -8,17 +8,16 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maestro_cas import engine, key, locks, record
 from maestro_cas.access import access_mode
 from maestro_cas.globs import compile_globs
-from maestro_cas.opening import open_for, read_settings, remotes_of
+from maestro_cas.opening import open_for, remotes_of
 from maestro_cas.record import Blob, Output, Reads, Record
 from maestro_cas.scan import Tree, Walked
+from maestro_cas.settings import CasSettings
 from maestro_hooks.evidence import canonical
-from maestro_hooks.project.repository import Repository
 from maestro_hooks.requests import CacheEntry
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from maestro_cas.remote.access import Remotes
     from maestro_cas.store import Store
-    from maestro_hooks.requests import ContentKey
+    from maestro_hooks.requests import ContentKey, FetchRequest, StoreRequest
 
 _METADATA = "metadata.json"
 _FOLDER = "blobs/"
@@ -50,20 +49,21 @@ def fetch(store: Store, content_key: ContentKey, root: str, remotes: Remotes) ->
     ready = prepared(content_key, root)
     with locks.using(store):
         found = store.record(ready.key)
-        if found is None:
+        blobs = _blobs(store, found) if found is not None else None
+        if blobs is None:  # not there, or damaged: others may have it
             fetched = remotes.fetch(ready)
-            found = fetched[0] if fetched is not None else None
-        if found is None:
+            blobs = _blobs(store, fetched[0]) if fetched is not None else None
+        if blobs is None:
             return None
-        blobs: dict[str, bytes] = {}
-        for output in found.outputs:
-            data = store.get(output.digest)
-            if data is None:
-                return None
-            blobs[output.path] = data
         store.touch(ready.key)
     metadata = canonical.decode_object(blobs.pop(_METADATA, b"{}"), canonical=True, where=str(content_key))
     return CacheEntry(metadata=metadata, blobs={name.removeprefix(_FOLDER): data for name, data in blobs.items()})
+
+
+def _blobs(store: Store, found: Record) -> dict[str, bytes] | None:
+    blobs = {output.path: store.get(output.digest) for output in found.outputs}
+    whole = {path: data for path, data in blobs.items() if data is not None}
+    return whole if len(whole) == len(blobs) else None
 
 
 def keep(store: Store, content_key: ContentKey, entry: CacheEntry, *, root: str, remotes: Remotes) -> None:
@@ -84,6 +84,7 @@ def keep(store: Store, content_key: ContentKey, entry: CacheEntry, *, root: str,
             outputs=outputs,
             log=empty,
             reads=Reads("none"),
+            seen=empty,
         )
         envelope = record.sign(record.encode(made), remotes.writer())
         store.sync()
@@ -91,26 +92,25 @@ def keep(store: Store, content_key: ContentKey, entry: CacheEntry, *, root: str,
         remotes.publish(ready, made, envelope)
 
 
-def fetch_here(content_key: ContentKey) -> CacheEntry | None:
-    """``fetch`` for the project of the current directory, unless ``MAESTRO_CACHE`` forbids reading."""
+def fetch_for(request: FetchRequest) -> CacheEntry | None:
+    """``fetch`` for the project the request names, unless ``MAESTRO_CACHE`` forbids reading."""
     if access_mode() in ("off", "refresh"):
         return None
-    with _project() as (store, root, remotes):
-        return fetch(store, content_key, root, remotes)
+    with _project(str(request.root), request.settings) as (store, root, remotes):
+        return fetch(store, request.key, root, remotes)
 
 
-def keep_here(content_key: ContentKey, entry: CacheEntry) -> None:
-    """``keep`` for the project of the current directory, unless ``MAESTRO_CACHE`` forbids writing."""
+def keep_for(request: StoreRequest) -> None:
+    """``keep`` for the project the request names, unless ``MAESTRO_CACHE`` forbids writing."""
     if access_mode() in ("off", "ro"):
         return
-    with _project() as (store, root, remotes):
-        keep(store, content_key, entry, root=root, remotes=remotes)
+    with _project(str(request.root), request.settings) as (store, root, remotes):
+        keep(store, request.key, request.entry, root=root, remotes=remotes)
 
 
 @contextmanager
-def _project() -> Iterator[tuple[Store, str, Remotes]]:
-    root = str(Repository.find(Path.cwd()).root)
-    settings = read_settings(root)
+def _project(root: str, table: object) -> Iterator[tuple[Store, str, Remotes]]:
+    settings = table if isinstance(table, CasSettings) else CasSettings()
     store = open_for(root, settings)
     remotes = remotes_of(store, settings, root=root, announce=logging.getLogger("maestro.cas").warning)
     try:

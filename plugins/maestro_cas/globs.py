@@ -132,3 +132,6 @@ def _below(path: str, directory: str) -> bool:
 
 def _levels(directory: str) -> int:
     return directory.count("/") + 1 if directory else 0
+
+
+NOTHING = compile_globs((), where="nothing")

@@ -17,7 +17,7 @@ from maestro_hooks.evidence import canonical
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-TOOL = "maestro.cas/1"
+TOOL = "maestro.cas/2"
 _DOMAIN = b"maestro.action.v1\0"
 
 Components = dict[str, object]

@@ -12,10 +12,11 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from maestro_cas.store import StoreError
 from maestro_hooks.errors import ToolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from maestro_cas.store import Store
 
@@ -37,25 +38,23 @@ def collecting(store: Store, *, wait_s: float) -> Iterator[None]:
 
 
 @contextmanager
-def single_flight(store: Store, key: str) -> Iterator[bool]:
-    """Let one process work on a key; yields whether it had to wait (then look again: the other may have stored it)."""
-    path = f"{store.home}/locks/{key[:32]}"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def single_flight(store: Store, key: str, *, waiting: Callable[[], None]) -> Iterator[None]:
+    """Let one process work on a key; ``waiting`` is called if another does now. Raises ``StoreError``."""
+    descriptor = _open(f"{store.home}/locks/{key[:32]}")
     try:
-        waited = False
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            waited = True
+            waiting()
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield waited
+        yield
     finally:
         os.close(descriptor)
 
 
 @contextmanager
 def _held(path: str, kind: int, *, wait_s: float | None = None) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = _open(path)
     try:
         if wait_s is None:
             fcntl.flock(descriptor, kind)
@@ -64,6 +63,15 @@ def _held(path: str, kind: int, *, wait_s: float | None = None) -> Iterator[None
         yield
     finally:
         os.close(descriptor)
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write to the cache: {error.strerror}", where=path, fix="free space, or make it writable"
+        ) from error
 
 
 def _within(descriptor: int, kind: int, wait_s: float) -> None:

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from maestro_cas.engine import Prepared
+    from maestro_cas.engine import Miss, Prepared
     from maestro_cas.journal import Event
     from maestro_cas.store import Store
 
@@ -45,19 +45,30 @@ def keys_of(store: Store, name: str) -> list[str]:
     return list(dict.fromkeys(key for key in reversed(lines) if len(key) == 64))[:KEPT]
 
 
-def note_last(store: Store, prepared: Prepared, event: Event) -> None:
-    """Keep the components and the outcome of the latest look-up of a name."""
+def note_last(
+    store: Store, prepared: Prepared, event: Event, *, miss: Miss | None = None, not_stored: str = ""
+) -> None:
+    """Keep the components and the outcome of the latest look-up of a name, and why its run was not stored."""
     body = {
         "event": asdict(event),
         "components": prepared.components,
         "listing": hashlib.sha256(prepared.tree.listing).hexdigest(),
         "shared": prepared.action.shared,
+        "missed": miss.reason if miss is not None else "",
+        "details": list(miss.details) if miss is not None else [],
+        "not stored": not_stored,
     }
     draft = f"{store.home}/drafts/{os.getpid()}-last"
     with suppress(OSError):
         with open(draft, "wb") as stream:
             stream.write(json.dumps(body).encode("utf-8", "surrogateescape"))
         os.replace(draft, f"{store.home}/last/{safe_name(prepared.action.name)}")
+
+
+def looked_up(store: Store) -> list[str]:
+    """The names that were looked up, the latest first."""
+    found = [value.get("event", {}) for value in all_last(store)]
+    return [str(e["name"]) for e in sorted(found, key=lambda e: -int(e.get("at", 0))) if "name" in e]
 
 
 def last_of(store: Store, name: str) -> dict[str, Any] | None:

@@ -11,7 +11,8 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from nox import virtualenv
@@ -19,9 +20,11 @@ from nox import virtualenv
 from maestro_cas import engine, key, locks, nox_venv
 from maestro_cas.access import access_mode
 from maestro_cas.globs import compile_globs
+from maestro_cas.nox_code import code_components
 from maestro_cas.nox_python import python_identity
 from maestro_cas.quick import quick_settings
-from maestro_hooks.errors import ConfigError
+from maestro_cas.store import StoreError
+from maestro_hooks.errors import ConfigError, MaestroError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +32,8 @@ if TYPE_CHECKING:
 
     from nox.sessions import Session
 
-    from maestro_cas.engine import Action, Hit
+    from maestro_cas.access import Access
+    from maestro_cas.engine import Action, Hit, Miss, Prepared
     from maestro_cas.remote.access import Remotes
     from maestro_cas.settings import CasSettings
     from maestro_cas.store import Store
@@ -106,18 +110,15 @@ def _run(session: Session, function: Callable[..., None], spec: Spec, *, args: A
         session.log("not cached: " + ("MAESTRO_CACHE=off" if access == "off" else "--install-only or --no-install"))
         function(session, *args, **kwargs)
         return
-    root = os.getcwd()
-    began = time.monotonic()
-    quick = quick_settings(root)
-    store = quick.open(root)
-    action = _action(session, function, spec, root=root, unlocked_s=quick.unlocked_hours * 3600, store=store)
-    prepared = engine.prepare(store, action)
-    source = _Lazy(store, root, session)
-    look = source.remotes if quick.remotes else None
-    with locks.single_flight(store, prepared.key), source:
-        refresh = access == "refresh"
-        outcome = engine.Miss("asked to refresh") if refresh else engine.look_up(store, prepared, look)
-        engine.observe(store, prepared, outcome, began=began, ended=time.monotonic())
+    with ExitStack() as stack:
+        try:
+            outcome, store, prepared, source = _look_up(session, function, spec, args, kwargs, access, stack)
+        except StoreError as error:
+            session.warn(f"not cached: {error}")
+            function(session, *args, **kwargs)
+            return
+        except MaestroError as error:
+            session.error(str(error))  # as nox tells what is wrong with a session
         if isinstance(outcome, engine.Hit):
             _hit(session, store, outcome)
             return
@@ -126,7 +127,34 @@ def _run(session: Session, function: Callable[..., None], spec: Spec, *, args: A
         keep = source.remotes if access != "ro" else None
         body = functools.partial(_body, function, args, kwargs)
         run_session(session, body, spec, store=store, prepared=prepared, miss=outcome, remotes=keep)
-    source.trim()
+        source.trim()
+
+
+def _look_up(
+    session: Session,
+    function: Callable[..., None],
+    spec: Spec,
+    args: Any,
+    kwargs: Any,
+    access: Access,
+    stack: ExitStack,
+) -> tuple[Hit | Miss, Store, Prepared, _Lazy]:
+    """Make the key, become the one process that works on it while ``stack`` is open, and ask the caches."""
+    root, began = os.getcwd(), time.monotonic()
+    quick = quick_settings(root)
+    store = quick.open(root)
+    action = _action(session, function, spec, root=root, unlocked_s=quick.unlocked_hours * 3600, store=store)
+    code = code_components(function, root, {**kwargs, **{str(i): value for i, value in enumerate(args)}})
+    prepared = engine.prepare(store, replace(action, components={**action.components, **code}))
+    waiting = functools.partial(session.log, "another process does this now; waiting for it")
+    stack.enter_context(locks.single_flight(store, prepared.key, waiting=waiting))
+    source = stack.enter_context(_Lazy(store, root, session))
+    if access == "refresh":
+        outcome: Hit | Miss = engine.Miss("asked to refresh")
+    else:
+        outcome = engine.look_up(store, prepared, source.remotes if quick.remotes else None)
+    engine.observe(store, prepared, outcome, began=began, ended=time.monotonic())
+    return outcome, store, prepared, source
 
 
 def _body(function: Callable[..., None], args: Any, kwargs: Any, session: Session) -> None:
@@ -194,6 +222,8 @@ def _action(
         root=root,
         inputs=compile_globs(spec.inputs, where=f"inputs of {session.name}"),
         outputs=compile_globs(spec.outputs, where=f"outputs of {session.name}"),
+        caches=compile_globs((*spec.caches, *spec.lock), where=f"caches of {session.name}"),
+        env=spec.env,
         mode=spec.mode,
         allow_empty=spec.allow_empty,
         read_only=spec.read_only,
@@ -208,7 +238,7 @@ def _action(
             "env": key.environment(spec.env, os.environ),
             "install": lock,
             "venv": session.venv_backend,
-            "venv parameters": [str(p) for p in runner.func.venv_params],
+            "venv parameters": [str(p) for p in runner.func.venv_params or ()],
             "caches": list(spec.caches),
             "platform": key.platform_tag(),
         },

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -36,6 +37,7 @@ def python_identity(environment: ProcessEnv, store: Store) -> str:
         ToolError: it does not run.
     """
     path = str(getattr(environment, "_resolved_interpreter", sys.executable))
+    path = shutil.which(path) or path  # older releases of nox give a bare name
     if os.path.realpath(path) == os.path.realpath(sys.executable):
         return own_python()
     numbers = os.stat(path)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from maestro_cas import engine, running
-from maestro_cas.globs import compile_globs
+from maestro_cas import engine, nox_watch
+from maestro_cas.aside import Aside
 from maestro_cas.nox_session import INSTALL_LOG, CachedSession, Notes, clean_environment
-from maestro_cas.outputs import Aside
-from maestro_cas.reads import audit
+from maestro_cas.reads import audit, watching
+from maestro_cas.reads.findings import findings
 from maestro_cas.record import Reads
 from maestro_cas.tee import Tee
 
@@ -22,11 +23,10 @@ if TYPE_CHECKING:
 
     from maestro_cas.engine import Miss, Prepared
     from maestro_cas.nox_cached import Spec
+    from maestro_cas.nox_watch import Noted
+    from maestro_cas.reads.watching import Seen
     from maestro_cas.remote.access import Remotes
-    from maestro_cas.running import Watch
     from maestro_cas.store import Store
-
-SHOWN = 10
 
 
 def run_session(
@@ -46,20 +46,25 @@ def run_session(
     done = False
     began = time.monotonic()
     try:
-        with running.watching(mode=spec.mode) as watch:
+        with watching.watching(mode=spec.mode) as watch:
             env = None if spec.mode == "trust" else clean_environment(spec.env, watch.scratch)
             with Tee() as tee:
                 notes = Notes(watch=watch, tee=tee, env=env)
-                function(CachedSession(session._runner, notes))  # noqa: SLF001 - nox has no other constructor
+                with nox_watch.watched(action.root) as noted:
+                    function(CachedSession(session._runner, notes))  # noqa: SLF001 - nox has no other constructor
             duration_ms = int((time.monotonic() - began) * 1000)
-            reads = _reads(session, watch, spec, prepared)
+            seen = _seen(session, notes, noted, store=store, prepared=prepared)
         done = True
     finally:
         if not done:
             aside.put_back()
+            failed = engine.Run(duration_ms=int((time.monotonic() - began) * 1000), log=b"", reads=Reads("none"))
+            engine.observe_run(store, prepared, failed, miss=miss, not_stored="the session did not end with success")
     aside.discard()
-    result = engine.Run(duration_ms=duration_ms, log=tee.log, reads=reads, notify=tuple(notes.notify))
-    refused = notes.refused
+    result = engine.Run(
+        duration_ms=duration_ms, log=tee.log, reads=seen.reads, witnesses=seen.witnesses, notify=tuple(notes.notify)
+    )
+    refused = notes.refused or seen.refused
     if not refused:
         refused = (
             "MAESTRO_CACHE=ro"
@@ -67,29 +72,38 @@ def run_session(
             else engine.store_run(store, prepared, result, remotes=remotes, now=time.time())
         )
     engine.observe_run(store, prepared, result, miss=miss, not_stored=refused)
-    for path in reads.undeclared[:SHOWN]:
-        session.warn(f"undeclared read: {path}")
+    for words in findings(seen.reads):
+        session.warn(words)
     if refused:
         session.warn(f"not stored: {refused}")
     else:
         session.log(f"stored {prepared.key[:12]}" + ("" if action.shared else " on this machine only"))
 
 
-def _reads(session: Session, watch: Watch, spec: Spec, prepared: Prepared) -> Reads:
-    """Undeclared reads: the environment, its interpreter and the declared tool caches speak for themselves."""
+def _seen(session: Session, notes: Notes, noted: Noted, *, store: Store, prepared: Prepared) -> Seen:
+    """What was read: the environment, its interpreter and the declared tool caches speak for themselves."""
     environment = session.virtualenv
     location = str(getattr(environment, "location", ""))
     interpreter = str(getattr(environment, "_resolved_interpreter", sys.executable))
     homes = {os.path.dirname(os.path.dirname(os.path.realpath(p))) for p in (interpreter, sys.executable)}
-    caches = compile_globs(spec.caches, where="caches")
-    root = prepared.action.root
-    installed = [a for a in audit.accesses(watch.scratch / INSTALL_LOG) if a.path.startswith(f"{root}/")]
-    found = running.reads_of(
-        watch,
-        root=prepared.action.root,
-        inputs=prepared.action.inputs,
-        outputs=prepared.action.outputs,
-        covered=[p for p in (location, sys.prefix, sys.base_prefix, *sorted(homes)) if p not in ("", "/")],
-        also=installed,
+    action = prepared.action
+    installed = [a for a in audit.accesses(notes.watch.scratch / INSTALL_LOG) if a.path.startswith(f"{action.root}/")]
+    scope = replace(
+        action.scope,
+        covered=[p for p in (sys.prefix, sys.base_prefix, *sorted(homes)) if p not in ("", "/")],
+        private=[location] if location else [],
     )
-    return Reads(found.method, tuple(p for p in found.undeclared if not caches.matches(p.removesuffix(" (absent)"))))
+    own = [a for a in noted.accesses if not _of_nox(a.path)]
+    return watching.seen_by(
+        notes.watch,
+        scope,
+        cache=engine.seen_cache(store, action),
+        also=[*installed, *own],
+        variables=noted.variables - set(action.env),
+        ran=notes.ran,
+    )
+
+
+def _of_nox(path: str) -> bool:
+    """Whether nox or we opened that on our own account: code and libraries stand where they are installed."""
+    return path.startswith((f"{sys.prefix}/", f"{sys.base_prefix}/", f"{os.path.dirname(os.path.abspath(__file__))}/"))

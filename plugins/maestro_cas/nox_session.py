@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 from nox.sessions import Session
 
 from maestro_cas.reads import audit
-from maestro_cas.running import DEFAULT_PATH
+from maestro_cas.running import DEFAULT_PATH, FIXED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from nox.sessions import SessionRunner
 
-    from maestro_cas.running import Watch
+    from maestro_cas.reads.watching import Watch
     from maestro_cas.tee import Tee
 
 INSTALL_LOG = "install.log"
@@ -39,6 +41,7 @@ class Notes:
     notify: list[str] = field(default_factory=list)
     refused: str = ""
     hooked: bool = False
+    ran: bool = False
 
 
 class CachedSession(Session):
@@ -61,22 +64,34 @@ class CachedSession(Session):
         if args and callable(args[0]):
             self._notes.refused = "session.run was given a function, whose reads cannot be seen"
             return super().run(*args, env=env, **options)
+        self._notes.ran = True
         if self._notes.watch.method == "audit":
             self._hook()
         if self._notes.env is not None and options.get("include_outer_env", True):
             options["include_outer_env"] = False
-            env = {**self._notes.env, **(env or {})}
+            # The environment's programs come first; not every release of nox sees to that when PATH is given.
+            path = os.pathsep.join((*(self.bin_paths or ()), self._notes.env["PATH"]))
+            env = {**self._notes.env, "PATH": path, **(env or {})}
         watching = dict(self._notes.watch.env)
         if self._notes.hooked:
             watching.pop("PYTHONPATH", None)  # the environment's own hook is enough
         env = {**(env or {}), **watching}
         if self._notes.watch.prefix:
+            if options.get("log", True):
+                self.log(shlex.join(map(str, args)))  # as nox would, without the words of the watch
+            options["log"] = False
+            args = (self._found(str(args[0])), *args[1:])
             args = (*self._notes.watch.prefix, *args)
             options["external"] = True
         if not options.get("silent") and options.get("stdout") is None:
             options["stdout"] = self._notes.tee.descriptor
             options.setdefault("stderr", subprocess.STDOUT)
         return super().run(*args, env=env, **options)
+
+    def _found(self, program: str) -> str:
+        """Where nox would find a program: in the environment, else by the caller's ``PATH``."""
+        places = os.pathsep.join((*(self.bin_paths or ()), os.environ.get("PATH", DEFAULT_PATH)))
+        return shutil.which(program, path=places) or program
 
     def install(self, *args: str, env: Mapping[str, str | None] | None = None, **options: Any) -> Any:
         """As in nox; what it reads below the project (to build it, or a requirements file) counts as read."""
@@ -111,14 +126,5 @@ class CachedSession(Session):
 
 def clean_environment(declared: Iterable[str], home: Path) -> dict[str, str]:
     """The variables commands see, besides those nox itself sets for the environment."""
-    fixed = {
-        "PATH": DEFAULT_PATH,
-        "HOME": str(home),
-        "TMPDIR": str(home),
-        "LANG": "C.UTF-8",
-        "LC_ALL": "C.UTF-8",
-        "TZ": "UTC",
-        "SOURCE_DATE_EPOCH": "315619200",
-        "PYTHONHASHSEED": "0",
-    }
+    fixed = {**FIXED, "PATH": DEFAULT_PATH, "HOME": str(home), "TMPDIR": str(home)}
     return {**fixed, **{name: os.environ[name] for name in declared if name in os.environ}}

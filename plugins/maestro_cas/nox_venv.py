@@ -7,6 +7,7 @@ name is a real one, so nox treats it as it treats any.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from nox import virtualenv
 
@@ -16,8 +17,13 @@ NAMES = {"maestro": "virtualenv", "maestro-uv": "uv", "maestro-venv": "venv"}
 class LazyEnv(virtualenv.VirtualEnv):
     """A ``VirtualEnv`` whose ``create`` waits; used only where the noxfile asks for it."""
 
+    _built = False
     _made = False
     _was_reused = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)  # older releases of nox ask for bin_paths in here
+        self._built = True
 
     def create(self) -> bool:
         """Do nothing yet. Says "new", as nox's own does for an environment it makes."""
@@ -37,7 +43,8 @@ class LazyEnv(virtualenv.VirtualEnv):
     @property
     def bin_paths(self) -> list[str]:
         """Where the environment's programs are; makes it."""
-        self.make()
+        if self._built:
+            self.make()
         return super().bin_paths
 
     @property

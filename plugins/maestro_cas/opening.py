@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from maestro_cas.access import access_mode, store_home
 from maestro_cas.settings import CasSettings, may_publish
-from maestro_cas.store import open_store
+from maestro_cas.store import StoreError, open_store
+from maestro_hooks.errors import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,13 +28,21 @@ def read_settings(root: str) -> CasSettings:
 
 
 def open_for(root: str, settings: CasSettings) -> Store:
-    """The project's store, made on first use. Raises ``UsageError``, ``ToolError``."""
+    """The project's store, made on first use. Raises ``StoreError``."""
+    prepare_state(root)
+    return open_store(store_home(root, settings.directory))
+
+
+def prepare_state(root: str) -> None:
+    """Make the host's state directory. Raises ``StoreError``."""
     from pathlib import Path  # noqa: PLC0415
 
     from maestro_hooks.project.state import state_directory  # noqa: PLC0415
 
-    state_directory(Path(root))
-    return open_store(store_home(root, settings.directory))
+    try:
+        state_directory(Path(root))
+    except ToolError as error:
+        raise StoreError(error.what, where=error.where, fix=error.fix) from error
 
 
 def remotes_of(store: Store, settings: CasSettings, *, root: str, announce: Callable[[str], None]) -> Remotes:

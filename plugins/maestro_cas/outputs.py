@@ -15,14 +15,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from maestro_cas.aside import absent_outputs, note_made
 from maestro_cas.globs import compile_globs
 from maestro_cas.record import Output, check_layout
 from maestro_cas.scan import parse_listing, present, walk
-from maestro_hooks.errors import EvidenceError, ToolError
+from maestro_hooks.errors import ConfigError, ToolError
 
 if TYPE_CHECKING:
     from maestro_cas.globs import Globs
     from maestro_cas.record import Record
+    from maestro_cas.scan import Walked
     from maestro_cas.stat_cache import StatCache
     from maestro_cas.store import Store
 
@@ -47,7 +49,7 @@ def collect(root: str, globs: Globs, store: Store) -> tuple[Output, ...]:
         ToolError: a pattern matches nothing, an output is no file or link, changed meanwhile, or the disk is full.
         EvidenceError: a link leaves the project.
     """
-    walked = walk(root, globs, prune=False)
+    walked = walk(root, globs, prune=False, empty=True)
     for pattern in globs.patterns:
         if not pattern.startswith("!") and not any(
             map(compile_globs((pattern,), where="outputs").matches, walked.paths)
@@ -58,6 +60,9 @@ def collect(root: str, globs: Globs, store: Store) -> tuple[Output, ...]:
         mode, size, mtime_ns = walked.stats[6 * i : 6 * i + 3]
         if stat.S_ISLNK(mode):
             outputs.append(Output(path, "l", target=os.readlink(f"{root}/{path}")))
+            continue
+        if stat.S_ISDIR(mode):
+            outputs.append(Output(path, "d", mode=stat.S_IMODE(mode) & 0o777))
             continue
         if not stat.S_ISREG(mode):
             raise ToolError("an output is no file, directory or link", where=path)
@@ -84,19 +89,24 @@ def restore(
     strange = next((o.path for o in record.outputs if not globs.matches(o.path)), None)
     if strange is not None:
         return f"the record holds {strange}, which is no declared output"
-    there = parse_listing(present(root, globs, cache).listing)
+    tree, walked = present(root, globs, cache)
+    there = parse_listing(tree.listing)
     wanted = [o for o in record.outputs if there.get(o.path) != _as_listed(o)]
     for output in wanted:
         if output.kind == "f" and not store.has(output.digest, output.size):
             return f"the content of {output.path} is not in the store"
-    strays = sorted(set(there) - {o.path for o in record.outputs})
+    absent = absent_outputs(root, globs) if wanted else []
+    strays = sorted(set(there) - {o.path for o in record.outputs}, reverse=True)
     try:
         for path in strays:
-            os.unlink(f"{root}/{path}")
+            _remove_stray(root, path, globs)
         for output in wanted:
             _parents(root, output.path)
             if not _write(store, output, root, read_only=read_only):
                 return f"the content of {output.path} was damaged"
+        note_made(root, absent)
+        if not read_only:  # a hard link shares its mode with the store
+            _mend_modes(root, record, walked, written={o.path for o in wanted})
     except OSError as error:
         raise ToolError(
             f"cannot restore an output: {error.strerror}",
@@ -107,10 +117,36 @@ def restore(
     return Restored(len(wanted), size, len(record.outputs) - len(wanted), len(strays))
 
 
+def _remove_stray(root: str, path: str, globs: Globs) -> None:
+    """Remove what is no output of the record, and the output directories that are empty without it."""
+    place = f"{root}/{path}"
+    if os.path.isdir(place) and not os.path.islink(place):
+        os.rmdir(place)
+    else:
+        os.unlink(place)
+    above = os.path.dirname(path)
+    while above and globs.matches(above):
+        try:
+            os.rmdir(f"{root}/{above}")
+        except OSError:  # not empty
+            return
+        above = os.path.dirname(above)
+
+
+def _mend_modes(root: str, record: Record, walked: Walked, *, written: set[str]) -> None:
+    """Give files that stood right in content the mode they had."""
+    numbers = walked.by_path()
+    for output in record.outputs:
+        if output.kind != "l" and output.path not in written and numbers[output.path][0] & 0o777 != output.mode:
+            os.chmod(f"{root}/{output.path}", output.mode)
+
+
 def _as_listed(output: Output) -> tuple[str, int, str]:
     if output.kind == "l":
         target = os.fsencode(output.target)
         return "l", len(target), hashlib.sha256(target).hexdigest()
+    if output.kind == "d":
+        return "d", 0, "-"
     return "x" if output.mode & 0o100 else "f", output.size, output.digest
 
 
@@ -130,6 +166,12 @@ def _parents(root: str, path: str) -> None:
 
 def _write(store: Store, output: Output, root: str, *, read_only: bool) -> bool:
     place = f"{root}/{output.path}"
+    if output.kind == "d":
+        with suppress(FileNotFoundError):
+            os.unlink(place)
+        os.mkdir(place)
+        os.chmod(place, output.mode)
+        return True
     draft = f"{os.path.dirname(place)}/.maestro-{os.urandom(6).hex()}"
     try:
         if output.kind == "l":
@@ -187,73 +229,8 @@ def _clone(source: int, target: int) -> bool:
     return True
 
 
-class Aside:
-    """Outputs of before, moved out of the way of a run: deleted when it succeeded, put back where it made nothing.
-
-    Without this an old file below an output directory would be an input nobody declared, and would be stored.
-    """
-
-    def __init__(self, root: str, globs: Globs) -> None:
-        self._root = root
-        self._place = f"{root}/.maestro/aside/{os.getpid()}-{os.urandom(4).hex()}"
-        self._moved: list[str] = []
-        _recover(root)
-        for path in sorted(_units(root, globs)):
-            target = f"{self._place}/{path}"
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            os.replace(f"{root}/{path}", target)
-            self._moved.append(path)
-
-    def discard(self) -> None:
-        """The run succeeded: its outputs stand."""
-        _remove(self._place)
-
-    def put_back(self) -> None:
-        """The run failed: what it did not make again is as before."""
-        for path in self._moved:
-            if not os.path.lexists(f"{self._root}/{path}"):
-                os.makedirs(os.path.dirname(f"{self._root}/{path}"), exist_ok=True)
-                os.replace(f"{self._place}/{path}", f"{self._root}/{path}")
-        _remove(self._place)
-
-
-def _recover(root: str) -> None:
-    """Put back what a process that died in its run had moved away, where nothing stands in its place."""
-    from maestro_cas.collecting import alive  # noqa: PLC0415 - only before a run
-
-    base = f"{root}/.maestro/aside"
-    for name in os.listdir(base) if os.path.isdir(base) else ():
-        owner = name.split("-")[0]
-        if not owner.isdigit() or alive(int(owner)):
-            continue
-        for folder, _, files in os.walk(f"{base}/{name}"):
-            for file in files:
-                path = os.path.relpath(f"{folder}/{file}", f"{base}/{name}")
-                if not os.path.lexists(f"{root}/{path}"):
-                    os.makedirs(os.path.dirname(f"{root}/{path}"), exist_ok=True)
-                    os.replace(f"{folder}/{file}", f"{root}/{path}")
-        _remove(f"{base}/{name}")
-
-
-def _units(root: str, globs: Globs) -> set[str]:
-    """What to move: a directory that is an output as a whole, else file by file."""
-    units: set[str] = set()
-    for pattern in globs.patterns:
-        name = pattern.rstrip("/")
-        if globs.refuse is None and name in {start for start, _ in globs.starts} and os.path.lexists(f"{root}/{name}"):
-            units.add(name)
-    walked = walk(root, globs, prune=False)
-    return units | {p for p in walked.paths if not any(p == u or p.startswith(f"{u}/") for u in units)}
-
-
-def _remove(place: str) -> None:
-    import shutil  # noqa: PLC0415 - only after a run
-
-    shutil.rmtree(place, ignore_errors=True)
-
-
 def check_disjoint(inputs: Globs, outputs: Globs) -> None:
-    """Refuse outputs that are inputs by name. Raises ``EvidenceError``."""
+    """Refuse outputs that are inputs by name. Raises ``ConfigError``."""
     for pattern in outputs.patterns:
         if pattern in inputs.patterns:
-            raise EvidenceError("is both an input and an output", where=pattern)
+            raise ConfigError("is both an input and an output", where=pattern, fix="name what is made apart")

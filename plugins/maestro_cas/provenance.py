@@ -7,9 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from maestro_cas.record import Record
+from maestro_cas.scan import parse_listing
+from maestro_hooks.errors import EvidenceError
+from maestro_hooks.evidence import canonical, dsse, signature
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from maestro_cas.record import Record
+    from maestro_cas.store import Store
+    from maestro_hooks.evidence.signature import PrivateKey, PublicKey
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
 BUILD_TYPE = "https://maestro-conductor.dev/cas/action/v1"
 
 
@@ -36,3 +45,26 @@ def statement(record: Record, *, writer: str, inputs: dict[str, tuple[str, int, 
             },
         },
     }
+
+
+def signed_statement(record: Record, store: Store, key: PrivateKey) -> bytes:
+    """The Statement in a DSSE envelope, signed by whoever publishes the record. Raises ``EvidenceError``."""
+    listing = store.get(record.inputs.digest)
+    if listing is None:
+        raise EvidenceError("the list of inputs was damaged", where=record.key)
+    keyid = signature.public_of(key).id
+    payload = canonical.encode(statement(record, writer=keyid, inputs=parse_listing(listing)))
+    made = dsse.Signature(keyid, signature.sign(key, dsse.pae(PAYLOAD_TYPE, payload)))
+    return canonical.encode(dsse.envelope_object(dsse.Envelope(PAYLOAD_TYPE, payload, (made,))))
+
+
+def signer(envelope: bytes, trusted: Iterable[PublicKey]) -> str:
+    """The id of the trusted key that signed an envelope; ``""`` if none did, or if it is no envelope."""
+    try:
+        value = canonical.decode(envelope, canonical=False, where="attachment")
+        opened = dsse.parse_envelope(value, where="attachment", payload_type=PAYLOAD_TYPE)
+    except EvidenceError:
+        return ""
+    message = opened.signed_bytes()
+    keys = (k.id for k in trusted if any(signature.verify(k, s.sig, message) for s in opened.signatures))
+    return next(keys, "")

@@ -31,11 +31,9 @@ class Quick:
         """The project's store; made with the host's state directory on first use."""
         home = store_home(root, self.directory)
         if not os.path.exists(f"{root}/.maestro/.gitignore"):
-            from pathlib import Path  # noqa: PLC0415 - first use only
+            from maestro_cas.opening import prepare_state  # noqa: PLC0415 - first use only
 
-            from maestro_hooks.project.state import state_directory  # noqa: PLC0415
-
-            state_directory(Path(root))
+            prepare_state(root)
         return open_store(home)
 
 

@@ -20,16 +20,29 @@ if TYPE_CHECKING:
     from maestro_hooks.evidence.signature import PrivateKey, PublicKey
 
 PAYLOAD_TYPE = "application/vnd.maestro.action+json"
-SCHEMA = "maestro.action/1"
+SCHEMA = "maestro.action/2"
 MAX_OUTPUTS = 1_000_000
 MAX_BYTES = 256 * 1024 * 1024
 _WHERE = "action record"
-_TOP = ("schema", "key", "components", "created", "durationMs", "inputs", "outputs", "log", "reads", "notify", "shared")
+_TOP = (
+    "schema",
+    "key",
+    "components",
+    "created",
+    "durationMs",
+    "inputs",
+    "outputs",
+    "log",
+    "reads",
+    "seen",
+    "notify",
+    "shared",
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Output:
-    """One thing made: ``kind`` ``f`` file or ``l`` link; ``digest`` or the link's target."""
+    """One thing made: ``kind`` ``f`` file, ``l`` link or ``d`` empty directory; ``digest`` or the link's target."""
 
     path: str
     kind: str
@@ -57,7 +70,11 @@ class Reads:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A successful action. ``shared`` is whether it may leave this machine (it may not without a lock)."""
+    """A successful action.
+
+    ``seen`` holds its witnesses (see ``reads.witness``); ``shared`` is whether it may leave this machine (it may not
+    without a lock).
+    """
 
     key: str
     components: Mapping[str, object]
@@ -67,12 +84,13 @@ class Record:
     outputs: tuple[Output, ...]
     log: Blob
     reads: Reads
+    seen: Blob
     notify: tuple[str, ...] = ()
     shared: bool = True
 
     def blobs(self) -> list[Blob]:
         """Every blob the record needs, once each."""
-        wanted = {self.inputs.digest: self.inputs, self.log.digest: self.log}
+        wanted = {b.digest: b for b in (self.inputs, self.log, self.seen)}
         wanted.update({o.digest: Blob(o.digest, o.size) for o in self.outputs if o.kind == "f"})
         return list(wanted.values())
 
@@ -95,6 +113,7 @@ def encode(record: Record) -> bytes:
             "outputs": [_output_object(o) for o in sorted(record.outputs)],
             "log": _blob_object(record.log),
             "reads": {"method": record.reads.method, "undeclared": list(record.reads.undeclared)},
+            "seen": _blob_object(record.seen),
             "notify": list(record.notify),
             "shared": record.shared,
         }
@@ -148,6 +167,7 @@ def parse(payload: bytes, *, key: str) -> Record:
             shape.one_of(reads["method"], ("none", "audit", "strace"), where=f"{_WHERE} method"),
             _texts(reads["undeclared"]),
         ),
+        seen=_parse_blob(body["seen"]),
         notify=_texts(body["notify"]),
         shared=body["shared"],
     )
@@ -187,6 +207,8 @@ def check_path(path: str) -> None:
 def _output_object(output: Output) -> dict[str, object]:
     if output.kind == "l":
         return {"path": output.path, "kind": "l", "target": output.target}
+    if output.kind == "d":
+        return {"path": output.path, "kind": "d", "mode": f"{output.mode:04o}"}
     return {
         "path": output.path, "kind": "f", "mode": f"{output.mode:04o}", "size": output.size, "sha256": output.digest
     }  # fmt: skip
@@ -195,7 +217,7 @@ def _output_object(output: Output) -> dict[str, object]:
 def _parse_output(value: object) -> Output:
     where = f"{_WHERE} output"
     kind = value.get("kind") if isinstance(value, dict) else None
-    fields = {"f": ("mode", "size", "sha256"), "l": ("target",)}
+    fields = {"f": ("mode", "size", "sha256"), "l": ("target",), "d": ("mode",)}
     shape.one_of(kind, fields, where=where)
     body = shape.members(value, required=("path", "kind", *fields[str(kind)]), where=where)
     path = shape.text(body["path"], where=where)
@@ -204,6 +226,8 @@ def _parse_output(value: object) -> Output:
     mode = shape.text(body["mode"], where=where)
     if len(mode) != 4 or mode[0] != "0" or not set(mode) <= set("01234567"):
         raise EvidenceError(f"mode {mode!r:.20} is none of 0000 to 0777", where=where)
+    if kind == "d":
+        return Output(path, "d", mode=int(mode, 8))
     return Output(
         path, "f", mode=int(mode, 8), size=_natural(body["size"]), digest=shape.sha256_hex(body["sha256"], where=where)
     )

@@ -9,36 +9,29 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from maestro_cas.key import file_digest
-from maestro_cas.reads import audit, judge, strace
-from maestro_cas.record import Reads
 from maestro_cas.tee import Tee
 from maestro_hooks.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from maestro_cas.globs import Globs
 
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """How a run is watched: words before the command, extra variables, and where the notes go."""
-
-    method: str
-    prefix: tuple[str, ...]
-    env: Mapping[str, str]
-    log: Path
-    scratch: Path
+FIXED = {
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "SOURCE_DATE_EPOCH": "315619200",  # 1980-01-02, the first day that zip files can hold in every time zone
+    "PYTHONHASHSEED": "0",
+}
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,67 +67,19 @@ def distributions(program: str) -> str:
     return hashlib.sha256("\n".join(records).encode()).hexdigest()
 
 
-def clean_environment(declared: Sequence[str], *, program: Program, home: Path) -> dict[str, str]:
-    """The child's whole environment: declared variables as they are, and fixed values for what programs need."""
-    fixed = {
-        "PATH": f"{os.path.dirname(program.path)}:{DEFAULT_PATH}",
-        "HOME": str(home),
-        "TMPDIR": str(home),
-        "LANG": "C.UTF-8",
-        "LC_ALL": "C.UTF-8",
-        "TZ": "UTC",
-        "SOURCE_DATE_EPOCH": "315619200",  # 1980-01-02, the first day that zip files can hold in every time zone
-        "PYTHONHASHSEED": "0",
-    }
-    return {**fixed, **{name: os.environ[name] for name in declared if name in os.environ}}
+def clean_environment(
+    declared: Sequence[str], *, programs: Sequence[Program], home: Path, extra: Mapping[str, str] = NONE
+) -> dict[str, str]:
+    """The child's whole environment: declared variables as they are, and fixed values for what programs need.
 
-
-@contextmanager
-def watching(*, mode: str) -> Iterator[Watch]:
-    """Prepare to watch: strace in mode ``enforce`` where it works, the audit hook in ``observe``, else nothing."""
-    with tempfile.TemporaryDirectory(prefix="maestro-cas-") as text:
-        scratch = Path(os.path.realpath(text))
-        log = scratch / "reads.log"
-        if mode == "enforce" and strace.available():
-            yield Watch("strace", tuple(strace.command(log)), {}, log, scratch)
-        elif mode in ("observe", "enforce"):
-            hook = scratch / "hook"
-            hook.mkdir()
-            audit.sitecustomize(hook)
-            yield Watch("audit", (), {"PYTHONPATH": str(hook), audit.VARIABLE: str(log)}, log, scratch)
-        else:
-            yield Watch("none", (), {}, log, scratch)
-
-
-def reads_of(
-    watch: Watch,
-    *,
-    root: str,
-    inputs: Globs,
-    outputs: Globs,
-    covered: Sequence[str],
-    programs: Sequence[str] | None = None,
-    also: Sequence[judge.Access] = (),
-) -> Reads:
-    """What the watch saw (and ``also``) that was not declared. A trace that cannot be read is itself a finding."""
-    if watch.method == "none":
-        return Reads("none")
-    places = (
-        (*covered, str(watch.scratch), tempfile.gettempdir())
-        if watch.method == "audit"
-        else (*covered, str(watch.scratch))
-    )
-    try:
-        if watch.method == "strace":
-            with watch.log.open(encoding="utf-8", errors="surrogateescape") as lines:
-                seen = list(strace.accesses(lines, root))
-        else:
-            seen = list(audit.accesses(watch.log))
-    except (OSError, ValueError) as error:
-        return Reads(watch.method, (f"the trace cannot be read: {error}",))
-    wanted = programs if watch.method == "strace" else None
-    found = judge.undeclared([*also, *seen], root=root, inputs=inputs, outputs=outputs, covered=places, programs=wanted)
-    return Reads(watch.method, found)
+    ``PATH`` leads to the programs named and to the system's own; ``extra`` is what the watch needs.
+    """
+    places = dict.fromkeys(os.path.dirname(p.path) for p in programs)
+    fixed = {**FIXED, "PATH": ":".join((*places, DEFAULT_PATH)), "HOME": str(home), "TMPDIR": str(home)}
+    env = {**fixed, **{name: os.environ[name] for name in declared if name in os.environ}, **extra}
+    if "PYTHONPATH" in extra and "PYTHONPATH" in declared and os.environ.get("PYTHONPATH"):
+        env["PYTHONPATH"] = f"{extra['PYTHONPATH']}{os.pathsep}{os.environ['PYTHONPATH']}"
+    return env
 
 
 @dataclass(frozen=True, slots=True)

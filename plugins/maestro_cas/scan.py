@@ -27,7 +27,7 @@ DOMAIN = b"maestro.inputs.v1\n"
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What a scan found. ``listing`` has one line per file: ``f|x|l SP size SP sha256-or-target SP path``."""
+    """What a scan found. ``listing`` has one line per file: ``f|x|l|d SP size SP sha256 SP path``."""
 
     listing: bytes
     files: int
@@ -51,8 +51,15 @@ class Walked:
         return {path: tuple(self.stats[6 * i : 6 * i + 6]) for i, path in enumerate(self.paths)}
 
 
-def walk(root: str, globs: Globs, *, skip: Callable[[str], bool] | None = None, prune: bool = True) -> Walked:
-    """Every file and link below ``root`` that ``globs`` mean; never follows a link.
+def walk(
+    root: str,
+    globs: Globs,
+    *,
+    skip: Callable[[str], bool] | None = None,
+    prune: bool = True,
+    empty: bool = False,
+) -> Walked:
+    """Every file and link below ``root`` that ``globs`` mean, with ``empty`` also empty directories; follows no link.
 
     Raises:
         ToolError: a directory cannot be read, or an input is a socket, pipe or device.
@@ -72,6 +79,7 @@ def walk(root: str, globs: Globs, *, skip: Callable[[str], bool] | None = None, 
         except OSError as error:
             raise ToolError(f"cannot list: {error.strerror}", where=directory or ".", fix="mend it") from error
         with entries:
+            entry = None
             for entry in entries:
                 path = prefix + entry.name
                 if entry.is_dir(follow_symlinks=False):
@@ -81,6 +89,10 @@ def walk(root: str, globs: Globs, *, skip: Callable[[str], bool] | None = None, 
                     st = entry.stat(follow_symlinks=False)
                     paths.append(path)
                     stats += (st.st_mode, st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino, st.st_dev)
+        if empty and entry is None and accept(directory) and not (refuse and refuse(directory)):
+            st = os.lstat(f"{root}/{directory}")
+            paths.append(directory)
+            stats += (st.st_mode, 0, st.st_mtime_ns, st.st_ctime_ns, st.st_ino, st.st_dev)
     return Walked(paths, stats)
 
 
@@ -113,15 +125,27 @@ def scan(
     return tree, walked
 
 
-def present(root: str, globs: Globs, cache: StatCache) -> Tree:
-    """What the output patterns match now, links and all; nothing is an empty tree."""
-    walked = walk(root, globs, prune=False)
+def present(root: str, globs: Globs, cache: StatCache) -> tuple[Tree, Walked]:
+    """What the output patterns match now, links and empty directories and all; nothing is an empty tree."""
+    walked = walk(root, globs, prune=False, empty=True)
     known = cache.whole(walked)
-    if known is not None:
-        return known
-    tree = _tree(root, walked, cache, [])
-    cache.remember(walked, tree)
-    return tree
+    if known is None:
+        known = _tree(root, walked, cache, [])
+        cache.remember(walked, known)
+    return known, walked
+
+
+def digest_all(root: str, walked: Walked, cache: StatCache) -> dict[str, tuple[str, int, str]]:
+    """Kind, size and digest of each file named, read only where the cache does not know it.
+
+    Raises:
+        ToolError: a file cannot be read, or changed meanwhile.
+    """
+    known = cache.whole(walked)
+    if known is None:
+        known = _tree(root, walked, cache, [])
+        cache.remember(walked, known)
+    return parse_listing(known.listing)
 
 
 def _tree(root: str, walked: Walked, cache: StatCache, links: list[tuple[str, str]]) -> Tree:
@@ -149,6 +173,8 @@ def _line(root: str, path: str, numbers: list[int], cache: StatCache, links: lis
             target = os.readlink(full)
             links.append((path, target))
             return b"l %d %s %s\n" % (size, hashlib.sha256(os.fsencode(target)).hexdigest().encode(), os.fsencode(path))
+        if stat.S_ISDIR(mode):
+            return b"d 0 - %s\n" % os.fsencode(path)
         if not stat.S_ISREG(mode):
             raise ToolError("an input is no file, directory or link", where=path, fix="exclude it by '!'")
         digest = cache.digest(path, numbers)
@@ -176,7 +202,8 @@ def check_links(root: str, links: Sequence[tuple[str, str]], declared: set[str])
             raise ConfigError(
                 f"the link leaves the project: {target}", where=path, fix="exclude it by '!', or replace it by a copy"
             )
-        if os.path.isfile(real) and below not in declared:
+        inside = os.path.isdir(real) and any(name.startswith(f"{below}/") for name in declared)
+        if os.path.exists(real) and below not in declared and not inside:
             raise ConfigError(f"the link's target {below} is not declared", where=path, fix="add it to the inputs")
 
 

@@ -39,6 +39,9 @@ class CasSettings(Settings, frozen=True, kw_only=True):
     publish: Annotated[bool, Meta(description="Store signed results in the remotes (never from a pull request).")] = (
         False
     )
+    provenance: Annotated[
+        bool, Meta(description="Attach signed SLSA provenance to what is published in an OCI registry.")
+    ] = True
     remote_wait_s: Annotated[int, Meta(ge=1, le=600, description="Longest wait for a remote's next answer.")] = 5
     remote_budget_s: Annotated[int, Meta(ge=1, le=3600, description="Longest time remotes may take per action.")] = 60
     remote_rest_s: Annotated[int, Meta(ge=0, description="How long a failed remote is left alone.")] = 120

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from maestro_cas import record as records
-from maestro_hooks.errors import EvidenceError, ToolError, UsageError
+from maestro_hooks.errors import EvidenceError, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 VERSION = b"maestro.cas/1\n"
 CHUNK = 1 << 20
+_FETCHED = b" fetched"
 _FOLDERS = ("cas/sha256", "ac", "drafts", "locks", "quarantine", "journal", "stat", "names", "last", "aside")
+
+
+class StoreError(ToolError):
+    """The store cannot be used: full, read-only, another user's or another version's. Work goes on without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +52,14 @@ class Store:
             return False
 
     def put_file(self, source: str) -> tuple[str, int]:
-        """Store a file's content; the digest is that of the bytes stored. Raises ``ToolError`` (disk full)."""
+        """Store a file's content; the digest is that of the bytes stored. Raises ``StoreError`` (disk full)."""
         with open(source, "rb") as stream:
             digest, size, draft = self._draft(iter(lambda: stream.read(CHUNK), b""), source)
         self._publish(draft, digest)
         return digest, size
 
     def put(self, data: bytes) -> str:
-        """Store bytes; returns their digest. Raises ``ToolError``."""
+        """Store bytes; returns their digest. Raises ``StoreError``."""
         digest = hashlib.sha256(data).hexdigest()
         if self.has(digest, len(data)):
             return digest
@@ -101,10 +106,14 @@ class Store:
         finally:
             os.close(descriptor)
 
-    def put_record(self, key: str, envelope: bytes) -> None:
-        """Make a record visible; its blobs must have been synced. Raises ``ToolError``."""
+    def put_record(self, key: str, envelope: bytes, *, fetched: bool = False) -> None:
+        """Make a record visible; its blobs must have been synced. ``fetched`` says that another machine made it.
+
+        Raises:
+            StoreError: the disk is full.
+        """
         path = self.record_path(key)
-        data = hashlib.sha256(envelope).hexdigest().encode() + b"\n" + envelope
+        data = hashlib.sha256(envelope).hexdigest().encode() + (_FETCHED if fetched else b"") + b"\n" + envelope
         draft = f"{self.home}/drafts/{os.getpid()}-{os.urandom(6).hex()}"
         try:
             with open(draft, "wb") as stream:
@@ -126,10 +135,19 @@ class Store:
                 raw = stream.read()
         except OSError:
             return None
-        if hashlib.sha256(raw[65:]).hexdigest().encode() + b"\n" != raw[:65]:
+        head, _, envelope = raw.partition(b"\n")
+        if hashlib.sha256(envelope).hexdigest().encode() != head.removesuffix(_FETCHED):
             self.quarantine(path)
             return None
-        return raw[65:]
+        return envelope
+
+    def is_fetched(self, key: str) -> bool:
+        """Whether the record under ``key`` came from another machine."""
+        try:
+            with open(self.record_path(key), "rb") as stream:
+                return stream.readline(100).removesuffix(b"\n").endswith(_FETCHED)
+        except OSError:
+            return False
 
     def record(self, key: str) -> Record | None:
         """The record stored under ``key``; ``None`` if absent, damaged or not sound."""
@@ -171,7 +189,7 @@ class Store:
                     size += len(piece)
                     stream.write(piece)
             if os.stat(draft).st_size != size:
-                raise ToolError("the file system kept fewer bytes than were written", where=where)
+                raise StoreError("the file system kept fewer bytes than were written", where=where)
         except OSError as error:
             with suppress(OSError):
                 os.unlink(draft)
@@ -232,8 +250,8 @@ def open_store(home: str) -> Store:
     """Open a store, making it on first use.
 
     Raises:
-        UsageError: it belongs to another user or was written by another version.
-        ToolError: it cannot be made.
+        StoreError: it belongs to another user or was written by another version.
+            or it cannot be made or written.
     """
     try:
         owner = os.stat(home).st_uid
@@ -242,17 +260,21 @@ def open_store(home: str) -> Store:
     except FileNotFoundError:
         return _create(home)
     except OSError as error:
-        raise ToolError(f"cannot use the cache: {error.strerror}", where=home, fix="make it readable") from error
+        raise StoreError(f"cannot use the cache: {error.strerror}", where=home, fix="make it readable") from error
     if hasattr(os, "geteuid") and owner != os.geteuid():
-        raise UsageError(
+        raise StoreError(
             f"the cache belongs to user {owner}, not to you: its records would be taken on trust",
             where=home,
             fix="name a directory of your own in tool.maestro.cas.directory, or share by a remote tier",
         )
     if version != VERSION:
-        raise UsageError(
+        raise StoreError(
             f"the cache was written by another version ({version!r:.40})", where=home, fix="delete it, or name another"
         )
+    if not os.access(home, os.W_OK):
+        raise StoreError("the cache cannot be written", where=home, fix="make it writable, or name another directory")
+    if not all(os.path.isdir(f"{home}/{folder}") for folder in _FOLDERS):
+        return _create(home)  # somebody deleted a part of it
     return Store(home)
 
 
@@ -277,7 +299,7 @@ def _listed(path: str) -> list[str]:
         return []
 
 
-def _full(error: OSError, where: str) -> ToolError:
-    return ToolError(
+def _full(error: OSError, where: str) -> StoreError:
+    return StoreError(
         f"cannot write to the cache: {error.strerror or error}", where=where, fix="free space, or run 'maestro cas gc'"
     )

@@ -5,8 +5,9 @@ Invariant: what is named did differ; values of variables are never shown, only t
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from maestro_cas.names import keys_of, last_of
 from maestro_cas.scan import parse_listing
@@ -18,17 +19,28 @@ if TYPE_CHECKING:
     from maestro_cas.store import Store
 
 SHOWN = 20
+WIDTH = 60
+# Components that are tables of digests: nobody wants to read those.
+_DIGESTS = {"modules": "the module", "data": "the noxfile's value", "programs": "the program"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """``result`` is that of the look-up (``hit``, ``miss``, ...); ``lines`` explain it."""
+    """``result`` is that of the look-up (``hit``, ``miss``, ...).
 
+    ``lines`` are what differs from ``nearest``, the key of the record compared with (``""`` if there is none);
+    ``not_stored`` is why the run after a miss was not kept; ``todo`` is advice.
+    """
+
+    name: str
     result: str
     key: str
     reason: str
     nearest: str
     lines: tuple[str, ...]
+    age_s: int
+    not_stored: str = ""
+    todo: str = ""
 
 
 def explain(store: Store, name: str) -> Answer | None:
@@ -37,12 +49,40 @@ def explain(store: Store, name: str) -> Answer | None:
     if last is None:
         return None
     event, components = last["event"], last["components"]
-    result, key, reason = str(event["result"]), str(event["key"]), str(event["reason"])
+    result, key = str(event["result"]), str(event["key"])
+    details = [str(line) for line in last.get("details") or ()]
+    lines, nearest = (details, key) if details else ([], "")
     if result in ("hit", "remote-hit"):
-        return Answer(result, key, reason, key, (f"the key was found at {reason}",))
+        lines, nearest = _hit(store.record(key), event), key
+    elif not details:
+        lines, nearest = _compared(store, name, last, components, key)
+    return Answer(
+        name=name,
+        result=result,
+        key=key,
+        reason=str(last.get("missed") or event["reason"]),
+        nearest=nearest,
+        lines=tuple(lines if len(lines) <= SHOWN else [*lines[:SHOWN], f"and {len(lines) - SHOWN} more"]),
+        age_s=max(0, int(time.time()) - int(event["at"])),
+        not_stored=str(last.get("not stored") or ""),
+        todo=_todo(details),
+    )
+
+
+def _hit(found: Record | None, event: Mapping[str, Any]) -> list[str]:
+    lines = [f"the key was found at {event['reason']}, and all that the run read besides its inputs is as it was"]
+    if found is not None:
+        lines.append(f"made {found.created}, took {found.duration_ms / 1000:.1f} s, {len(found.outputs)} outputs")
+    return lines
+
+
+def _compared(
+    store: Store, name: str, last: Mapping[str, Any], components: Mapping[str, object], key: str
+) -> tuple[list[str], str]:
+    """What differs from the nearest record of another key, and that key."""
     nearest = _nearest(store, name, components, key)
     if nearest is None:
-        return Answer(result, key, reason, "", ("there is no earlier result of this name to compare with",))
+        return ["there is no earlier result of this name to compare with"], ""
     lines: list[str] = []
     for part in sorted({*components, *nearest.components}):
         old, new = nearest.components.get(part), components.get(part)
@@ -53,8 +93,16 @@ def explain(store: Store, name: str) -> Answer | None:
         elif isinstance(old, dict) and isinstance(new, dict):
             lines += _table(part, old, new)
         else:
-            lines.append(f"{part}: {_short(old)} -> {_short(new)}")
-    return Answer(result, key, reason, nearest.key, tuple(lines))
+            lines.append(f"{part}: {_change_of(old, new)}")
+    return lines, nearest.key
+
+
+def _todo(details: list[str]) -> str:
+    if any("undeclared file" in line or "is there now" in line for line in details):
+        return "declare these files as inputs: then each content has a result of its own"
+    if any("undeclared names" in line for line in details):
+        return "the run listed that directory; declare what it looks for there, or keep other files elsewhere"
+    return ""
 
 
 def _nearest(store: Store, name: str, components: Mapping[str, object], key: str) -> Record | None:
@@ -77,7 +125,7 @@ def _inputs(store: Store, nearest: Record, listing: str) -> list[str]:
     lines = [f"input added: {p}" for p in sorted(after.keys() - before.keys())]
     lines += [f"input removed: {p}" for p in sorted(before.keys() - after.keys())]
     lines += [f"input changed: {p}" for p in sorted(before.keys() & after.keys()) if before[p] != after[p]]
-    return lines if len(lines) <= SHOWN else [*lines[:SHOWN], f"and {len(lines) - SHOWN} more inputs"]
+    return lines
 
 
 def _table(part: str, old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
@@ -91,15 +139,33 @@ def _table(part: str, old: Mapping[str, object], new: Mapping[str, object]) -> l
                 "was not declared" if before is None else "is not declared" if after is None else _change(before, after)
             )
             lines.append(f"env {name}: {words}")
+        elif part in _DIGESTS:
+            lines.append(f"{_DIGESTS[part]} {name} {_turned(before, after)}")
         else:
-            lines.append(f"{part} {name}: {_short(before)} -> {_short(after)}")
+            lines.append(f"{part} {name}: {_change_of(before, after)}")
     return lines
+
+
+def _turned(before: object, after: object) -> str:
+    return "is new" if before is None else "is not used any more" if after is None else "changed"
 
 
 def _change(before: object, after: object) -> str:
     return "is unset now" if after == "unset" else "is set now" if before == "unset" else "has another value"
 
 
-def _short(value: object) -> str:
-    text = "nothing" if value is None else " ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _change_of(old: object, new: object) -> str:
+    """Both values, cut to what lies around their first difference."""
+    before, after = _text(old), _text(new)
+    same = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), 0)
+    start = max(0, same - 20) if max(len(before), len(after)) > WIDTH else 0
+    return f"{_cut(before, start)} -> {_cut(after, start)}"
+
+
+def _text(value: object) -> str:
+    return "nothing" if value is None else " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _cut(text: str, start: int) -> str:
+    piece = text[start : start + WIDTH]
+    return f"{'...' if start else ''}{piece}{'...' if start + WIDTH < len(text) else ''}"

@@ -26,7 +26,7 @@ _STATES = {True: "met", False: "missed", None: "no target"}
 def lines(measures: Sequence[Measure], unread: Sequence[str]) -> list[str]:
     """The board for a terminal."""
     rows = [(m.name, shown(m.latest, m.unit), target(m), state(m), str(len(m.points)), m.how) for m in measures]
-    out = plain_table(("kpi", "measured", "target", "", "points", "from"), rows)
+    out = plain_table(("kpi", "measured", "target", "state", "points", "from"), rows)
     return [*out, *(f"not read: {words}" for words in unread)]
 
 
@@ -77,14 +77,14 @@ def _body(measures: Sequence[Measure], unread: Sequence[str], title: str) -> Ite
     rows = [
         (
             text(m.name),
-            element("strong", shown(m.latest, m.unit)) if m.points else element("span", NOT_MEASURED, of="soft"),
-            text(target(m)),
-            element("span", state(m), of=colours.get(state(m), "soft")),
+            element("strong", shown(m.latest, m.unit), of="whole") if m.points else _soft(NOT_MEASURED),
+            element("span", target(m), of="whole"),
+            element("span", state(m), of=f"whole {colours.get(state(m), 'soft')}") if m.points else "",
             element("span", m.how, of="soft"),
         )
         for m in measures
     ]
-    yield from table(("kpi", "measured", "target", "", "measured from"), rows)
+    yield from table(("kpi", "measured", "target", "state", "measured from"), rows)
     for measure in measures:
         if len(measure.points) > 1:
             yield element("h2", f"{measure.name} over {len(measure.points)} measurements")
@@ -92,6 +92,10 @@ def _body(measures: Sequence[Measure], unread: Sequence[str], title: str) -> Ite
     if unread:
         yield element("h2", "Not read")
         yield f"<ul>{''.join(element('li', words) for words in unread)}</ul>"
+
+
+def _soft(words: str) -> str:
+    return element("span", words, of="whole soft")
 
 
 def plot(measure: Measure) -> Iterator[str]:
@@ -113,9 +117,11 @@ def plot(measure: Measure) -> Iterator[str]:
     if measure.target is not None:
         at = y(measure.target)
         yield f'<line class="target" x1="{EDGE}" y1="{at}" x2="{WIDTH - EDGE}" y2="{at}"/>'
+        words = f"target {target(measure)}"
+        yield f'<text x="{WIDTH - EDGE}" y="14" text-anchor="end">{text(words)}</text>'
     yield f'<polyline class="series" points="{" ".join(f"{a},{b}" for a, b in places)}"/>'
     yield from (f'<circle class="dot" cx="{a}" cy="{b}" r="2.5"/>' for a, b in places)
-    extremes = f"highest {shown(high, measure.unit)}, lowest {shown(low, measure.unit)}"
+    extremes = f"highest {shown(max(values), measure.unit)}, lowest {shown(min(values), measure.unit)}"
     yield f'<text x="{EDGE}" y="14">{text(extremes)}</text>'
     yield f'<text x="{EDGE}" y="{HEIGHT - 8}">{_day(points[0][0])}</text>'
     yield f'<text x="{WIDTH - EDGE}" y="{HEIGHT - 8}" text-anchor="end">{_day(points[-1][0])}</text></svg>'

@@ -89,21 +89,15 @@ def _number(event: Event) -> Fraction | None:
     return None if quantity is None else Fraction(int(quantity.q), quantity.scale)
 
 
-def _share(top: str, bottom: str) -> Callable[[History], Points]:
-    """The number under keys ending in ``top`` over that under ``bottom``, of each moment that has both."""
-
-    def points(history: History) -> Points:
-        times: dict[int, dict[str, Fraction]] = {}
-        for event in history.events:
-            for suffix in (top, bottom):
-                number = _number(event)
-                if event.record.key.endswith(suffix) and number is not None:
-                    sums = times.setdefault(event.time, {})
-                    sums[suffix] = sums.get(suffix, Fraction(0)) + number
-        both = ((time, s) for time, s in sorted(times.items()) if top in s and s.get(bottom))
-        return tuple((time, s[top] / s[bottom]) for time, s in both)
-
-    return points
+def _fix_success(history: History) -> Points:
+    """Repairs that held over all that were tried, summed over the gates of each moment that tried any."""
+    times: dict[int, list[Fraction]] = {}
+    for event in history.events:
+        metric = event.record.key.partition("/")[2]
+        number = _number(event)
+        if metric in ("fixes", "fixes-refused") and number is not None:
+            times.setdefault(event.time, [Fraction(0), Fraction(0)])[metric == "fixes-refused"] += number
+    return tuple((time, held / (held + refused)) for time, (held, refused) in sorted(times.items()) if held + refused)
 
 
 def _time_saved(history: History) -> Points:
@@ -170,8 +164,8 @@ KPIS = (
     Kpi(
         name="fix success",
         target=Fraction(88, 100),
-        how="ledger keys .../fixes-verified over .../fixes-offered",
-        points=_share("/fixes-verified", "/fixes-offered"),
+        how="ledger keys PLUGIN/fixes over those and PLUGIN/fixes-refused: repairs that were verified, of those tried",
+        points=_fix_success,
     ),
     Kpi(
         name="test time saved",

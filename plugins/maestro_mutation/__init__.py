@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.obligation import Obligation
     from maestro_hooks.registry import Registry
-    from maestro_hooks.requests import CheckRequest
+    from maestro_hooks.requests import Advice, AdviceRequest, CheckRequest
 
 MAESTRO_API = 1
 
@@ -41,3 +41,11 @@ def maestro_check(request: CheckRequest) -> Iterator[Obligation]:
         from maestro_mutation.gate import obligations  # noqa: PLC0415 - loaded when a whole tree is checked
 
         yield from obligations(request)
+
+
+@hookimpl
+def maestro_advise(request: AdviceRequest) -> Iterator[Advice]:
+    """Propose the cases that mutants ask for."""
+    from maestro_mutation.advice import advise  # noqa: PLC0415 - only for a card that is blocked
+
+    yield from advise(request)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.obligation import Obligation
     from maestro_hooks.registry import Registry
-    from maestro_hooks.requests import CheckRequest, LedgerView
+    from maestro_hooks.requests import Advice, AdviceRequest, CheckRequest, LedgerView
 
 MAESTRO_API = 1
 
@@ -27,6 +27,7 @@ RULES = (
     Rule("report-unreadable", "A report that is damaged, hostile or not of its format"),
     Rule("report-incomplete", "A report that lacks what a configured bound needs"),
     Rule("junit-failure", "A failed test in a JUnit report"),
+    Rule("flaky-test", "A test whose repeated runs did not all end alike"),
     Rule("junit-error", "A test that could not run in a JUnit report"),
     Rule("sarif-execution", "An analysis that says it did not run to its end"),
     Rule("sbom-vulnerability", "A known vulnerability listed in a CycloneDX document"),
@@ -37,7 +38,7 @@ RULES = (
 def maestro_register(registry: Registry) -> None:
     """Declare the settings table, the key namespaces and the plugin's own rules."""
     registry.settings(ReportsSettings)
-    registry.keys("bandit", "coverage", "junit", "sarif", "benchmark", "sbom")
+    registry.keys("bandit", "coverage", "junit", "sarif", "benchmark", "sbom", "flakes")
     registry.depends_on("bandit")
     for rule in RULES:
         registry.rule(rule)
@@ -64,3 +65,11 @@ def maestro_before_seal(view: LedgerView) -> Iterator[Obligation]:
     from maestro_reports import importing  # noqa: PLC0415 - loaded before a seal
 
     yield from importing.obligations(view.root, settings)
+
+
+@hookimpl
+def maestro_advise(request: AdviceRequest) -> Iterator[Advice]:
+    """Say which report is missing."""
+    from maestro_reports.advice import advise  # noqa: PLC0415 - only for a card that is blocked
+
+    yield from advise(request)

@@ -5,10 +5,12 @@ Invariant: every configured pattern and every file it matches leaves at least on
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.obligation import Finding, Location, Obligation
-from maestro_reports import benchmark, coverage, cyclonedx, junit, sarif
+from maestro_reports import benchmark, coverage, cyclonedx, flakes, junit, sarif
 from maestro_reports.keys import key
 from maestro_reports.reading import MAX_BYTES, Report, UnreadableError
 
@@ -40,6 +42,18 @@ def obligations(root: Path, settings: ReportsSettings) -> Iterator[Obligation]:
             yield from _imported(root / path, path, table, reader, settings, seen=seen)
         if table == "benchmark":
             yield from _absent_benchmarks(settings, seen)
+    for pattern in settings.repeated:
+        yield from _repeated(root, pattern, settings)
+
+
+def _repeated(root: Path, pattern: str, settings: ReportsSettings) -> tuple[Obligation, ...]:
+    bound = None if settings.flake_max is None else Fraction(Decimal(settings.flake_max)) / 100
+    try:
+        runs = [Report(path, _bytes(root / path)) for path in _matches(root, pattern)]
+        return flakes.obligations(pattern, runs, bound)
+    except UnreadableError as error:
+        finding = Finding(rule="report-unreadable", message=error.what, at=Location(pattern, error.line))
+        return (Obligation(key=key("flakes/unreadable", pattern), value=1, max=0, findings=(finding,)),)
 
 
 def _matches(root: Path, pattern: str) -> tuple[str, ...]:

@@ -38,10 +38,11 @@ Rank: TypeAlias = Literal["low", "medium", "high"]
 Severity: TypeAlias = Literal["low", "medium", "high", "critical"]
 Bound: TypeAlias = Annotated[int, Meta(ge=0, description="Largest number allowed; absent means recorded, not bounded.")]
 
-REPORT_TABLES = ("junit", "coverage", "sarif", "benchmark", "sbom")
+REPORT_TABLES = ("junit", "coverage", "sarif", "benchmark", "sbom", "repeated")
 BOUNDS = {
     "coverage_min": "coverage",
     "coverage_branch_min": "coverage",
+    "flake_max": "repeated",
     "sbom_unlicensed_max": "sbom",
     "sbom_unhashed_max": "sbom",
 }
@@ -62,6 +63,8 @@ class ReportsSettings(Settings, frozen=True, kw_only=True):
     sarif: tuple[Pattern, ...] = ()
     benchmark: tuple[Pattern, ...] = ()
     benchmark_max_us: dict[str, Microseconds] = field(default_factory=dict)
+    repeated: tuple[Pattern, ...] = ()
+    flake_max: Percent | None = None
     sbom: tuple[Pattern, ...] = ()
     sbom_level: Severity = "high"
     sbom_unlicensed_max: Bound | None = None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.obligation import Obligation
     from maestro_hooks.registry import Registry
-    from maestro_hooks.requests import LedgerView, LogProof, LogRequest
+    from maestro_hooks.requests import Documents, LedgerView, LogProof, LogRequest, SealDraft, SealedBundle, Section
 
 MAESTRO_API = 1
 
@@ -55,11 +55,28 @@ def maestro_before_seal(view: LedgerView) -> Iterator[Obligation]:
 
 
 @hookimpl
+def maestro_attach(draft: SealDraft) -> Iterator[Section | Documents]:
+    """Ship the sealed documents beside the bundle; the SBOM is a section of the predicate too."""
+    from maestro_seal import shipping  # noqa: PLC0415 - loaded when something is sealed
+
+    yield from shipping.attached(draft)
+
+
+@hookimpl
 def maestro_log(request: LogRequest) -> LogProof | None:
-    """Append the entry to the configured log; ``None`` where none is configured."""
+    """Append the entry to the log; ``None`` where there is none."""
     settings = request.settings if isinstance(request.settings, SealSettings) else SealSettings()
     if settings.log == "none":
         return None
-    from maestro_seal.sealing import append_entry  # noqa: PLC0415 - loaded at a seal
+    from maestro_seal.sealing import append_entry, log_directory  # noqa: PLC0415 - loaded at a seal
 
-    return append_entry(request.root, request.entry, settings)
+    place = log_directory(request.root, settings)
+    return None if place is None else append_entry(request.root, place, request.entry, settings)
+
+
+@hookimpl
+def maestro_sealed(bundle: SealedBundle) -> None:
+    """Write the proof of the log entry beside the bundle, in a form of its own (C2SP tlog-proof)."""
+    from maestro_seal import shipping  # noqa: PLC0415 - loaded when something was sealed
+
+    shipping.write_proof(bundle.path)

@@ -6,6 +6,7 @@ from what the document is about.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 NAMESPACE = UUID("6f6b2d4e-5a0b-5c0e-9d0c-2b6f1f7b7a11")
 BUILD_TYPE = "https://maestro-conductor.dev/build/pypa-build/v1"
+PAGE = Path(__file__).parent / "page" / "verifier.html"
 BUILDER = "https://maestro-conductor.dev/builder/maestro-run/v1"
 
 
@@ -40,6 +42,9 @@ def obligations(view: LedgerView, wanted: Sequence[str], dist: str) -> Iterator[
     if "test-result" in wanted:
         ran = any(record.key == "pytest/completed" for record in view.records)
         yield _document("seal/test-result", "test-result.json", test_result(view.records, files, view.tree), ran)
+    if "page" in wanted:
+        page = Attachment(PAGE.name, PAGE.read_bytes())
+        yield Obligation(key="seal/page", value=True, min=True, kind="build", attachments=(page,))
 
 
 def _document(key: str, name: str, body: Mapping[str, object], complete: bool) -> Obligation:  # noqa: FBT001 - a claim's value
@@ -108,7 +113,7 @@ def cyclonedx(resolved: Resolved) -> bytes:
 
     made = {component.name: _cyclone_component(component) for component in resolved.components}
     wheel = resolved.components[0]
-    bom = Bom(serial_number=uuid5(NAMESPACE, wheel.sha256))
+    bom = Bom(serial_number=uuid5(NAMESPACE, wheel.archive))
     bom.metadata.component = made[wheel.name]
     for component in resolved.components[1:]:
         bom.components.add(made[component.name])
@@ -136,11 +141,10 @@ def _cyclone_component(component: Component) -> CycloneComponent:
         bom_ref=str(purl),
         licenses=[_cyclone_license(component.license)] if component.license else [],
     )
-    if component.sha256:
-        if component.installed:
-            made.properties.add(Property(name="maestro:record-sha256", value=component.sha256))
-        else:
-            made.hashes.add(HashType(alg=HashAlgorithm.SHA_256, content=component.sha256))
+    if component.archive:
+        made.hashes.add(HashType(alg=HashAlgorithm.SHA_256, content=component.archive))
+    if component.record:
+        made.properties.add(Property(name="maestro:record-sha256", value=component.record))
     return made
 
 

@@ -29,6 +29,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="append: one entry each, in one batch")
     parser.add_argument("--origin", metavar="NAME", help="init: the log's name, a URL without its scheme")
     parser.add_argument("--name", help="witness: its name; add-witness needs none, the key carries it")
+    parser.add_argument(
+        "--alg", choices=("ed25519", "ml-dsa-44"), default="ed25519", help="witness: what a new key signs with"
+    )
     parser.add_argument("--vkey", metavar="KEY", help="add-witness: what 'maestro log witness' printed")
     parser.add_argument("--quorum", type=int, default=1, metavar="N", help="add-witness: cosignatures to demand (1)")
     parser.add_argument("--host", default="127.0.0.1", help="serve-dir, witness: address to listen on")
@@ -158,9 +161,9 @@ def _witness(args: Namespace, root: Path) -> dict[str, object]:
     if not args.name:
         raise UsageError("the witness needs a name", where="maestro log witness", fix="give --name example.org/w1")
     trust = keys.load_trust(keys_home(root)).trust
-    key = keys.stand_alone_key(args.directory / "witness.pem", passphrase=_passphrase())
+    key = keys.stand_alone_key(args.directory / "witness.pem", alg=args.alg, passphrase=_passphrase())
     logs = {key.name: key.public for key in trust.of_role("log")}
-    print_key = note.vkey(args.name, note.COSIGNATURE, signature.public_of(key))
+    print_key = note.vkey(args.name, note.cosignature_kind(signature.public_of(key)), signature.public_of(key))
     witness = Witness(args.name, key, logs, args.directory)
     return {"vkey": print_key} | _run_server(
         witness_server(witness, (args.host, args.port)), first=f"vkey: {print_key}"
@@ -174,7 +177,7 @@ def _add_witness(args: Namespace, root: Path) -> dict[str, object]:
 
     if not args.vkey:
         raise UsageError("which witness?", where="maestro log add-witness", fix="give --vkey, as the witness prints it")
-    name, public = note.parse_vkey(args.vkey, kind=note.COSIGNATURE)
+    name, public = note.parse_vkey(args.vkey, kinds=note.COSIGNATURES.values())
     home = keys_home(root)
     trust = keys.add_witness(home, name, public, quorum=args.quorum, now=_now(), passphrase=_passphrase())
     return {"witness": name, "quorum": trust.quorum, "version": trust.version, "trust": str(keys.trust_path(home))}

@@ -5,6 +5,7 @@ Invariant: a requirement that applies here and is not installed is named as miss
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from dataclasses import dataclass, field, replace
@@ -23,22 +24,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NORMAL = re.compile(r"[-_.]+")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One distribution: normalized name, version, licence words, digest, and the names it needs.
+    """One distribution: normalized name, version, licence words, digests, and the names it needs.
 
-    ``sha256`` is the archive's for the wheel itself; for what is installed, that of its RECORD, which lists each file
-    with its digest (an installed distribution no longer knows the archive it came from).
+    ``archive`` is the SHA-256 of the archive: the wheel's own, or what the installer noted of an installed one
+    (``direct_url.json``, PEP 610; ``provenance_url.json``, PEP 710), which is often nothing. ``record`` is that of the
+    RECORD of what is installed, which lists each file with its digest.
     """
 
     name: str
     version: str
     license: str
-    sha256: str
+    archive: str
     needs: tuple[str, ...]
-    installed: bool = True
+    record: str = ""
 
 
 @dataclass(slots=True)
@@ -54,8 +57,7 @@ def resolve(wheel: Path) -> Resolved:
     metadata = _wheel_metadata(wheel)
     needs = _applicable(metadata.get_all("Requires-Dist", []), extras=frozenset())
     resolved = Resolved()
-    own = _component(metadata, needs, sha256(wheel.read_bytes()).hexdigest())
-    resolved.components.append(replace(own, installed=False))
+    resolved.components.append(_component(metadata, needs, sha256(wheel.read_bytes()).hexdigest()))
     found: dict[str, Component] = {}
     missing: set[str] = set()
     queue = [(_normal(r.name), frozenset(r.extras)) for r in needs]
@@ -97,7 +99,20 @@ def _applicable(requirements: Iterable[str], *, extras: frozenset[str]) -> list[
 
 def _installed(installed: Distribution, needs: list[Requirement]) -> Component:
     record = installed.read_text("RECORD") or ""
-    return _component(installed.metadata, needs, sha256(record.encode()).hexdigest() if record else "")  # type: ignore[arg-type]  # PackageMetadata is a Message
+    known = _component(installed.metadata, needs, _archive(installed))  # type: ignore[arg-type]  # PackageMetadata is a Message
+    return replace(known, record=sha256(record.encode()).hexdigest() if record else "")
+
+
+def _archive(installed: Distribution) -> str:
+    """The archive's digest as the installer noted it, or nothing."""
+    for name in ("provenance_url.json", "direct_url.json"):
+        try:
+            noted = json.loads(installed.read_text(name) or "{}")["archive_info"]["hashes"]["sha256"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        if isinstance(noted, str) and _SHA256.fullmatch(noted):
+            return noted
+    return ""
 
 
 def _component(metadata: Message, needs: list[Requirement], digest: str) -> Component:
@@ -105,7 +120,7 @@ def _component(metadata: Message, needs: list[Requirement], digest: str) -> Comp
         name=_normal(str(metadata["Name"])),
         version=str(metadata["Version"]),
         license=_license(metadata),
-        sha256=digest,
+        archive=digest,
         needs=tuple(sorted({_normal(r.name) for r in needs})),
     )
 

@@ -17,12 +17,19 @@ Address: TypeAlias = Annotated[
 class SealSettings(Settings, frozen=True, kw_only=True):
     """Settings of the seal plugin."""
 
-    log: Annotated[str, Meta(min_length=1, description="The log's directory below the root, or none.")] = "none"
+    log: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="The log's directory; none; or auto: .maestro/log if the trust file names a log.",
+        ),
+    ] = "auto"
     witnesses: tuple[Address, ...] = ()
     dist: Annotated[str, Meta(min_length=1, description="Where the build put its files; as in [tool.maestro].")] = (
         "dist"
     )
     attest: Annotated[
-        tuple[Literal["sbom", "provenance", "test-result"], ...], Meta(description="Documents to seal as leaves.")
+        tuple[Literal["sbom", "provenance", "test-result", "page"], ...],
+        Meta(description="Documents to seal as leaves and to ship; page is the verifier page."),
     ] = ()
     witness_timeout_s: Annotated[int, Meta(ge=1, le=60, description="How long to wait for each witness.")] = 5

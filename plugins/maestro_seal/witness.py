@@ -92,7 +92,7 @@ class Witness:
             return Answer(422, f"{error.what}\n".encode())
         self.state.mkdir(parents=True, exist_ok=True)
         write_atomic(self._place(checkpoint.origin), note.encode_note(checkpoint.note), mode=0o600)
-        line = cosign(checkpoint.note.text, self.name, self.key, time=time)
+        line = cosign(checkpoint, self.name, self.key, time=time)
         return Answer(200, note.signature_line(line))
 
 

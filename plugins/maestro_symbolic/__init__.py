@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.obligation import Obligation
     from maestro_hooks.registry import Registry
-    from maestro_hooks.requests import CheckRequest, LedgerView
+    from maestro_hooks.requests import Advice, AdviceRequest, CheckRequest, LedgerView
 
 MAESTRO_API = 1
 
@@ -67,6 +67,14 @@ def maestro_before_seal(view: LedgerView) -> Iterator[Obligation]:
     from maestro_symbolic import gate  # noqa: PLC0415 - loaded when a seal is made
 
     yield from gate.current_waivers(view)
+
+
+@hookimpl
+def maestro_advise(request: AdviceRequest) -> Iterator[Advice]:
+    """Lead to the evidence of what was not proven."""
+    from maestro_symbolic.advice import advise  # noqa: PLC0415 - only for a card that is blocked
+
+    yield from advise(request)
 
 
 def _add_arguments(parser: ArgumentParser) -> None:

@@ -7,12 +7,13 @@ arguments afterwards; an input that differs is run on both versions before it is
 from __future__ import annotations
 
 import ast
+import functools
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maestro_hooks.errors import ExitCode
+from maestro_hooks.errors import ExitCode, MaestroError
 from maestro_hooks.project.git import git
 from maestro_hooks.render import emit
 from maestro_hooks.workspace import open_workspace
@@ -24,6 +25,7 @@ from maestro_symbolic.targets import targets_of
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from maestro_symbolic.linking import Reader
     from maestro_symbolic.targets import Target
 
 
@@ -48,7 +50,7 @@ def run(arguments: Namespace) -> ExitCode:
             path = raw.decode("utf-8", "surrogateescape")
             old = git(root, "show", f"{arguments.base}:{path}").decode("utf-8", "replace")
             new = git(root, "show", f"{arguments.head}:{path}").decode("utf-8", "replace")
-            found += compare(path, old, new)
+            found += compare(path, old, new, reads=(_reader(root, arguments.base), _reader(root, arguments.head)))
     rows = [
         {"file": d.path, "function": d.function, "line": d.line, "verdict": d.verdict, "detail": d.detail}
         for d in found
@@ -59,11 +61,29 @@ def run(arguments: Namespace) -> ExitCode:
     return ExitCode.UNMET if any(d.verdict == "differs" for d in found) else ExitCode.OK
 
 
-def compare(path: str, old: str, new: str) -> list[Difference]:
-    """The verdicts about every function whose meaning may have changed between two texts of a module."""
+def _reader(root: Path, commit: str) -> Reader:
+    """Reads files as they are in a commit."""
+
+    @functools.cache
+    def read(path: str) -> str | None:
+        try:
+            return git(root, "show", f"{commit}:{path}").decode("utf-8")
+        except (MaestroError, UnicodeDecodeError):
+            return None
+
+    return read
+
+
+def compare(
+    path: str, old: str, new: str, *, reads: tuple[Reader | None, Reader | None] = (None, None)
+) -> list[Difference]:
+    """The verdicts about every function whose meaning may have changed between two texts of a module.
+
+    ``reads`` give the texts of what either version imports from the project.
+    """
     try:
-        before = {t.name: t for t in targets_of(path, old, everything=True)}
-        after = {t.name: t for t in targets_of(path, new, everything=True)}
+        before = {t.name: t for t in targets_of(path, old, everything=True, read=reads[0])}
+        after = {t.name: t for t in targets_of(path, new, everything=True, read=reads[1])}
     except (SyntaxError, ValueError) as error:
         return [Difference(path, "", 0, "unknown", f"does not parse: {error}")]
     found = []
@@ -74,24 +94,26 @@ def compare(path: str, old: str, new: str) -> list[Difference]:
         if canonical(former.node.args) != canonical(target.node.args):
             found.append(Difference(path, name, target.node.lineno, "unknown", "the signature changed"))
             continue
-        found.append(_judged(path, former, target, old, new))
+        found.append(_judged(former, target, old, new, reads))
     return found
 
 
 def _text(target: Target) -> str:
     """A function with everything of its module that it uses, as text."""
     program = target.program
-    known = {**program.functions, **{n: i.node for n, i in program.classes.items()}, **program.constants}
+    known = program.definitions
     return canonical(target.node) + "".join(canonical(known[n]) for n in reached(program, target.node))
 
 
-def _judged(path: str, former: Target, target: Target, old: str, new: str) -> Difference:
+def _judged(
+    former: Target, target: Target, old: str, new: str, reads: tuple[Reader | None, Reader | None]
+) -> Difference:
     from maestro_symbolic.engine.equivalence import explore  # noqa: PLC0415 - brings z3 in
 
-    here = (path, target.name, target.node.lineno)
+    here = (target.program.path, target.name, target.node.lineno)
     found = explore(former, target)
     for arguments in found.candidates:
-        texts = [_outcome(former, old, arguments), _outcome(target, new, arguments)]
+        texts = [_outcome(former, old, arguments, reads[0]), _outcome(target, new, arguments, reads[1])]
         if all(t is not None for t in texts) and texts[0] != texts[1]:
             words = f"{call_text(target, arguments)} gave {_words(texts[0])}, now gives {_words(texts[1])}"
             return Difference(*here, "differs", words)
@@ -104,16 +126,28 @@ def _judged(path: str, former: Target, target: Target, old: str, new: str) -> Di
     return Difference(*here, "equal")
 
 
-def _outcome(target: Target, text: str, arguments: dict[str, object]) -> dict[str, Any] | None:
-    """What CPython does with one version; ``None`` where it cannot be run."""
+def _outcome(target: Target, text: str, arguments: dict[str, object], read: Reader | None) -> dict[str, Any] | None:
+    """What CPython does with one version among the modules it imports; ``None`` where it cannot be run."""
     bare = replace(target.contract, clauses=(), raises=frozenset({"Exception"}))
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / Path(target.program.path).name
-        place.write_text(text, encoding="utf-8")
+        place = _written(Path(folder), target.program.path, text)
+        for path, _ in target.program.linked:
+            _written(Path(folder), path, (read(path) if read is not None else None) or "")
+        for package in {p for path in (target.program.path, *dict(target.program.linked)) for p in Path(path).parents}:
+            marker = f"{package.as_posix()}/__init__.py"
+            if read is not None and not (Path(folder) / marker).exists() and (held := read(marker)) is not None:
+                _written(Path(folder), marker, held)
         answer = replay.replay(Path(folder), [replay.Job(replace(target, contract=bare), place, arguments)])[0]
     if answer["status"] in ("error", "rejected"):
         return None
     return {k: answer[k] for k in ("result", "after", "raised") if k in answer}
+
+
+def _written(folder: Path, path: str, text: str) -> Path:
+    place = folder / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text, encoding="utf-8")
+    return place
 
 
 def _words(outcome: dict[str, Any] | None) -> str:

@@ -36,7 +36,7 @@ def digest(node: ast.AST) -> str:
 def document(target: Target, subject: str, outcome: Outcome) -> bytes:
     """The evidence of one function as sorted JSON."""
     program = target.program
-    known = {**program.functions, **{n: i.node for n, i in program.classes.items()}, **program.constants}
+    known = program.definitions
     body = {
         "schema": "maestro.symbolic/1",
         "function": subject,
@@ -72,6 +72,6 @@ def attachments(target: Target, subject: str, outcome: Outcome, module: str) -> 
     """Everything that backs one verdict."""
     files = [Attachment("verdict.json", document(target, subject, outcome))]
     files += [Attachment(f"query-{n:03}.smt2", q.smt2.encode()) for n, q in enumerate(outcome.queries, 1)]
-    if outcome.counterexample is not None and outcome.verdict == "refuted":
+    if outcome.counterexample is not None and outcome.counterexample.arguments:
         files.append(Attachment("test_regression.py", regression_test(target, module, outcome.counterexample).encode()))
     return tuple(files)

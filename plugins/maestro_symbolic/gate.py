@@ -11,18 +11,18 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.obligation import MAX_KEY_BYTES, Finding, Location, Obligation
-from maestro_symbolic import crosshair
 from maestro_symbolic.cache import Cache
 from maestro_symbolic.evidence import attachments
 from maestro_symbolic.judging import Budget, Subject, judge
 from maestro_symbolic.normal import contract_digest
 from maestro_symbolic.report import finding
 from maestro_symbolic.settings import SymbolicSettings
-from maestro_symbolic.targets import targets_of
+from maestro_symbolic.targets import reader, targets_of
 from maestro_symbolic.verdicts import BLOCKING, allowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from maestro_hooks.requests import CheckRequest, LedgerView, SourceFile
     from maestro_symbolic.judging import Judged
@@ -38,6 +38,7 @@ def check(request: CheckRequest) -> Iterator[Obligation]:
     files = [f for f in request.files if f.path.endswith(".py")]
     files = [f for f in files if not any(fnmatchcase(f.path, pattern) for pattern in settings.exclude)]
     ranked = sorted(files, key=lambda f: (not is_critical(f.path, settings), f.path))
+    read_file = reader(request.root)
     unparsed: list[Finding] = []
     read: dict[str, list[Target]] = {}
     for file in ranked:
@@ -45,7 +46,7 @@ def check(request: CheckRequest) -> Iterator[Obligation]:
             continue
         read[file.path] = []
         try:
-            read[file.path] = targets_of(file.path, file.text)
+            read[file.path] = targets_of(file.path, file.text, read=read_file)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             unparsed.append(_unparsed(file, error))
     used: set[str] = set()
@@ -71,16 +72,23 @@ def _obligations(
             found = Finding(rule="symbolic-critical", message=words, at=Location(file.path, 1))
             key = _key(module_of(file.path))
             yield Obligation(key=key, value="unsupported", allowed=("proven",), files=(file.path,), findings=(found,))
+    paths = frozenset(f.path for f in request.files)
     owners = {id(target): file for file in files for target in read[file.path]}
     subjects = [Subject(target, file.place) for file in files for target in read[file.path]]
     for judged in judge(subjects, request.root, Cache(request.root), Budget(settings.budget_units)):
         file = owners[id(judged.target)]
-        one = crosshair.consulted(judged, file, request.root, settings)
-        yield _obligation(one, file, settings, critical=is_critical(file.path, settings), used=used)
+        one = _with_crosshair(judged, file, request.root, settings)
+        yield _obligation(one, file, paths, settings, critical=is_critical(file.path, settings), used=used)
 
 
 def _obligation(
-    judged: Judged, file: SourceFile, settings: SymbolicSettings, *, critical: bool, used: set[str]
+    judged: Judged,
+    file: SourceFile,
+    paths: frozenset[str],
+    settings: SymbolicSettings,
+    *,
+    critical: bool,
+    used: set[str],
 ) -> Obligation:
     subject = f"{module_of(file.path)}.{judged.target.name}"
     outcome = judged.outcome
@@ -99,15 +107,26 @@ def _obligation(
         elif value in WAIVABLE:
             accepted = tuple(v for v in accepted if v != value)
     blocked = value not in accepted
+    linked = [path for path, _ in judged.target.program.linked]
     return Obligation(
         key=_key(subject),
         value=value,
         allowed=accepted,
         kind="invariant",
-        files=(file.path,),
+        # What a verdict read beyond its file: where that is not among the request's files, it speaks of all of them.
+        files=(file.path, *linked) if paths.issuperset(linked) else None,
         findings=(finding(judged, subject, file.path, blocked=blocked, note=note),),
         attachments=attachments(judged.target, subject, outcome, module_of(file.path)),
     )
+
+
+def _with_crosshair(judged: Judged, file: SourceFile, root: Path, settings: SymbolicSettings) -> Judged:
+    """The verdict, or CrossHair's where the settings ask for it; nothing of it is loaded otherwise."""
+    if not settings.crosshair:
+        return judged
+    from maestro_symbolic.crosshair import consulted  # noqa: PLC0415 - loaded on use
+
+    return consulted(judged, file, root, settings)
 
 
 def waiver_fault(waiver: Waiver, judged: Judged, day: date) -> str:

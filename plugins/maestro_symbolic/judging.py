@@ -91,7 +91,11 @@ def _examine(target: Target, budget: Budget) -> Examined | Outcome:
         return Outcome(verdict="unknown", reason="budget of this run used up", line=target.node.lineno)
     from maestro_symbolic.engine.checking import examine  # noqa: PLC0415 - brings z3 in, on a miss only
 
-    found = examine(target)
+    try:
+        found = examine(target)
+    except Exception as error:  # noqa: BLE001 - a defect of ours on one function must not cost the others their verdicts
+        reason = f"a defect of this tool, please report it: {type(error).__name__}: {error}"
+        return Outcome(verdict="unknown", reason=reason, line=target.node.lineno)
     budget.units -= found.units
     return found
 
@@ -108,6 +112,7 @@ def _conclude(
             inputs = [c.arguments for c in found.candidates]
             inputs += [found.witness] if found.witness is not None else []
             jobs += [replay.Job(one.target, one.place, arguments) for arguments in inputs]
+            jobs += [replay.Job(one.target, one.place, arguments, sample=True) for arguments in found.samples]
         spans.append((start, len(jobs)))
     answers = replay.replay(root, jobs) if jobs else []
     outcomes: list[Outcome | None] = []
@@ -120,8 +125,10 @@ def _conclude(
 
 
 def decide(target: Target, found: Examined, answers: Sequence[dict[str, Any]]) -> Outcome:
-    """The verdict. ``answers`` are the replays of the candidates, then of the witness if there is one."""
+    """The verdict. ``answers``: the replays of the candidates, of the witness if there is one, and of the samples."""
     count = len(found.candidates)
+    tried = answers[len(answers) - len(found.samples) :] if found.samples else ()
+    answers = answers[: len(answers) - len(found.samples)]
     for candidate, answer in zip(found.candidates, answers[:count], strict=True):
         if answer["status"] == "broken":
             return _outcome(target, found, "refuted", "", counterexample=_counterexample(target, candidate, answer))
@@ -129,7 +136,13 @@ def decide(target: Target, found: Examined, answers: Sequence[dict[str, Any]]) -
     if witness is not None and witness["status"] == "broken" and found.witness is not None:
         shown = _witnessed(target, found.witness, witness)
         return _outcome(target, found, "refuted", "", counterexample=shown)
+    for sample, answer in zip(found.samples, tried, strict=True):
+        if answer["status"] == "broken":
+            return _outcome(target, found, "refuted", "", counterexample=_witnessed(target, sample, answer))
     verdict, reason, line = _undecided(found, answers[:count], witness)
+    kept = sum(answer["status"] == "holds" for answer in tried)
+    if verdict and kept:
+        reason = f"{reason}; {kept} inputs were run and kept the contract"
     if verdict:
         return _outcome(target, found, verdict, reason, line=line)
     if found.cuts:
@@ -140,6 +153,9 @@ def decide(target: Target, found: Examined, answers: Sequence[dict[str, Any]]) -
 
 def _undecided(found: Examined, answers: Sequence[dict[str, Any]], witness: dict[str, Any] | None) -> Any:
     """(verdict, reason, line) where neither a proof nor a counterexample stands; an empty verdict where one does."""
+    if found.approximate:
+        words, line = found.approximate[0]
+        return "unknown", f"{words} is not modelled to the last digit: searched, not proven", line
     if found.candidates:
         first, said = found.candidates[0], answers[0]
         detail = said.get("detail") or f"CPython says {said['status']}: {said.get('outcome', '')}"

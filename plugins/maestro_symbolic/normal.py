@@ -52,21 +52,23 @@ def _without_docstring(body: list[object]) -> list[object]:
 
 def reached(program: Program, node: ast.AST) -> list[str]:
     """The module's names that a definition uses, directly or through what it uses, sorted."""
-    known = {**program.functions, **{n: i.node for n, i in program.classes.items()}, **program.constants}
+    known = program.definitions
     found: set[str] = set()
     pending = [node]
     while pending:
-        for name in _names(pending.pop()):
+        for name in map(program.known, _names(program, pending.pop())):
             if name in known and name not in found:
                 found.add(name)
                 pending.append(known[name])
     return sorted(found)
 
 
-def _names(node: ast.AST) -> Iterator[str]:
+def _names(program: Program, node: ast.AST) -> Iterator[str]:
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name):
             yield inner.id
+        elif isinstance(inner, ast.Attribute):
+            yield program.dotted(inner)
         elif isinstance(inner, ast.Constant) and isinstance(inner.value, str):
             # Annotations as text, and PEP 316 contracts: every word may be a name.
             yield from "".join(c if c.isalnum() or c == "_" else " " for c in inner.value).split()

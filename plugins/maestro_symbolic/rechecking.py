@@ -16,7 +16,7 @@ from maestro_symbolic import replay
 from maestro_symbolic.cache import Cache, versions
 from maestro_symbolic.gate import module_of
 from maestro_symbolic.normal import cache_key
-from maestro_symbolic.targets import targets_of
+from maestro_symbolic.targets import reader, targets_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -58,7 +58,7 @@ def run(arguments: Namespace) -> ExitCode:
 def _file(file: SourceFile, root: Path, counts: Counter[str]) -> list[str]:
     """Recheck what is recorded about one file; words about each problem."""
     try:
-        targets = targets_of(file.path, file.text)
+        targets = targets_of(file.path, file.text, read=reader(root))
     except (SyntaxError, ValueError):
         return []  # the gate reports it; nothing is recorded about it
     problems: list[str] = []

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import hashlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from maestro_symbolic.contracts.clauses import Clause
     from maestro_symbolic.targets import Target
     from maestro_symbolic.verdicts import Counterexample
 
 
+START = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive, as the values are
+MADE: dict[str, Callable[[str], str]] = {
+    "lock": lambda _text: "threading.RLock()",
+    "logger": lambda _text: "logging.getLogger('replayed')",
+    "decimal": lambda text: f"decimal.Decimal({text!r})",
+    "fraction": lambda text: f"fractions.Fraction({text!r})",
+    "date": lambda text: repr(dt.date.fromordinal(int(text))),
+    "datetime": lambda text: repr(START + dt.timedelta(microseconds=int(text))),
+    "timedelta": lambda text: repr(dt.timedelta(microseconds=int(text))),
+}
+MODULES = ("copyreg", "datetime", "decimal", "fractions", "logging", "threading")
+
+
 def python_of(value: Any) -> str:
     """A typed JSON value as a Python expression; instances through ``made``, which runs no ``__init__``."""
     kind, content = next(iter(value.items()))
-    if kind == "int":
-        number = int(content, 16)
-        return str(number) if number.bit_length() < 256 else _enormous(number)
-    if kind == "float":
-        real = float.fromhex(content)
-        return repr(real) if real - real == 0 else f"float({str(real)!r})"
+    if kind in ("int", "float"):
+        return _number_text(kind, content)
     if kind == "str":
         return ascii(bytes.fromhex(content).decode("utf-16-le", "surrogatepass"))
     if kind in ("bool", "none"):
@@ -34,9 +44,21 @@ def python_of(value: Any) -> str:
     if kind == "dict":
         return f"{{{', '.join(f'{python_of(k)}: {python_of(v)}' for k, v in content)}}}"
     if kind in ("member", "class"):
-        return str(content)
+        return str(content).rpartition(":")[2]
+    if kind in MADE:
+        return MADE[kind](content)
+    if kind == "set":
+        return f"{{{', '.join(map(python_of, content))}}}" if content else "set()"
     fields = ", ".join(f"{name}={python_of(v)}" for name, v in value["fields"].items())
-    return f"{content}({fields})"
+    return f"{content.rpartition(':')[2]}({fields})"
+
+
+def _number_text(kind: str, content: str) -> str:
+    if kind == "int":
+        number = int(content, 16)
+        return str(number) if number.bit_length() < 256 else _enormous(number)
+    real = float.fromhex(content)
+    return repr(real) if real - real == 0 else f"float({str(real)!r})"
 
 
 def _enormous(number: int) -> str:
@@ -63,20 +85,17 @@ def test_name(target: Target, counterexample: Counterexample) -> str:
 
 def regression_test(target: Target, module: str, counterexample: Counterexample) -> str:
     """The whole text of the test file. ``module`` is the dotted name to import, after ``sys.path`` if need be."""
-    names = [_instance_free(n, v) for n, v in counterexample.arguments.items()]
+    names = [f"{n!r}: {_expression(v)}" for n, v in counterexample.arguments.items()]
     broken = [c for c in target.contract.postconditions if c.text == counterexample.clause]
     clauses = [_assertion(clause) for clause in broken]
-    lines = [
-        '"""Regression test made from a counterexample; it fails while the contract is broken."""',
-        "",
-        "from __future__ import annotations",
-        "",
-        "import copy",
-        "import importlib",
-        "from types import SimpleNamespace",
+    copying = "copyreg.pickle(type(threading.RLock()), lambda _lock: (threading.RLock, ()))  # for the deep copy"
+    body = [
+        *(("", copying) if _has_live(counterexample.arguments) else ()),
         "",
         "",
         "def made(cls, **fields):",
+        "    if issubclass(cls, tuple):",
+        "        return cls(**fields)",
         "    instance = cls.__new__(cls)",
         "    for name, value in fields.items():",
         "        object.__setattr__(instance, name, value)",
@@ -93,11 +112,24 @@ def regression_test(target: Target, module: str, counterexample: Counterexample)
         *clauses,
         *_invariant_lines(target, counterexample, done=bool(clauses)),
     ]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(body)
+    imports = sorted(["copy", "importlib", *(m for m in MODULES if f"{m}." in text)])
+    head = [
+        '"""Regression test made from a counterexample; it fails while the contract is broken."""',
+        "",
+        "from __future__ import annotations",
+        "",
+        *(f"import {name}" for name in imports),
+        "from types import SimpleNamespace",
+    ]
+    return "\n".join([*head, text]) + "\n"
 
 
-def _instance_free(name: str, value: Any) -> str:
-    return f"{name!r}: {_expression(value)}"
+def _has_live(value: Any) -> bool:
+    """Whether something in an argument cannot be copied."""
+    if isinstance(value, dict):
+        return bool("lock" in value) or any(map(_has_live, value.values()))
+    return isinstance(value, list) and any(map(_has_live, value))
 
 
 def _expression(value: Any) -> str:
@@ -106,13 +138,18 @@ def _expression(value: Any) -> str:
     if kind in ("list", "tuple"):
         inner = ", ".join(map(_expression, content))
         return f"[{inner}]" if kind == "list" else f"({inner}{',' if len(content) == 1 else ''})"
+    if kind == "set":
+        return f"{{{', '.join(map(_expression, content))}}}" if content else "set()"
     if kind == "dict":
         return f"{{{', '.join(f'{_expression(k)}: {_expression(v)}' for k, v in content)}}}"
+    place, _, name = str(content).rpartition(":")
+    owner = f"importlib.import_module({place!r})" if place else "module"
     if kind in ("member", "class"):
-        return f"module.{content}"
+        return f"{owner}.{name}"
     if kind == "obj":
+        content = name
         fields = "".join(f", {name}={_expression(v)}" for name, v in value["fields"].items())
-        return f"made(module.{content}{fields})"
+        return f"made({owner}.{content}{fields})"
     return python_of(value)
 
 
@@ -131,6 +168,7 @@ def _call(target: Target) -> list[str]:
     positional = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
     kinds = {target.program.dotted(d) for d in target.node.decorator_list}
     values = [f"arguments[{n!r}]" for n in positional]
+    values += [f"*arguments[{arguments.vararg.arg!r}]"] if arguments.vararg is not None else []
     values += [f"{a.arg}=arguments[{a.arg!r}]" for a in arguments.kwonlyargs]
     if "property" in kinds:
         return [f"    result = {values[0]}.{target.node.name}"]

@@ -6,6 +6,7 @@ Invariant: every job gets an answer; a child that dies on a job costs that job a
 from __future__ import annotations
 
 import ast
+import copy
 import json
 import os
 import subprocess
@@ -14,13 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maestro_symbolic.linking import mangled
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from maestro_symbolic.contracts.clauses import Clause
     from maestro_symbolic.targets import Target
 
-TIMEOUT_S = 60
+TIMEOUT_S = 30  # per job and by the wall, so that no load decides; the child counts CPU seconds itself
+OUT = {"status": "error", "detail": "the replay ran out of time or memory"}
 CHILD = Path(__file__).with_name("replay_child.py")
 
 
@@ -31,6 +35,7 @@ class Job:
     target: Target
     place: Path
     arguments: Mapping[str, object]
+    sample: bool = False
 
 
 def replay(root: Path, jobs: Sequence[Job], python: str = sys.executable) -> list[dict[str, Any]]:
@@ -43,19 +48,29 @@ def replay(root: Path, jobs: Sequence[Job], python: str = sys.executable) -> lis
         remaining = [job for job in waiting if job["id"] not in answers]
         if remaining:
             first = remaining.pop(0)
-            answers[first["id"]] = {"status": "error", "detail": "the replay ran out of time or memory"}
+            answers[first["id"]] = dict(OUT)
+            # A sample that kills the child says enough about its function's other samples.
+            alike = [
+                job for job in remaining if first["sample"] and job["sample"] and _function(job) == _function(first)
+            ]
+            answers |= {job["id"]: dict(OUT) for job in alike}
+            remaining = [job for job in remaining if job["id"] not in answers]
         waiting = remaining
     return [answers[n] for n in range(len(jobs))]
 
 
-def _run(request: Mapping[str, object], python: str) -> list[dict[str, Any]]:
+def _function(job: Mapping[str, Any]) -> tuple[str, str]:
+    return job["file"], job["function"]
+
+
+def _run(request: Mapping[str, Any], python: str) -> list[dict[str, Any]]:
     environment = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV")}
     try:
         done = subprocess.run(
-            [python, "-B", str(CHILD)],
+            [python, "-P", "-B", str(CHILD)],
             input=json.dumps(request).encode(),
             capture_output=True,
-            timeout=TIMEOUT_S,
+            timeout=TIMEOUT_S * (1 + len(request["jobs"])),
             check=False,
             env={**environment, "PYTHONHASHSEED": "0"},
         )
@@ -77,30 +92,54 @@ def _job(job: Job) -> dict[str, object]:
     invariants = {name: target.invariants_of(info).of("inv") for name, info in target.program.classes.items()}
     arguments = target.node.args
     positional = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
-    callees = {}
-    for name, node, info in target.program.callables():
-        callee = target.contract_of(node, info)
-        if callee is not None and callee.preconditions and isinstance(node, ast.FunctionDef):
-            callees[name] = [_clause(c) for c in callee.preconditions]
     return {
         "file": str(job.place),
+        "sample": job.sample,
         "function": target.name,
         "arguments": job.arguments,
         "positional": positional,
+        "rest": arguments.vararg.arg if arguments.vararg is not None else "",
         "keyword": [a.arg for a in arguments.kwonlyargs],
         "pre": [_clause(c) for c in contract.preconditions],
         "post": [_clause(c) for c in contract.postconditions],
         "snapshot": [_clause(c) for c in contract.of("snapshot")],
-        "invariants": {name: [_clause(c) for c in clauses] for name, clauses in invariants.items() if clauses},
+        "invariants": {n.rpartition(".")[2]: [_clause(c) for c in found] for n, found in invariants.items() if found},
         "raises": sorted(contract.raises),
-        "callees": callees,
+        "callees": list(_callees(target)),
+        "linked": [module for _, module in target.program.linked],
     }
 
 
+def _callees(target: Target) -> Iterator[dict[str, object]]:
+    """Where functions with preconditions are found: in their module, and under each name they are imported by."""
+    modules = {module for _, module in target.program.linked}
+    for linked in (False, True):
+        for name, node, info in target.program.callables(linked=linked):
+            callee = target.contract_of(node, info)
+            if callee is None or not callee.preconditions or not isinstance(node, ast.FunctionDef):
+                continue
+            clauses = [_clause(c) for c in callee.preconditions]
+            place = max((m for m in modules if name.startswith(f"{m}.")), key=len, default="")
+            yield {"place": place, "name": name.removeprefix(f"{place}."), "clauses": clauses}
+            for alias, dotted in target.program.imports.items() if info is None and linked else ():
+                if dotted == name:
+                    home, _, local = alias.rpartition(".")
+                    yield {"place": home, "name": local, "clauses": clauses}
+
+
+class _Spelled(ast.NodeTransformer):
+    """Full names as identifiers, which the child binds."""
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.Name(mangled(node.id), node.ctx)
+
+
 def _clause(clause: Clause) -> dict[str, object]:
+    names = {inner.id for inner in ast.walk(clause.expression) if isinstance(inner, ast.Name)}
     return {
         "text": clause.text,
-        "code": ast.unparse(clause.expression),
+        "code": ast.unparse(_Spelled().visit(copy.deepcopy(clause.expression))),
+        "linked": {mangled(n): n for n in names if "." in n},
         "line": clause.line,
         "roles": dict(clause.roles),
         "name": clause.name,

@@ -8,35 +8,75 @@ from __future__ import annotations
 
 import builtins
 import copy
-import enum
 import importlib
 import importlib.util
 import inspect
 import json
 import os
 import resource
+import signal
 import sys
+import time
 import types
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.remove")
+WAITING = ("time.sleep",)
 FORBIDDEN_CHANGES = ("os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "shutil.", "ctypes.")
 CPU_S = 5
+SAMPLE_CPU_S = 0.5
 MEMORY_BYTES = 2 << 30
+
+
+def sibling(name: str) -> types.ModuleType:
+    """A file beside this one: the folder itself is not on the path, where it would hide modules of the target."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    if spec is None or spec.loader is None:
+        raise ImportError(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+codec = sibling("replay_codec")
 
 
 class CalleeError(BaseException):
     """A call broke the callee's precondition."""
 
 
+class SpentError(BaseException):
+    """The target took too long."""
+
+
 class Refused(BaseException):
     """The target tried something a replay does not allow."""
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of running foreign code: a value, or whatever it raised."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+
+def attempt(code: Callable[..., Any], *arguments: Any, **named: Any) -> Attempt:
+    """Run code of the target. Nothing bounds what it may raise, and all of it is an answer: the one broad handler."""
+    try:
+        return Attempt(code(*arguments, **named))
+    except BaseException as error:  # noqa: BLE001 - the docstring says why
+        return Attempt(error=error)
+
+
 def guard(event: str, arguments: tuple[Any, ...]) -> None:
     """An audit hook: what leaves the process is refused."""
-    if event.startswith(FORBIDDEN) or event.startswith(FORBIDDEN_CHANGES):
+    if event.startswith(FORBIDDEN) or event.startswith(FORBIDDEN_CHANGES) or event in WAITING:
         raise Refused(event)
     if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
         raise Refused(f"open for writing: {arguments[0]}")
@@ -89,65 +129,10 @@ def load(path: Path, root: Path) -> types.ModuleType:
     return module
 
 
-def decode(value: Any, module: types.ModuleType) -> Any:
-    """A typed JSON value as a Python object; instances are made without running ``__init__``."""
-    kind, content = next(iter(value.items()))
-    if kind == "int":
-        return int(content, 16)
-    if kind == "float":
-        return float.fromhex(content)
-    if kind == "str":
-        return bytes.fromhex(content).decode("utf-16-le", "surrogatepass")
-    if kind in ("bool", "none"):
-        return content == "true" if kind == "bool" else None
-    if kind in ("list", "tuple"):
-        items = [decode(v, module) for v in content]
-        return items if kind == "list" else tuple(items)
-    if kind == "dict":
-        return {decode(k, module): decode(v, module) for k, v in content}
-    if kind == "member":
-        owner, _, name = content.partition(".")
-        return getattr(module, owner)[name]
-    if kind == "class":
-        return getattr(module, content)
-    cls = getattr(module, content)
-    instance = cls.__new__(cls)
-    for name, field in value["fields"].items():
-        object.__setattr__(instance, name, decode(field, module))
-    return instance
-
-
-def encode(value: Any) -> Any:
-    """A Python object as typed JSON; ``opaque`` for what has no form there."""
-    if value is None or isinstance(value, bool):
-        return {"none": ""} if value is None else {"bool": "true" if value else "false"}
-    if type(value) is int:
-        return {"int": hex(value)}
-    if type(value) is float:
-        return {"float": value.hex()}
-    if type(value) is str:
-        return {"str": value.encode("utf-16-le", "surrogatepass").hex()}
-    if type(value) in (list, tuple):
-        return {type(value).__name__: [encode(v) for v in value]}
-    if type(value) is dict:
-        return {"dict": [[encode(k), encode(v)] for k, v in value.items()]}
-    if isinstance(value, enum.Enum):
-        return {"member": f"{type(value).__name__}.{value.name}"}
-    names = [*getattr(value, "__dict__", {}), *getattr(type(value), "__slots__", ())]
-    if names or hasattr(value, "__dataclass_fields__"):
-        return {
-            "obj": type(value).__name__,
-            "fields": {n: encode(getattr(value, n)) for n in names if hasattr(value, n)},
-        }
-    return {"opaque": type(value).__name__}
-
-
 def shown(value: Any) -> str:
     """A short ``repr``."""
-    try:
-        text = repr(value)
-    except Exception as error:
-        text = f"<{type(value).__name__}: {type(error).__name__} in repr>"
+    tried = attempt(repr, value)
+    text = f"<{type(value).__name__}: {type(tried.error).__name__} in repr>" if tried.error else tried.value
     return text if len(text) <= 300 else f"{text[:297]}..."
 
 
@@ -157,12 +142,19 @@ def holds(clause: dict[str, Any], names: dict[str, Any], module: types.ModuleTyp
     return not isinstance(value, str) and bool(value) if clause["words_fail"] else bool(value)
 
 
+def linked_value(dotted: str) -> Any:
+    """What a full name of another module of the project stands for."""
+    place, _, name = dotted.rpartition(".")
+    return getattr(importlib.import_module(place), name)
+
+
 def clause_value(clause: dict[str, Any], names: dict[str, Any], module: types.ModuleType) -> Any:
     """The value of one clause. Names are globals of the evaluation, so that inner scopes see them too."""
     bound = {}
     for name, role in clause["roles"].items():
         bound[name] = names[role.removeprefix("arg:") if role.startswith("arg:") else f"*{role}"]
-    scope = {"implies": lambda test, then: (not test) or then, **vars(module), **bound}
+    linked = {name: linked_value(dotted) for name, dotted in clause["linked"].items()}
+    scope = {"implies": lambda test, then: (not test) or then, **vars(module), **linked, **bound}
     return eval(compile(clause["code"], "<contract>", "eval"), scope)  # noqa: S307 - the module's own contract  # nosec B307
 
 
@@ -186,11 +178,7 @@ def broken_invariant(values: list[Any], job: dict[str, Any], module: types.Modul
     for item in instances(values, job["invariants"], set()):
         clauses: list[dict[str, Any]] = job["invariants"][type(item).__name__]
         for clause in clauses:
-            try:
-                fine = holds(clause, {"*self": item}, module)
-            except Exception:
-                fine = False
-            if not fine:
+            if not attempt(holds, clause, {"*self": item}, module).value:
                 return clause
     return None
 
@@ -228,13 +216,14 @@ def run(job: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
     """One input through the real function."""
     owner, name = resolve(job["function"], module)
     raw = inspect.getattr_static(owner, name)
-    arguments = {k: decode(v, module) for k, v in job["arguments"].items()}
-    names: dict[str, Any] = dict(arguments)
-    try:
-        if not all(holds(c, names, module) for c in job["pre"]):
+    arguments = {k: codec.decode(v, module) for k, v in job["arguments"].items()}
+    names: dict[str, Any] = {**arguments, "*args": types.SimpleNamespace(**arguments)}
+    for clause in job["pre"]:
+        kept = attempt(holds, clause, names, module)
+        if kept.error is not None:
+            return {"status": "rejected", "detail": f"{type(kept.error).__name__}: {kept.error}"}
+        if not kept.value:
             return {"status": "rejected"}
-    except Exception as error:
-        return {"status": "rejected", "detail": f"{type(error).__name__}: {error}"}
     if name != "__init__" and broken_invariant(list(arguments.values()), job, module) is not None:
         return {"status": "rejected"}
     old = copy.deepcopy(arguments)
@@ -244,44 +233,53 @@ def run(job: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
     function = function.fget if isinstance(function, property) else inspect.unwrap(function)
     active = [True]
     saved = wrap_callees(job, module, active)
-    positional = [arguments[n] for n in job["positional"]]
+    positional = [*(arguments[n] for n in job["positional"]), *arguments.get(job["rest"], ())]
     named = {n: arguments[n] for n in job["keyword"]}
-    try:
-        result = function(*positional, **named)
-    except CalleeError as error:
-        return {
-            "status": "broken",
-            "kind": "callee",
-            "clause": f"precondition of a call: {error}",
-            "outcome": "stopped",
-        }
-    except Refused as error:
+    tried = attempt(function, *positional, **named)
+    active[0] = False
+    for place, key, value in saved:
+        setattr(place, key, value)
+    if tried.error is None:
+        return after_result(tried.value, job, module, names, arguments)
+    return after_error(tried.error, job, module)
+
+
+def after_error(error: BaseException, job: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
+    """The answer where the function did not return."""
+    if isinstance(error, CalleeError):
+        clause = f"precondition of a call: {error}"
+        return {"status": "broken", "kind": "callee", "clause": clause, "outcome": "stopped"}
+    if isinstance(error, Refused):
         return {"status": "error", "detail": f"the replay does not allow {error}"}
-    except Exception as error:
-        return after_exception(error, job, module)
-    finally:
-        active[0] = False
-        for place, key, value in saved:
-            setattr(place, key, value)
-    return after_result(result, job, module, names, arguments)
+    if not isinstance(error, Exception):
+        return {"status": "error", "detail": f"{type(error).__name__}: {error}"}
+    return after_exception(error, job, module)
 
 
 def wrap_callees(job: dict[str, Any], module: types.ModuleType, active: list[bool]) -> list[tuple[Any, str, Any]]:
     """Put checks around functions of the module that have preconditions; what was there is returned."""
     saved = []
-    for qualname, clauses in job["callees"].items():
-        place, key = resolve(qualname, module)
+    for callee in job["callees"]:
+        home = importlib.import_module(callee["place"]) if callee["place"] else module
+        place, key = resolve(callee["name"], home)
         original = inspect.getattr_static(place, key)
         if inspect.isfunction(original):
             saved.append((place, key, original))
-            setattr(place, key, checked(original, clauses, module, active))
+            setattr(place, key, checked(original, callee["clauses"], home, active))
     return saved
+
+
+def exception_named(name: str, module: types.ModuleType) -> Any:
+    """The class that a contract's ``raises`` names: of the module, builtin, or by its dotted name."""
+    place, _, last = name.rpartition(".")
+    found = getattr(module, last, getattr(builtins, last, None))
+    return found if found is not None or not place else getattr(sys.modules.get(place), last, None)
 
 
 def after_exception(error: Exception, job: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
     """Whether an exception was allowed to leave."""
     outcome = f"raised {type(error).__name__}: {shown(str(error))}"
-    raised = [getattr(module, n, getattr(builtins, n, None)) for n in job["raises"]]
+    raised = [exception_named(name, module) for name in job["raises"]]
     line = 0
     trace = error.__traceback__
     while trace is not None:
@@ -302,15 +300,14 @@ def after_result(
     """Whether every promise about the result holds."""
     names["*result"] = result
     names["*args"] = types.SimpleNamespace(**arguments, **({} if "result" in arguments else {"result": result}))
-    fact = {"outcome": f"returned {shown(result)}", "result": encode(result)}
-    fact["after"] = {k: encode(v) for k, v in arguments.items()}
+    fact = {"outcome": f"returned {shown(result)}", "result": codec.encode(result)}
+    fact["after"] = {k: codec.encode(v) for k, v in arguments.items()}
     for clause in job["post"]:
-        try:
-            fine = holds(clause, names, module)
-            detail = ""
-        except Exception as error:
-            fine, detail = False, f"; the clause raised {type(error).__name__}"
-        if not fine:
+        kept = attempt(holds, clause, names, module)
+        if isinstance(kept.error, NameError):
+            return {"status": "error", "detail": f"the contract does not evaluate: {kept.error}"}
+        if not kept.value:
+            detail = f"; the clause raised {type(kept.error).__name__}" if kept.error else ""
             said = {**fact, "outcome": fact["outcome"] + detail}
             return {"status": "broken", "kind": "post", "clause": clause["text"], "line": clause["line"], **said}
     clause = broken_invariant([result, *arguments.values()], job, module)
@@ -319,12 +316,28 @@ def after_result(
     return {"status": "holds", **fact}
 
 
+def out_of_time(_signal: int, _frame: object) -> None:
+    """What the timer of a job calls."""
+    raise SpentError("ran out of CPU time")
+
+
+def timed(job: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
+    """One job within its CPU seconds; a sample is worth fewer."""
+    limit = SAMPLE_CPU_S if job["sample"] else CPU_S
+    signal.setitimer(signal.ITIMER_VIRTUAL, limit)
+    # The timer waits for a single long operation to end; the limit of the process does not.
+    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + limit) + 2, resource.RLIM_INFINITY))
+    try:
+        return run(job, module)
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
 def main() -> None:
     """Jobs in, one answer per line."""
     request = json.load(sys.stdin)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the target prints is not an answer
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S * (1 + len(request["jobs"])), CPU_S * (2 + len(request["jobs"]))))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     sys.dont_write_bytecode = True
     for name in ("icontract", "deal"):
@@ -332,22 +345,35 @@ def main() -> None:
     if importlib.util.find_spec("annotated_types") is None:
         sys.modules["annotated_types"] = stub("annotated_types")
     sys.addaudithook(guard)
+    signal.signal(signal.SIGVTALRM, out_of_time)
     loaded: dict[str, types.ModuleType] = {}
+    slow: set[tuple[str, str]] = set()
     for job in request["jobs"]:
-        print(json.dumps({"id": job["id"], **answer(job, Path(request["root"]), loaded)}), file=answers, flush=True)
+        print(
+            json.dumps({"id": job["id"], **answer(job, Path(request["root"]), loaded, slow)}), file=answers, flush=True
+        )
 
 
-def answer(job: dict[str, Any], root: Path, loaded: dict[str, types.ModuleType]) -> dict[str, Any]:
+def answer(
+    job: dict[str, Any], root: Path, loaded: dict[str, types.ModuleType], slow: set[tuple[str, str]]
+) -> dict[str, Any]:
     """The answer to one job; whatever goes wrong is one."""
-    try:
-        if job["file"] not in loaded:
-            loaded[job["file"]] = load(Path(job["file"]), root)
-    except BaseException as error:
-        return {"status": "error", "detail": f"the module cannot be imported: {type(error).__name__}: {error}"}
-    try:
-        return run(job, loaded[job["file"]])
-    except BaseException as error:
-        return {"status": "error", "detail": f"{type(error).__name__}: {error}"}
+    if job["file"] not in loaded:
+        made = attempt(load, Path(job["file"]), root)
+        if made.error is not None:
+            words = f"the module cannot be imported: {type(made.error).__name__}: {made.error}"
+            return {"status": "error", "detail": words}
+        loaded[job["file"]] = made.value
+    name = (job["file"], job["function"])
+    if job["sample"] and name in slow:
+        return {"status": "error", "detail": "another sample ran out of CPU time"}
+    tried = attempt(timed, job, loaded[job["file"]])
+    if isinstance(tried.error, SpentError):
+        slow.add(name)
+    if tried.error is not None:
+        return {"status": "error", "detail": f"{type(tried.error).__name__}: {tried.error}"}
+    found: dict[str, Any] = tried.value
+    return found
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from maestro_symbolic.cache import Cache
 from maestro_symbolic.evidence import attachments
 from maestro_symbolic.gate import module_of
 from maestro_symbolic.judging import Budget, Subject, judge
-from maestro_symbolic.targets import targets_of
+from maestro_symbolic.targets import reader, targets_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -33,7 +33,7 @@ def run(arguments: Namespace) -> ExitCode:
         if not file.path.endswith(".py"):
             continue
         try:
-            targets = targets_of(file.path, file.text)
+            targets = targets_of(file.path, file.text, read=reader(workspace.root))
         except (SyntaxError, ValueError):
             continue  # the gate reports it; here only readable files can hold the function
         module = module_of(file.path)

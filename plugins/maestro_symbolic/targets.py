@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from maestro_symbolic.contracts.clauses import Contract
 from maestro_symbolic.contracts.reading import is_contracted, read_contract, read_invariants
+from maestro_symbolic.linking import Finder
 from maestro_symbolic.program import read_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from maestro_symbolic.program import ClassInfo, Program
 
@@ -30,13 +32,17 @@ class Target:
     invariants_of: Callable[[ClassInfo], Contract]
 
 
-def targets_of(path: str, source: str, *, everything: bool = False) -> list[Target]:
+def targets_of(
+    path: str, source: str, *, everything: bool = False, read: Callable[[str], str | None] | None = None
+) -> list[Target]:
     """The contracted functions of a module in the order of the file; ``everything``: also those without a contract.
+
+    ``read`` gives the text of a file by its path below the root, for what the module imports from the project.
 
     Raises:
         SyntaxError: or ``ValueError``, ``RecursionError``, ``MemoryError``: the file does not parse.
     """
-    program = read_program(path, source)
+    program = read_program(path, source, None if read is None else Finder(path, read))
 
     @functools.cache
     def invariants_of(info: ClassInfo) -> Contract:
@@ -59,3 +65,15 @@ def targets_of(path: str, source: str, *, everything: bool = False) -> list[Targ
             contract = read_contract(program, node, info)
             found.append(Target(program, name, node, info, contract, contract_of, invariants_of))
     return found
+
+
+def reader(root: Path) -> Callable[[str], str | None]:
+    """Reads the files of a working tree; ``None`` where there is none or it cannot be read."""
+
+    def read(path: str) -> str | None:
+        try:
+            return (root / path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    return functools.cache(read)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.obligation import Obligation
     from maestro_hooks.registry import Registry
-    from maestro_hooks.requests import CheckRequest
+    from maestro_hooks.requests import Advice, AdviceRequest, CheckRequest
 
 MAESTRO_API = 1
 
@@ -47,6 +47,14 @@ def maestro_check(request: CheckRequest) -> Iterator[Obligation]:
     from maestro_taint import gate  # noqa: PLC0415 - loaded when a check runs
 
     yield from gate.check(request)
+
+
+@hookimpl
+def maestro_advise(request: AdviceRequest) -> Iterator[Advice]:
+    """Propose repairs that were tried and held."""
+    from maestro_taint.advice import advise  # noqa: PLC0415 - only for a card that is blocked
+
+    yield from advise(request)
 
 
 def _arguments(parser: ArgumentParser) -> None:

@@ -34,7 +34,7 @@ def run(arguments: Namespace) -> ExitCode:
     """Run one verb."""
     if arguments.verb == "selftest":
         return _selftest(arguments)
-    root, files, settings = _project(arguments)
+    root, files, settings = project(arguments.root)
     if arguments.verb == "fix":
         return _fix(arguments, root, files, settings)
     models = project_models(root, settings)
@@ -46,8 +46,9 @@ def run(arguments: Namespace) -> ExitCode:
     return _baseline(arguments, root, [f for f in found if f.level == "error"], settings)
 
 
-def _project(arguments: Namespace) -> tuple[Path, list[SourceFile], TaintSettings]:
-    workspace = open_workspace(arguments.root)
+def project(start: Path) -> tuple[Path, list[SourceFile], TaintSettings]:
+    """The root of the repository around ``start``, the files to analyse in it, and the plugin's settings."""
+    workspace = open_workspace(start)
     table = workspace.host.tables.get("taint")
     settings = table if isinstance(table, TaintSettings) else TaintSettings()
     files = source_files(workspace.repository, only=None, exclude=workspace.host.settings.exclude)

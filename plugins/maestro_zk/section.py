@@ -81,6 +81,8 @@ def parse_section(value: object, *, size: int) -> ZkSection:
     items = shape.array(body["statements"], where=f"{_WHERE} statements")
     if bits not in STATEMENT_BITS or not 1 <= len(items) <= MAX_ROWS:
         raise EvidenceError(f"expected 1 to {MAX_ROWS} statements of 32 or 64 bits", where=_WHERE)
+    if size >= 2**64:  # the transcript absorbs it as eight bytes
+        raise EvidenceError("a tree of 2**64 leaves or more", where=_WHERE)
     statements = tuple(_parse_statement(item, size) for item in items)
     order = [statement.order for statement in statements]
     if order != sorted(set(order)):

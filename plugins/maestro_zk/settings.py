@@ -22,3 +22,7 @@ class ZkSettings(Settings, frozen=True, kw_only=True):
     bits: Annotated[
         Literal[32, 64], Meta(description="A hidden value lies less than 2**bits from its bound, at its scale.")
     ] = 32
+
+    def hides(self) -> tuple[str, ...]:
+        """The configured names."""
+        return self.private

@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
+const AXE = new URL("node_modules/axe-core/axe.min.js", import.meta.url);
 const [mode, pagePath, second, ...files] = process.argv.slice(2);
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync"];
@@ -41,6 +42,17 @@ async function corpus() {
   console.log(JSON.stringify(answers));
 }
 
+/** What Tab reaches after the verdict, and the picture that Enter on the second obligation draws. */
+async function byKeyboard(page) {
+  const reached = [];
+  for (let i = 0; i < 4; i += 1) {
+    await page.keyboard.press("Tab");
+    reached.push(await page.evaluate(() => document.activeElement.textContent));
+  }
+  await page.keyboard.press("Enter");
+  return { reached, way: await page.$$eval("#way h3", (found) => found.map((one) => one.textContent).join()) };
+}
+
 async function drop() {
   const result = {};
   for (const scheme of ["light", "dark"]) {
@@ -55,9 +67,17 @@ async function drop() {
     result.object = JSON.parse(await page.textContent("#json"));
     result.marks = await page.$$eval("#steps li", (rows) => rows.map((row) => row.querySelector(".status").textContent));
     result.pictures = await page.$$eval("svg.way", (found) => found.map((one) => one.querySelectorAll("circle").length));
+    result.kinds = await page.$$eval("#files li", (rows) => rows.map((row) => row.textContent.match(/\((\w+)\)$/)[1]));
+    result.steps = await page.$$eval("#steps li", (rows) => rows.map((row) => row.querySelector(".detail").textContent));
     result.requests = requests;
     result.problems = [...problems];
     result.fetch = await page.evaluate(() => fetch("https://example.org/").then(() => "sent", () => "refused"));
+    result.focused = await page.evaluate(() => document.activeElement.id);
+    result.keyboard = await byKeyboard(page);
+    await page.evaluate(await readFile(AXE, "utf8"));
+    const judged = await page.evaluate(() => globalThis.axe.run());
+    result.violations = [...(result.violations ?? []), ...judged.violations.map((one) => `${scheme}: ${one.id} ${one.help}`)];
+    result.rules = judged.passes.length;
     result.html = await page.$$eval("#result script, #result img, #result b", (found) => found.length);
     await page.screenshot({ path: join(second, `${scheme}.png`), fullPage: true });
     if (scheme === "light") {

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -114,6 +114,23 @@ def test_errors_say_what_where_and_what_to_do(tmp_path: Path) -> None:
     assert json.loads(as_json.stdout)["error"]["class"] == "UsageError"
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_fault_of_its_own_is_exit_3_and_ready_for_an_issue(
+    options: tuple[str, ...], repository: GitRepository, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def broken(arguments: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr("maestro_hooks.commands.config.run", broken)
+    assert main(["config", "-C", str(repository.root), *options]) == 3
+    shown = capsys.readouterr()
+    assert "Traceback" in shown.err
+    assert f"maestro {__version__}, Python" in shown.err
+    assert shown.err.splitlines()[-2] == "maestro: internal error: RuntimeError: unforeseen"
+    if options:
+        assert json.loads(shown.out)["error"]["class"] == "RuntimeError"
+
+
 def test_wrong_configuration_is_exit_2_for_every_verb_that_reads_it(repository: GitRepository) -> None:
     repository.commit({"pyproject.toml": "[tool.maestro]\npolcy = 'x'\n"})
     for verb in (["check"], ["config"], ["plugins"], ["init"], ["policy"], ["seal"], ["run"]):
@@ -183,6 +200,19 @@ def test_a_check_is_not_run_again_while_it_holds(repository: GitRepository) -> N
     assert not third["ok"]
 
 
+def test_check_counts_what_is_met_and_shows_what_is_not(repository: GitRepository) -> None:
+    repository.commit({"a.py": "eval(input())\n"})
+    shown = maestro("check", "--only", "reports", cwd=repository.root).stdout.splitlines()
+    assert any(line.startswith("unmet  ") and "bandit/issues" in line for line in shown)
+    assert not any("bandit/unparsed" in line for line in shown)
+    assert shown[-1].startswith("met  ")
+    assert "reports" in shown[-1]
+    everything = maestro("check", "--only", "reports", "--all", cwd=repository.root).stdout.splitlines()
+    rows = [line for line in everything if line.startswith("met ")]
+    assert any("bandit/unparsed" in line for line in rows)
+    assert shown[-1].split()[1] == str(len(rows))
+
+
 @pytest.mark.parametrize("path", ["missing.py", "../outside.py", "ignored.log"])
 def test_check_of_a_path_that_is_not_there(repository: GitRepository, path: str) -> None:
     repository.commit({"a.py": "x = 1\n", ".gitignore": "*.log\n"})
@@ -222,3 +252,16 @@ def test_verify_survives_broken_plugins(broken: Path, tmp_path: Path) -> None:
     done = maestro("verify", str(place), cwd=tmp_path, PYTHONPATH=str(broken))
     assert done.returncode == 4
     assert "Traceback" not in done.stderr
+
+
+def test_a_plugins_own_verb_loads_no_other_plugin(repository: GitRepository) -> None:
+    code = (
+        "import sys; from pathlib import Path; from maestro_hooks.commands.plugins import plugin_commands;"
+        "commands, broken = plugin_commands(Path(), 'cas');"
+        "print(*commands, *broken, *(m for m in ('maestro_bloom', 'maestro_zk', 'maestro_seal') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=repository.root, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["cas"]
+    (repository.root / "maestro.toml").write_text('disable = ["cas"]\n')
+    done = subprocess.run([sys.executable, "-c", code], cwd=repository.root, capture_output=True, text=True, check=True)
+    assert "cas" not in done.stdout.split()

@@ -77,6 +77,21 @@ def test_a_release_directory_verifies_with_what_lies_beside_the_bundle(
     assert ["checkpoint", "not-required"] in words
 
 
+def test_a_directory_stands_for_the_one_release_in_it(dist: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(verify, dist, str(dist)) is ExitCode.OK
+    assert "VERIFIED" in capsys.readouterr().out
+    (dist / "other.sigstore.json").write_bytes(b"{}")
+    with pytest.raises(UsageError, match="2 bundles"):
+        call(verify, dist, str(dist))
+    with pytest.raises(UsageError, match="no bundle"):
+        call(verify, dist, str(dist.parent))
+
+
+def test_an_address_is_refused(dist: Path) -> None:
+    with pytest.raises(UsageError, match="opens no connection"):
+        call(verify, dist, "https://example.org/demo.sigstore.json")
+
+
 def test_the_json_report_is_one_object(dist: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(verify, dist.parent, str(dist / "demo.sigstore.json"), as_json=True) is ExitCode.OK
     report: dict[str, Any] = json.loads(capsys.readouterr().out)

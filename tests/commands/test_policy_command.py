@@ -45,6 +45,18 @@ def test_mutate_ends_with_one_until_the_suggested_cases_are_added(
     assert (second["effective"], second["survived"]) == ("1", [])
 
 
+def test_a_policy_without_cases_is_offered_a_whole_file(
+    repository: GitRepository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = "  - {id: b, require: 'y/*', min: 0.5, max: 2, when: {branch: '*-x'}}\n"
+    rules += "  - {id: w, require: z/z, severity: warn}\n"
+    repository.commit({"maestro-policy.yaml": POLICY + rules, "maestro-policy.cases.yaml": ""})
+    offered = told(capsys, "policy", "mutate", "--suggest", root=repository.root, code=1)
+    repository.write({"maestro-policy.cases.yaml": offered})
+    assert "cases pass" in told(capsys, "policy", "test", root=repository.root)
+    assert json.loads(told(capsys, "policy", "mutate", "--json", root=repository.root))["effective"] == "1"
+
+
 def test_a_failing_case_ends_with_one_and_no_cases_with_two(
     repository: GitRepository, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -111,3 +111,40 @@ def test_the_policys_own_score_stands_in_the_manifest(repository: GitRepository)
     assert {s["step"]: s["status"] for s in report["steps"]}["required"] == "pass"
     disclosed = {leaf["id"] for leaf in report["disclosed"]}
     assert {"policy/cases-failed", "policy/mutation-effective", "card/decision"} <= disclosed
+
+
+LOOKUP = """\
+import sqlite3
+
+from flask import request
+
+
+def lookup():
+    cursor = sqlite3.connect("notes.db").cursor()
+    cursor.execute("select * from notes where name = '" + request.args["name"] + "'")
+    return cursor.fetchall()
+"""
+NO_FLOWS = "version: 1\nrules:\n  - {id: no-flows, require: taint/flows, max: 0, why: no way from input to a query}\n"
+
+
+@pytest.mark.slow
+def test_a_verified_repair_is_the_next_step_and_unblocks(repository: GitRepository) -> None:
+    repository.commit(
+        {
+            "pyproject.toml": "[project]\nname = 'notebook'\nversion = '3.0'\n",
+            "notebook.py": LOOKUP,
+            "maestro-policy.yaml": NO_FLOWS,
+            ".gitignore": "__pycache__/\ndist/\n",
+        }
+    )
+    user = User(repository.root)
+    blocked = user.json("maestro", "seal", code=1)
+    step = blocked["card"]["next_step"]
+    assert (step["action"], step["risk"]) == ("apply the verified repair", "low")
+    assert step["reasons"] == ["no way from input to a query"]
+    assert step["rules"] == ["no-flows"]
+
+    user.run(*step["command"])
+    assert "name = ?" in (repository.root / "notebook.py").read_text(encoding="utf-8")
+    repository.commit(message="bind the value")
+    assert user.json("maestro", "seal")["ok"]

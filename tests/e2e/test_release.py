@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.e2e import release_clients
+from tests.plugins.maestro_seal.clients import CLIENTS, need
 
 if TYPE_CHECKING:
     from tests.support.git_repository import GitRepository
@@ -43,6 +47,24 @@ def run(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=root, env=env, capture_output=True, text=True, timeout=300, check=False)
 
 
+def accepted_by_strangers(root: Path, bundle: Path) -> None:
+    """Every third-party client accepts the release, and none that reads the envelope accepts an edited signature."""
+    for tool in ("node", "go", "openssl", "chromium"):
+        need(shutil.which(tool), f"{tool} is not installed")
+    need((CLIENTS / "node_modules").is_dir(), "run 'npm ci --ignore-scripts' in tests/clients")
+    said = release_clients.answers(root / "dist", root / "log")
+    assert said == dict.fromkeys(said, True)
+    assert len(said) == 7
+    honest = bundle.read_bytes()
+    document = json.loads(honest)
+    sig = document["dsseEnvelope"]["signatures"][0]["sig"]
+    document["dsseEnvelope"]["signatures"][0]["sig"] = sig[:20] + ("A" if sig[20] != "A" else "B") + sig[21:]
+    bundle.write_text(json.dumps(document))
+    said = release_clients.answers(root / "dist", root / "log")
+    assert [said[name] for name in ("sigstore", "securesystemslib", "openssl", "page")] == [False] * 4
+    bundle.write_bytes(honest)
+
+
 @pytest.mark.slow
 def test_a_release_is_logged_and_verified_or_fails(repository: GitRepository) -> None:
     root = repository.root
@@ -69,8 +91,18 @@ def test_a_release_is_logged_and_verified_or_fails(repository: GitRepository) ->
     verified = json.loads(run(root, "maestro", "verify", str(bundle), "--json").stdout)
     assert verified["verdict"] == "pass"
     passed = [step["step"] for step in verified["steps"] if step["status"] == "pass"]
-    assert {"log-entry", "log-inclusion", "checkpoint", "freshness"} <= set(passed)
+    assert {"log-entry", "log-inclusion", "checkpoint", "freshness", "sbom"} <= set(passed)
+    for name in ("sbom.cdx.json", "provenance.slsa.json", "test-result.json", "vsa.json"):
+        document = root / "dist" / f"shelf-1.0.{name}"
+        given = ("--artifact", str(document), "--artifact", str(root / "dist" / "shelf-1.0.tar.gz"))
+        assert run(root, "maestro", "verify", str(bundle), *given).returncode == 0, name
+        honest = document.read_bytes()
+        document.write_bytes(honest + b" ")
+        edited = json.loads(run(root, "maestro", "verify", str(bundle), *given, "--json").stdout)
+        assert edited["first_failure"] == "subject", name
+        document.write_bytes(honest)
     sealed_before = bundle.read_bytes()
+    accepted_by_strangers(root, bundle)
 
     repository.commit({"tests/test_more.py": "def test_more() -> None:\n    raise AssertionError\n"})
     failed = run(root, "nox", "-s", "release")

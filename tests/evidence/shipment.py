@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from maestro_hooks.evidence.report import Report
+    from maestro_hooks.evidence.signature import PrivateKey
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 YEAR = timedelta(days=365)
@@ -78,7 +79,7 @@ def policy_bytes(rules: Sequence[object] = RULES, waivers: Sequence[object] = WA
     return canonical.encode({"schema": "maestro.policy/1", "rules": list(rules), "waivers": list(waivers)})
 
 
-def trusted(key: Ed25519PrivateKey, name: str, role: str, **changes: object) -> TrustedKey:
+def trusted(key: PrivateKey, name: str, role: str, **changes: object) -> TrustedKey:
     made = TrustedKey(name=name, public=signature.public_of(key), role=role, valid_from=NOW - YEAR, valid_to=NOW + YEAR)
     return replace(made, **changes)  # type: ignore[arg-type]  # the caller names real fields
 

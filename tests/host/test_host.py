@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import sys
 import types
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from maestro_hooks import Obligation, hookimpl
+from maestro_hooks import Obligation, hookimpl, hookspecs, requests
 from maestro_hooks.config import Layers
 from maestro_hooks.discovery import Found
 from maestro_hooks.errors import ConfigError, UnavailableError
+from maestro_hooks.hookspecs import KINDS
 from maestro_hooks.host import Host
-from maestro_hooks.requests import CheckRequest, SourceFile
+from maestro_hooks.requests import CacheEntry, CheckRequest, FetchRequest, SourceFile, StoreRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -173,14 +176,93 @@ def test_a_missing_extra_names_the_command(plug: Callable[..., Found]) -> None:
         load(found, require=["a"])
 
 
+def test_each_hook_takes_one_frozen_object() -> None:
+    """So that a new field is additive: a plugin written for today's contract takes tomorrow's request."""
+    for hook in KINDS:
+        (parameter,) = inspect.signature(getattr(hookspecs, hook)).parameters.values()
+        if hook == "maestro_register":  # a registry is there to be written to
+            continue
+        kind = getattr(requests, str(parameter.annotation))
+        assert dataclasses.is_dataclass(kind), hook
+        assert getattr(kind, "__dataclass_params__").frozen, hook  # noqa: B009 - typeshed does not know it
+
+
+class Shelf:
+    """A cache plugin's two hooks over a dictionary."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, CacheEntry] = {}
+
+    def hooks(self) -> dict[str, Callable[..., Any]]:
+        def maestro_fetch(request: FetchRequest) -> CacheEntry | None:
+            return self.held.get(request.key)
+
+        def maestro_store(request: StoreRequest) -> None:
+            self.held[request.key] = request.entry
+
+        return {"maestro_fetch": maestro_fetch, "maestro_store": maestro_store}
+
+
+def counts_its_runs(key: str) -> Callable[[CheckRequest], Iterator[Obligation]]:
+    """A gate that remembers in its cache how often it ran."""
+
+    def maestro_check(request: CheckRequest) -> Iterator[Obligation]:
+        before = request.cache.fetch("runs")
+        runs = 1 + (len(before.blobs) if before is not None else 0)
+        request.cache.store("runs", CacheEntry(metadata={}, blobs={str(i): b"" for i in range(runs)}))
+        yield Obligation(key=key, value=runs)
+
+    return maestro_check
+
+
+def values_of(host: Host, root: Path) -> dict[str, object]:
+    results = host.call("maestro_check", request_in(root))
+    assert not results.failures, results.failures
+    return {claim.key: claim.value for _, claim in results.values if isinstance(claim, Obligation)}
+
+
+def test_each_plugin_is_lent_a_cache_of_its_own(plug: Callable[..., Found], tmp_path: Path) -> None:
+    shelf = Shelf()
+    host = load(
+        plug("a", maestro_check=counts_its_runs("a/runs")),
+        plug("b", maestro_check=counts_its_runs("b/runs")),
+        plug("shelf", **shelf.hooks()),
+    )
+    assert values_of(host, tmp_path) == {"a/runs": 1, "b/runs": 1}
+    assert values_of(host, tmp_path) == {"a/runs": 2, "b/runs": 2}
+    assert sorted(shelf.held) == ["a/runs", "b/runs"]
+
+
+def test_a_cache_that_fails_is_a_miss_and_is_told(
+    plug: Callable[..., Found], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def crash(request: object) -> None:
+        raise OSError("tier down")
+
+    host = load(
+        plug("a", maestro_check=counts_its_runs("a/runs")),
+        plug("down", maestro_fetch=crash, maestro_store=crash),
+        plug("odd", maestro_fetch=lambda request: {"not": "an entry"}),
+    )
+    assert values_of(host, tmp_path) == {"a/runs": 1}
+    assert caplog.text.count("tier down") == 2
+    assert "answered dict instead of a CacheEntry" in caplog.text
+
+
+def test_without_a_cache_plugin_every_look_up_is_a_miss(plug: Callable[..., Found], tmp_path: Path) -> None:
+    host = load(plug("a", maestro_check=counts_its_runs("a/runs")))
+    assert values_of(host, tmp_path) == values_of(host, tmp_path) == {"a/runs": 1}
+    assert request_in(tmp_path).cache.fetch("runs") is None
+
+
 def test_first_result_wins_and_failures_are_told(plug: Callable[..., Found]) -> None:
-    def crash(key: str) -> None:
+    def crash(request: object) -> None:
         raise OSError("tier down")
 
     host = load(
         plug("a", maestro_fetch=crash),
-        plug("b", maestro_fetch=lambda key: None),
-        plug("c", maestro_fetch=lambda key: "hit"),
+        plug("b", maestro_fetch=lambda request: None),
+        plug("c", maestro_fetch=lambda request: "hit"),
     )
     answer, failures = host.first("maestro_fetch", "key")
     assert answer == "hit"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from maestro_hooks.render import coloured, emit, table, wants_colour
+from maestro_hooks.render import coloured, emit, fitted, table, wants_colour
 
 LINES = [
     "ok   check      0.2 s  1 gates",
@@ -44,3 +44,14 @@ def test_json_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_table_aligns_and_is_empty_without_rows() -> None:
     assert table(("a", "b"), [("long", "x"), ("y", "z")]) == ["a     b", "long  x", "y     z"]
     assert table(("a", "b"), []) == []
+
+
+def test_long_lines_go_on_below_between_words_and_keep_every_character() -> None:
+    long = "  then: install the plugin that records review/approvals, then run the main job"
+    assert fitted(long, 50) == [
+        "  then: install the plugin that records",
+        "    review/approvals, then run the main job",
+    ]
+    for line in ("short", "    " + "x" * 90, "  unmet  a/b  1", ""):
+        assert fitted(line, 50) == [line]
+    assert fitted(long, None) == fitted(long, 200) == [long]

@@ -12,6 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from maestro_hooks.policy.cases import cases_name, read_suite
+from maestro_hooks.policy.load import read_layers
+from maestro_hooks.policy.program import compile_policy
+from maestro_hooks.policy.scoring import score
+
 ROOT = Path(__file__).parents[2]
 FOLDERS = sorted(p.name for p in (ROOT / "plugins").iterdir() if p.name.startswith("maestro_"))
 
@@ -84,6 +89,19 @@ def test_the_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> 
 
 def test_the_hook_manifest_is_a_byte_identical_copy() -> None:
     assert (ROOT / ".pre-commit-hooks.yaml").read_bytes() == (ROOT / "pre-commit-hooks.yaml").read_bytes()
+
+
+def test_the_release_policy_extends_the_policy_and_its_cases_notice_every_change() -> None:
+    """A stale pin is refused: 'nox -s sync' writes the new one."""
+    name = "maestro-release.yaml"
+    policy, _ = read_layers(ROOT, name)
+    base, _ = read_layers(ROOT, "maestro-policy.yaml")
+    assert {rule.id for rule in base.rules} < {rule.id for rule in policy.rules}
+    cases = (ROOT / cases_name(name)).read_bytes()
+    suite = read_suite(cases, where=cases_name(name), rules=[rule.id for rule in policy.rules])
+    result = score(compile_policy(policy), suite.cases)
+    assert result.failed == ()
+    assert result.effective == 1
 
 
 def test_nothing_imports_plugins_as_a_package() -> None:

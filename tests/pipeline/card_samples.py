@@ -82,7 +82,7 @@ def card(*, blocked: bool) -> Card:
         Subject(name="toy", version="1.0", tree="ab" * 20, commit="cd" * 20),
         decision,
         basis=basis_of(given, decision, facts=FACTS, today=TODAY, gates=()),
-        plan=plan(decision.blocking, advice, waivers=given.waivers, today=TODAY, policy_file="maestro-policy.yaml"),
+        plan=plan(decision.blocking, advice, waivers=given.waivers, today=TODAY, policy_files=("maestro-policy.yaml",)),
         remarks=remarks_of("taint/flows/src/a.py", findings) if blocked else [],
         not_checked=("plugin symbolic: unavailable (needs z3-solver)",),
         cost=(("check", "0.1 s"), ("test", "5.8 s")),

@@ -1,12 +1,10 @@
-"""Golden cards: change them with ``UPDATE_GOLDEN=1`` only, and read the difference."""
+"""Golden cards: change them with ``--update-golden`` only, and read the difference."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +18,7 @@ from maestro_hooks.evidence.obligation import Verdict
 from maestro_hooks.evidence.record import EvidenceRef, Record
 from maestro_hooks.pipeline.card import (
     LEAF_KEY,
+    Proof,
     Remark,
     decision_digest,
     decision_document,
@@ -31,14 +30,16 @@ from maestro_hooks.pipeline.card_html import html_page
 from maestro_hooks.pipeline.card_markdown import MARKER, markdown
 from maestro_hooks.pipeline.card_replay import replay, sealed_difference
 from maestro_hooks.pipeline.card_text import lines
+from maestro_hooks.policy.results import Outcome
 from tests.pipeline.card_samples import PRODUCER, card
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from maestro_hooks.pipeline.card import Card
+    from tests.conftest import Golden
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "card"
 FORMS: dict[str, Callable[[Card], str]] = {
     "json": lambda c: canonical.encode(to_json(c)).decode() + "\n",
     "decision.json": lambda c: decision_document(c).decode() + "\n",
@@ -52,12 +53,8 @@ FORMS: dict[str, Callable[[Card], str]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("blocked", [True, False], ids=["blocked", "sealed"])
-def test_same_inputs_same_bytes(form: str, blocked: bool) -> None:
-    made = FORMS[form](card(blocked=blocked))
-    place = GOLDEN / f"{'blocked' if blocked else 'sealed'}.{form}"
-    if os.environ.get("UPDATE_GOLDEN"):
-        place.write_text(made, encoding="utf-8")
-    assert made == place.read_text(encoding="utf-8")
+def test_same_inputs_same_bytes(form: str, blocked: bool, golden: Golden) -> None:
+    golden(f"card/{'blocked' if blocked else 'sealed'}.{form}", FORMS[form](card(blocked=blocked)))
 
 
 @pytest.mark.parametrize("blocked", [True, False])
@@ -82,6 +79,9 @@ def altered(**changes: Any) -> Card:
         for step in way:
             part = part[int(step) if step.isdigit() else step]
         part[int(last) if last.isdigit() else last] = value
+    # Whoever touches a card up will not forget what follows from the rest of it.
+    actions = body["plan"]["actions"]
+    body |= {"ok": body["verdict"] == "sealed", "next_step": actions[0] if actions else None}
     return from_json(json.loads(canonical.encode(body)))
 
 
@@ -96,10 +96,33 @@ def altered(**changes: Any) -> Card:
         {"basis__gates": ["taint"]},
         {"basis__policy__rules__0__severity": "warn"},
         {"results": []},
+        {"verdict": "unproven", "proof__verdict": "pass"},
+        {"plan__actions": []},
+        {"plan__actions__0__keys": ["pytest/other"]},
+        # A private number may meet its bound, but not under a verdict that no rule accepts.
+        {"basis__claims__3__verdict": "unmet"},
     ],
 )
 def test_a_replay_notices_what_changes_the_decision(changes: dict[str, Any]) -> None:
     assert replay(altered(**changes)).differences
+
+
+def test_a_result_told_twice_and_a_sealed_card_without_proof_are_noticed() -> None:
+    made = card(blocked=True)
+    twice = replace(made, results=(*made.results, replace(made.results[0], outcome=Outcome.MET)))
+    assert "the card tells one result twice" in replay(twice).differences
+    sealed = card(blocked=False)
+    assert replay(replace(sealed, proof=Proof(verdict="fail"))).differences
+
+
+@pytest.mark.parametrize("changes", [{"ok": True}, {"next_step": None}, {"surplus": 1}])
+def test_a_card_whose_parts_contradict_each_other_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+    place = tmp_path / "card.json"
+    place.write_bytes(canonical.encode(to_json(card(blocked=True))))
+    read_card(place)
+    place.write_bytes(canonical.encode({**to_json(card(blocked=True)), **changes}))
+    with pytest.raises(EvidenceError):
+        read_card(place)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +183,7 @@ def test_markdown_keeps_its_limit_and_is_cut_between_rows(limit: int) -> None:
     for line in text.splitlines():
         if line.startswith("| ❌"):
             assert line.endswith(" |")
-            assert line.count(" | ") == 4
+            assert line.count(" | ") == 5
 
 
 def test_annotations_keep_githubs_limit_and_say_what_was_left_out() -> None:

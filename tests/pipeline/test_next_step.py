@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maestro_hooks.pipeline.next_step import RISKS, Plan, lowers, plan
+from maestro_hooks.pipeline.cover import cheapest_cover
+from maestro_hooks.pipeline.evasion import lowers
+from maestro_hooks.pipeline.next_step import RISKS, Plan, plan
+from maestro_hooks.pipeline.remedies import Producers
 from maestro_hooks.policy.document import Waiver
-from maestro_hooks.policy.evaluate import Outcome, RuleResult
+from maestro_hooks.policy.results import Outcome, RuleResult
 from maestro_hooks.requests import Advice
 
 TODAY = dt.date(2026, 11, 22)
@@ -21,7 +24,7 @@ def blocked(*keys: str, outcome: Outcome = Outcome.UNMET) -> list[RuleResult]:
 
 
 def planned(keys: tuple[str, ...], *advice: Advice, waivers: tuple[Waiver, ...] = ()) -> Plan:
-    return plan(blocked(*keys), advice, waivers=waivers, today=TODAY, policy_file="policy.yaml")
+    return plan(blocked(*keys), advice, waivers=waivers, today=TODAY, policy_files=("policy.yaml",))
 
 
 advice = st.builds(
@@ -94,7 +97,7 @@ def test_least_risk_among_equals() -> None:
     ],
 )
 def test_advice_that_evades_a_check_is_refused_and_said_so(evasion: Advice) -> None:
-    assert lowers(evasion, "policy.yaml")
+    assert lowers(evasion, ("policy.yaml",))
     made = planned(("k/0",), evasion, Advice("k/0", "mend it", (), 9000, "high"))
     assert [a.action for a in made.actions] == ["mend it"]
     assert made.refused == (evasion.action,)
@@ -111,17 +114,26 @@ def test_an_expired_waiver_may_be_renewed_by_its_owner() -> None:
 
 def test_what_is_missing_is_recorded_by_the_main_job_at_once() -> None:
     missing = blocked("pytest/failed", "build/completed", "bandit/issues", outcome=Outcome.MISSING)
-    made = plan(missing, [], today=TODAY, policy_file="p")
+    made = plan(missing, [], today=TODAY, policy_files=("p",))
     assert [(a.command, len(a.keys)) for a in made.actions] == [(("maestro", "run"), 3)]
 
 
-def test_nothing_blocked_needs_nothing_and_too_much_is_said_to_be_inexact() -> None:
-    assert plan([], [Advice("k/0", "a")], today=TODAY, policy_file="p") == Plan()
-    keys = tuple(f"k/{n}" for n in range(20))
-    chained = [Advice(key, f"pair {n}", (), 10 + n) for n in range(19) for key in (keys[n], keys[n + 1])]
-    made = planned(keys, *chained)
-    assert not made.exact
-    assert {key for a in made.actions for key in a.keys} == set(keys)
+def test_nothing_blocked_needs_nothing() -> None:
+    assert plan([], [Advice("k/0", "a")], today=TODAY, policy_files=("p",)) == Plan()
+
+
+def test_a_search_that_was_cut_short_says_so_and_still_answers_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = tuple(f"k/{n}" for n in range(21))
+    # Each option answers a line of the projective plane of order 4: no line beats another, so nothing is dropped.
+    lines = [[(n + shift) % 21 for shift in (0, 1, 4, 14, 16)] for n in range(21)]
+    knotted = [Advice(keys[k], f"line {n}", (), 10) for n, line in enumerate(lines) for k in line]
+    full = planned(keys, *knotted)
+    assert full.exact
+    assert len(full.actions) == 5  # the lines through one point
+    monkeypatch.setattr("maestro_hooks.pipeline.cover.MAX_NODES", 3)
+    cut = planned(keys, *knotted)
+    assert not cut.exact
+    assert {key for a in cut.actions for key in a.keys} == set(keys)
 
 
 def test_many_alike_are_solved_exactly() -> None:
@@ -129,3 +141,91 @@ def test_many_alike_are_solved_exactly() -> None:
     made = planned(keys, Advice("taint/*", "fix all", (), 60))
     assert made.exact
     assert [a.action for a in made.actions] == ["fix all"]
+
+
+instances = st.integers(1, 9).flatmap(
+    lambda count: st.tuples(
+        st.lists(st.frozensets(st.integers(0, count - 1), min_size=1), min_size=1, max_size=14),
+        st.lists(st.integers(1, 6), min_size=count, max_size=count),
+    )
+)
+
+
+@settings(derandomize=True, max_examples=400, deadline=None)
+@given(instances)
+def test_the_cover_is_the_cheapest(instance: tuple[list[frozenset[int]], list[int]]) -> None:
+    needs, prices = instance
+    chosen, exact = cheapest_cover(needs, prices)
+    assert exact
+    assert all(need & set(chosen) for need in needs)
+    cheapest = min(
+        sum(prices[i] for i in subset)
+        for size in range(len(prices) + 1)
+        for subset in combinations(range(len(prices)), size)
+        if all(need & set(subset) for need in needs)
+    )
+    assert sum(prices[i] for i in chosen) == cheapest
+
+
+PRODUCERS = Producers(
+    present={"taint": "taint", "pytest": "pytest", "coverage": "reports"},
+    ran=frozenset({"coverage"}),
+    absent={"symbolic": ("symbolic", "pip install 'maestro-conductor[symbolic]'")},
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "words", "command"),
+    [
+        ("taint/flows", "run the main job", ("maestro", "run")),
+        ("pytest/failed", "run the main job", ("maestro", "run")),
+        ("coverage/lines", "reports ran on this tree and claims no coverage/lines", ("maestro", "config")),
+        ("symbolic/verdict/*", "pip install 'maestro-conductor[symbolic]'", ()),
+        ("review/second", "nothing installed here records review/...", ("maestro", "plugins")),
+        ("*/gate", "run the main job", ("maestro", "run")),
+    ],
+)
+def test_the_main_job_is_proposed_only_where_it_can_help(key: str, words: str, command: tuple[str, ...]) -> None:
+    missing = blocked(key, outcome=Outcome.MISSING)
+    made = plan(missing, (), today=TODAY, policy_files=("p",), producers=PRODUCERS)
+    (action,) = made.actions
+    assert words in action.action
+    assert action.command == command
+    told = plan(missing, [Advice(key, "record it", (), 7)], today=TODAY, policy_files=("p",), producers=PRODUCERS)
+    assert [a.action for a in told.actions] == ["record it"]
+
+
+def test_an_action_carries_the_policys_reasons() -> None:
+    result = RuleResult(rule="r", key="k/0", outcome=Outcome.UNMET, blocking=True, why="four eyes see more than two")
+    (action,) = plan([result], (), today=TODAY, policy_files=("p",)).actions
+    assert action.reasons == ("four eyes see more than two",)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "relax the coverage threshold",
+        "disable the taint gate",
+        "raise the maximum of open flows",
+        "pin policies/organisation.yaml anew",
+        "delete this rule",
+        "skip that check for now",
+    ],
+)
+def test_words_that_loosen_are_refused(words: str) -> None:
+    assert lowers(Advice("k/0", words), ("policy.yaml", "policies/organisation.yaml"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "apply the 3 verified repairs",
+        "reduce the time of test_slow below its bound of 3 s",
+        "mend the policy's cases",
+        "add a check of the length before the call",
+        "remove the call in src/limits.py",
+        "raise ValueError where the limit is passed",
+    ],
+)
+def test_words_that_mend_are_not(words: str) -> None:
+    assert not lowers(Advice("k/0", words), ("policy.yaml",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import os
 from fractions import Fraction
 from typing import Any
@@ -29,6 +30,11 @@ except ImportError:  # pragma: no cover - the test group installs it
     if os.environ.get("CI"):
         raise
     pytest.skip("cel-python is not installed", allow_module_level=True)
+
+try:  # a second implementation, in Rust
+    rust_cel: Any = importlib.import_module("cel")
+except ImportError:
+    rust_cel = None
 
 ENVIRONMENT = celpy.Environment()  # raises the recursion limit, which must not happen inside a property test
 TODAY = dt.date(2026, 11, 22)
@@ -85,8 +91,30 @@ def test_cel_decides_as_the_policy_does(check: Check, given_records: list[Record
     program = Program((check,), waived)
     settled = settle(program, given_records, TODAY)
     met = not observe(program, settled, Facts()).blocks
-    runner = ENVIRONMENT.program(ENVIRONMENT.compile(expression(check, "o")))
-    assert bool(runner.evaluate({"o": json_to_cel(admitted(settled))})) is met
+    text, claims = expression(check, "o"), admitted(settled)
+    runner = ENVIRONMENT.program(ENVIRONMENT.compile(text))
+    assert bool(runner.evaluate({"o": json_to_cel(claims)})) is met
+    if rust_cel is not None:
+        assert rust_cel.evaluate(text, {"o": claims}) is met
+
+
+def test_a_second_implementation_was_asked_where_it_is_installed() -> None:
+    if rust_cel is None:
+        pytest.skip("common-expression-language is not installed")
+    check = Check(id="r", require="x/y", bounds=(Bound("<=", Fraction(1, 3)),))
+    for q, met in ((3, True), (4, False)):
+        claims = {"x/y": {"verdict": "pass", "q": q, "scale": 10}}
+        assert rust_cel.evaluate(expression(check, "o"), {"o": claims}) is met
+
+
+def test_the_manifest_has_the_shape_kubernetes_asks_for() -> None:
+    validator = pytest.importorskip("kubernetes_validate", reason="install the group 'engines'")
+    text = "version: 1\nrules: [{id: b, require: x/y, why: w}, {id: a, require: 'z/*', max: 0.25}]\n"
+    made = yaml.safe_load(admission_policy(read_policy(text.encode(), where="p")))
+    validator.validate(made, "1.31", strict=True)
+    made["spec"]["validation"] = []
+    with pytest.raises(validator.ValidationError):
+        validator.validate(made, "1.31", strict=True)
 
 
 def test_numbers_beyond_64_bits_deny() -> None:
@@ -97,10 +125,18 @@ def test_numbers_beyond_64_bits_deny() -> None:
         runner.evaluate({"o": json_to_cel(huge)})
 
 
+@pytest.mark.parametrize("scale", [0, -1])
+def test_a_scale_that_no_leaf_has_denies(scale: int) -> None:
+    check = Check(id="r", require="x/y", bounds=(Bound(">=", Fraction(1)),))
+    runner = ENVIRONMENT.program(ENVIRONMENT.compile(expression(check, "o")))
+    claim = {"x/y": {"verdict": "pass", "q": 0, "scale": scale}}
+    assert not runner.evaluate({"o": json_to_cel(claim)})
+
+
 def test_the_manifest_is_yaml_and_holds_each_blocking_rule() -> None:
     text = """version: 1
 rules:
-  - {id: b, require: x/y, why: 'so "it" is'}
+  - {id: b, require: x/y, why: "so \\"it\\" is\\nindeed"}
   - {id: a, require: "z/*", max: 0}
   - {id: w, require: x/z, severity: warn}
 """
@@ -109,5 +145,6 @@ rules:
     assert made["spec"]["failurePolicy"] == "Fail"
     validations = made["spec"]["validations"]
     assert [v["message"].partition(":")[0] for v in validations] == ["rule a is not met", "rule b"]
+    assert validations[1]["message"] == 'rule b: so "it" is indeed'
     for validation in validations:
         ENVIRONMENT.compile(validation["expression"].replace("variables.o", "o"))

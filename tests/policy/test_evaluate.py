@@ -8,8 +8,9 @@ import pytest
 from maestro_hooks.evidence.obligation import Obligation
 from maestro_hooks.evidence.record import Producer, Record, error_record, record_of
 from maestro_hooks.policy.document import Conditions, Policy, Rule, Waiver
-from maestro_hooks.policy.evaluate import Outcome, bound_words, decide, value_words
+from maestro_hooks.policy.evaluate import decide
 from maestro_hooks.policy.facts import Facts
+from maestro_hooks.policy.results import Outcome, bound_words, value_words
 
 PRODUCER = Producer("x", "1", "maestro_check")
 TODAY = dt.date(2026, 11, 22)

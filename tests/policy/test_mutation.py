@@ -13,7 +13,8 @@ from maestro_hooks.policy.document import read_policy
 from maestro_hooks.policy.load import load_policy
 from maestro_hooks.policy.mutation import Mutant, mutants
 from maestro_hooks.policy.program import Bound, Program, Window, compile_policy
-from maestro_hooks.policy.scoring import distinguishing, report, score, suggestions
+from maestro_hooks.policy.scoring import distinguishing, report, score
+from maestro_hooks.policy.suggesting import suggestions
 
 ROOT = Path(__file__).parents[2]
 
@@ -156,12 +157,16 @@ def test_a_failing_case_makes_the_score_void() -> None:
         (CASES.replace("expect: pass", "expect: block"), "names the rules under 'by'", "line 6"),
         (CASES.replace("expect: pass", "expect: block, by: [nobody]"), "no rule 'nobody'", "line 6"),
         (CASES.replace("expect: pass", "expects: pass"), "unknown field `expects`", "line 6"),
-        (CASES.replace("c/lines: 0.9", "lines: 0.9"), "plugin/metric", "line 6"),
-        (CASES.replace("c/lines: 0.9", "c/lines: {value: 1, verdict: waived}"), "met, unmet or error", "line 6"),
-        (CASES.replace("c/lines: 0.9", "c/lines: {worth: 1}"), "unknown field 'worth'", "line 6"),
-        (CASES.replace("c/lines: 0.9", "c/lines: [1]"), "a value is a number", "line 6"),
+        (CASES.replace("c/lines: 0.9", "lines: 0.9"), "plugin/metric", "line 4, column 15"),
+        (
+            CASES.replace("c/lines: 0.9", "c/lines: {value: 1, verdict: waived}"),
+            "met, unmet or error",
+            "line 4, column 15",
+        ),
+        (CASES.replace("c/lines: 0.9", "c/lines: {worth: 1}"), "unknown field 'worth'", "line 4, column 15"),
+        (CASES.replace("c/lines: 0.9", "c/lines: [1]"), "a value is a number", "line 4, column 15"),
         (CASES.replace("today: 2026-05-01", "today: soon"), "YYYY-MM-DD", "line 6"),
-        (CASES + "  - {name: nothing wrong, expect: pass}\n", "case names must be unique", "line 1"),
+        (CASES + "  - {name: nothing wrong, expect: pass}\n", "case names must be unique", "line 7, column 6"),
         (CASES.partition("cases:")[0] + "cases: []\n", "length >= 1", "line 5"),
     ],
 )

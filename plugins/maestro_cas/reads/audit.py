@@ -50,20 +50,32 @@ def accesses(log: Path) -> Iterator[Access]:
         return
     written: set[str] = set()
     for line in log.read_bytes().split(b"\n"):
-        parts = line.split(b"\0")
-        if len(parts) != 3:
+        parts = [os.fsdecode(p) for p in line.split(b"\0")]
+        if len(parts) < 3:
             continue
-        kind, path, here = (os.fsdecode(p) for p in parts)
+        kind, path, here = parts[:3]
         place = absolute(path, here)
         if kind == "write":
             written.add(place)
             yield Access(place, "write")
-        elif kind == "directory":
-            yield Access(os.path.realpath(place), "directory")
-        elif kind == "execute":
-            if os.path.isabs(path):
-                yield Access(os.path.realpath(place), "execute")
-        elif place in written or os.path.lexists(place):
-            yield Access(os.path.realpath(place), "read")
-        else:
-            yield Access(place, "absent")
+        elif kind == "move" and len(parts) == 4:
+            written.add(absolute(parts[3], here))
+            yield Access(place, "move", absolute(parts[3], here))
+        elif kind != "execute":
+            yield from looked_at(place, kind, known=place in written)
+        elif os.path.isabs(path):
+            yield Access(os.path.realpath(place), "execute")
+
+
+def looked_at(place: str, kind: str, *, known: bool = False) -> Iterator[Access]:
+    """A look by Python's own means at a path: where it led, and how it went there."""
+    real = os.path.realpath(place)
+    if kind in ("directory", "listing"):
+        yield Access(real, "listing" if kind == "listing" else "directory")
+    elif not known and not os.path.lexists(place):
+        yield Access(place, "absent")
+        return
+    else:
+        yield Access(real, "read")
+    if real != place:
+        yield Access(place, "through")

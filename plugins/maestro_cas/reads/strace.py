@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _CALLS = (
     "open,openat,openat2,creat,execve,execveat,readlink,readlinkat,stat,lstat,newfstatat,statx,access,faccessat,"
-    "faccessat2,chdir,fchdir,rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,mkdirat"
+    "faccessat2,chdir,fchdir,getdents64,rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,mkdirat"
 )
 _MAKING = (
     "rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "mkdir", "mkdirat", "creat"
@@ -100,7 +100,9 @@ def _call(call: str, rest: str, process: str, places: dict[str, str], directory:
     if rest.lstrip("(").startswith("AT_FDCWD"):
         places[process] = here
     texts = [absolute(_decode(t), here) for t in _TEXT.findall(rest[: result.start()])]
-    if call == "fchdir" and base and code == "0":
+    if call == "getdents64" and base:
+        yield Access(here, "listing")
+    elif call == "fchdir" and base and code == "0":
         places[process] = here
     elif call == "chdir" and texts and code == "0":
         places[process] = texts[0]
@@ -111,22 +113,35 @@ def _call(call: str, rest: str, process: str, places: dict[str, str], directory:
 def _look(call: str, rest: str, texts: list[str], *, landed: str | None, error: str | None) -> Iterator[Access]:
     path = texts[0]
     if call in _MAKING:
-        yield Access(texts[-1], "write")
+        yield from _made(call, path, texts[-1]) if error is None else ()
     elif error in ("ENOENT", "ENOTDIR"):
         yield Access(path, "absent")
     elif call.startswith("execve"):
         if error is None:
             yield Access(os.path.realpath(path), "execute")
     elif call.startswith("open"):
-        yield Access(_decode(landed) if landed and error is None else path, _opened(rest) if error is None else "read")
+        reached = _decode(landed) if landed and error is None else path
+        yield from [Access(path, "through")] if reached != path else ()
+        yield Access(reached, _opened(rest) if error is None else "read")
     elif '""' not in rest[: rest.find(",") + 4]:
         # A look at the name alone; what exists is told from a directory by the mode strace prints.
-        yield Access(path, "directory" if "S_IFDIR" in rest or call in ("readlink", "readlinkat") else "read")
+        yield Access(path, "directory" if "S_IFDIR" in rest or call in ("readlink", "readlinkat") else "stat")
+
+
+def _made(call: str, path: str, target: str) -> Iterator[Access]:
+    if call.startswith("rename"):
+        yield Access(path, "move", target)
+    elif call.startswith("link"):
+        yield Access(path, "read")
+    yield Access(target, "write")
 
 
 def _opened(rest: str) -> Kind:
-    if "O_WRONLY" in rest or "O_TRUNC" in rest or ("O_CREAT" in rest and "O_EXCL" in rest):
+    creating = "O_CREAT" in rest
+    if "O_WRONLY" in rest or "O_TRUNC" in rest or (creating and ("O_EXCL" in rest or "O_RDWR" in rest)):
         return "write"
+    if "O_RDWR" in rest:
+        return "update"
     return "directory" if "O_DIRECTORY" in rest else "read"
 
 

@@ -12,22 +12,30 @@ import random
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from maestro_cas import record as records
-from maestro_cas.remote.tier import Deadline, RemoteError, TransientError
+from maestro_cas.remote.tier import Deadline, Offer, RemoteError, TransientError
 from maestro_hooks.errors import EvidenceError, MaestroError
 from maestro_hooks.remote import retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from maestro_cas.engine import Prepared
-    from maestro_cas.record import Record
+    from maestro_cas.engine import Action, Prepared
+    from maestro_cas.record import Blob, Record
+    from maestro_cas.remote.referrers import Referrer
     from maestro_cas.remote.tier import Tier
     from maestro_cas.settings import CasSettings
     from maestro_cas.store import Store
     from maestro_hooks.evidence.signature import PrivateKey, PublicKey
+
+    class Attached(Protocol):
+        """A tier's list of what is attached to a result."""
+
+        def __call__(self, key: str, *, deadline: Deadline) -> list[tuple[Referrer, bytes]]:
+            """The referrers, each with the bytes of its first layer."""
+
 
 T = TypeVar("T")
 _POLICY = retry.RetryPolicy(attempts=3, base_ms=100, cap_ms=1_000, deadline_ms=10_000)
@@ -65,8 +73,30 @@ class Remotes:
         """Offer a stored result to every remote, if this process may write."""
         if not self._publishing:
             return
+        told = self._settings.provenance and record.outputs and "entry" not in record.components
+        provenance = self._provenance(record) if told else b""
+        offer = Offer(prepared=prepared, record=record, envelope=envelope, provenance=provenance)
         for tier in self._open():
-            self._guarded(tier, partial(self._publish_to, tier, prepared, record, envelope))
+            self._guarded(tier, partial(self._publish_to, tier, offer))
+
+    def attached(self, key: str) -> list[tuple[str, Referrer, str]]:
+        """What others attached to a result: the remote, the referrer, and who signed it (``""``: nobody trusted)."""
+        found = []
+        for tier in self._open():
+            ask = getattr(tier, "attached", None)
+            listed = self._guarded(tier, partial(_attached, ask, key)) if ask is not None else None
+            found += [(tier.name, one, self._signer(data)) for one, data in listed or ()]
+        return found
+
+    def _signer(self, data: bytes) -> str:
+        from maestro_cas.provenance import signer  # noqa: PLC0415 - only for attachments
+
+        return signer(data, self._trusted)
+
+    def _provenance(self, record: Record) -> bytes:
+        from maestro_cas.provenance import signed_statement  # noqa: PLC0415 - only when something is published
+
+        return signed_statement(record, self._store, self.writer())
 
     def close(self) -> None:
         """End connections."""
@@ -86,14 +116,34 @@ class Remotes:
         found = records.parse(opened.payload, key=prepared.key)
         if not found.shared:
             raise EvidenceError("holds a result that was not to be shared", where=tier.name)
-        missing = [b for b in found.blobs() if not self._store.has(b.digest, b.size)]
-        tier.fetch(prepared, missing, self._store, deadline=deadline)
+        if found.seen.size:
+            self._bring(tier, prepared, [found.seen], deadline)
+            changed = self._changes(prepared.action, found)
+            if changed:
+                self.reason = f"{tier.name} has a result, but {changed[0]}"
+                return None
+        self._bring(tier, prepared, found.blobs(), deadline)
         self._store.sync()
-        self._store.put_record(prepared.key, envelope)
+        self._store.put_record(prepared.key, envelope, fetched=True)
         return found
 
-    def _publish_to(self, tier: Tier, prepared: Prepared, record: Record, envelope: bytes, deadline: Deadline) -> int:
-        return tier.publish(prepared, record, envelope, self._store, deadline=deadline)
+    def _bring(self, tier: Tier, prepared: Prepared, blobs: Sequence[Blob], deadline: Deadline) -> None:
+        missing = [b for b in blobs if not self._store.has(b.digest, b.size)]
+        if missing:
+            tier.fetch(prepared, missing, self._store, deadline=deadline)
+
+    def _changes(self, action: Action, found: Record) -> list[str]:
+        """What this machine has otherwise than the machine that made the result."""
+        from maestro_cas.engine import seen_cache  # noqa: PLC0415 - the engine loads this module
+        from maestro_cas.reads import witness  # noqa: PLC0415
+
+        lines = self._store.get(found.seen.digest)
+        if lines is None:
+            return ["the list of what it read was damaged"]
+        return witness.changes(lines, action.scope, seen_cache(self._store, action), system=False)
+
+    def _publish_to(self, tier: Tier, offer: Offer, deadline: Deadline) -> int:
+        return tier.publish(offer, self._store, deadline=deadline)
 
     def _guarded(self, tier: Tier, call: Callable[[Deadline], T]) -> T | None:
         """Call, trying again what may pass; a failure closes the tier for a while."""
@@ -151,6 +201,10 @@ class Remotes:
 
     def _mark(self, tier: Tier) -> str:
         return f"{self._store.home}/locks/rest-{hashlib.sha256(tier.name.encode()).hexdigest()[:24]}"
+
+
+def _attached(ask: Attached, key: str, deadline: Deadline) -> list[tuple[Referrer, bytes]]:
+    return ask(key, deadline=deadline)
 
 
 def connect(address: str) -> Tier:

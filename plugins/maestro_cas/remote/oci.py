@@ -14,6 +14,7 @@ from maestro_cas.record import Blob
 from maestro_cas.remote import credentials
 from maestro_cas.remote.http import Answer, Client
 from maestro_cas.remote.packs import PACK_ABOVE, Pack, is_digest, pack_stream, parse_packs, plan_packs, unpack
+from maestro_cas.remote.referrers import MANIFEST, Referrer, attach, referrers
 from maestro_cas.remote.tier import RemoteError
 from maestro_hooks.errors import ConfigError, EvidenceError
 from maestro_hooks.evidence import canonical
@@ -23,16 +24,17 @@ if TYPE_CHECKING:
     from typing import IO
 
     from maestro_cas.engine import Prepared
-    from maestro_cas.record import Record
-    from maestro_cas.remote.tier import Deadline
+    from maestro_cas.remote.tier import Deadline, Offer
     from maestro_cas.store import Store
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 ARTIFACT = "application/vnd.maestro.action.v1+json"
 RECORD = "application/vnd.maestro.action.record.v1+json"
 BLOB = "application/vnd.maestro.action.blob.v1"
 PACK = "application/vnd.maestro.action.pack.v1"
 PACKS = "application/vnd.maestro.action.packs.v1+json"
+PROVENANCE = "application/vnd.in-toto+json"
+PREDICATE = "in-toto.io/predicate-type"
+SLSA = "https://slsa.dev/provenance/v1"
 EMPTY = b"{}"
 EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 MAX_RECORD = 64 * 1024 * 1024
@@ -91,8 +93,9 @@ class OciTier:
                 answer = self._ask("GET", f"blobs/sha256:{blob.digest}", deadline, sink=incoming.write)
                 self._expect(answer, 200)
 
-    def publish(self, prepared: Prepared, record: Record, envelope: bytes, store: Store, *, deadline: Deadline) -> int:
-        """Send blobs, then the manifest under its tag."""
+    def publish(self, offer: Offer, store: Store, *, deadline: Deadline) -> int:
+        """Send blobs, then the manifest under its tag, then the provenance that refers to it."""
+        record, envelope = offer.record, offer.envelope
         sent = self._put_bytes(EMPTY, deadline) + self._put_bytes(envelope, deadline)
         layers = [_descriptor(RECORD, envelope)]
         alone, packs = plan_packs(record.blobs()) if len(record.outputs) > PACK_ABOVE else (record.blobs(), [])
@@ -120,8 +123,47 @@ class OciTier:
             }
         )
         headers = {"Content-Type": MANIFEST}
-        self._expect(self._ask("PUT", f"manifests/ac-{prepared.key}", deadline, headers=headers, body=manifest), 201)
+        self._expect(self._ask("PUT", f"manifests/ac-{record.key}", deadline, headers=headers, body=manifest), 201)
+        if offer.provenance:
+            sent += self._attach(manifest, offer, deadline)
         return sent + len(manifest)
+
+    def _attach(self, subject: bytes, offer: Offer, deadline: Deadline) -> int:
+        """Attach the signed provenance, as an attestation that other people's tools list."""
+        sent = self._put_bytes(offer.provenance, deadline)
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": PROVENANCE,
+            "config": _descriptor(EMPTY_TYPE, EMPTY),
+            "layers": [
+                {**_descriptor(PROVENANCE, offer.provenance), "annotations": {"in-toto.io/predicate-type": SLSA}}
+            ],
+            "annotations": {
+                "in-toto.io/predicate-type": SLSA,
+                "org.opencontainers.image.created": offer.record.created,
+            },
+        }
+        return sent + attach(self._ask, subject, manifest, kind="slsa", deadline=deadline)
+
+    def attached(self, key: str, *, deadline: Deadline) -> list[tuple[Referrer, bytes]]:
+        """What refers to the result of ``key``, each with the bytes of its first layer; none if there is no result."""
+        answer = self._ask("GET", f"manifests/ac-{key}", deadline, headers={"Accept": MANIFEST})
+        if answer.status == 404:
+            return []
+        self._expect(answer, 200)
+        listed = referrers(self._ask, hashlib.sha256(answer.body).hexdigest(), deadline)
+        return [(one, self._first_layer(one, deadline)) for one in listed]
+
+    def _first_layer(self, one: Referrer, deadline: Deadline) -> bytes:
+        answer = self._ask("GET", f"manifests/sha256:{one.digest}", deadline, headers={"Accept": MANIFEST})
+        self._expect(answer, 200)
+        if hashlib.sha256(answer.body).hexdigest() != one.digest:
+            raise EvidenceError("these are not the bytes asked for", where=f"{self.name} {one.digest[:12]}")
+        layers = _layers(answer.body, artifact=one.artifact_type)
+        if not layers or layers[0]["size"] > MAX_RECORD:
+            return b""
+        return self._small(Blob(layers[0]["digest"].removeprefix("sha256:"), layers[0]["size"]), deadline)
 
     def _unpack(self, pack: Pack, missing: Mapping[str, Blob], store: Store, deadline: Deadline) -> None:
         with unpack(pack, missing, store) as sink:
@@ -215,10 +257,10 @@ def _descriptor(media_type: str, data: bytes) -> dict[str, object]:
     return {"mediaType": media_type, "digest": f"sha256:{hashlib.sha256(data).hexdigest()}", "size": len(data)}
 
 
-def _layers(body: bytes) -> list[Mapping[str, Any]]:
+def _layers(body: bytes, *, artifact: str = ARTIFACT) -> list[Mapping[str, Any]]:
     document = canonical.decode_object(body, canonical=False, where="manifest")
     layers = document.get("layers")
-    if document.get("artifactType") != ARTIFACT or not isinstance(layers, list):
+    if document.get("artifactType") != artifact or not isinstance(layers, list):
         raise EvidenceError("is no manifest of an action", where="manifest")
     for layer in layers:
         if (

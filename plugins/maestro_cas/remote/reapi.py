@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections import deque
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -17,17 +18,18 @@ from maestro_cas.remote.tier import RemoteError, TransientError
 from maestro_hooks.errors import ConfigError, EvidenceError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from maestro_cas.engine import Prepared
-    from maestro_cas.record import Blob, Record
-    from maestro_cas.remote.tier import Deadline
+    from maestro_cas.record import Blob
+    from maestro_cas.remote.tier import Deadline, Offer
     from maestro_cas.store import Store
 
 _API = "/build.bazel.remote.execution.v2"
 _BATCH = 4_000_000  # messages above 4 MiB are refused by common servers; the rest is room for digests
 _PER_BLOB = 120
 _CHUNK = 1 << 20
+_AHEAD = 2  # batches under way at once: memory is bounded by as many messages
 _MAX_RECORD = 64 * 1024 * 1024
 TOKEN_VARIABLE = "MAESTRO_REAPI_TOKEN"  # noqa: S105 - the name of a variable
 
@@ -85,22 +87,31 @@ class ReapiTier:
     def fetch(self, prepared: Prepared, blobs: Sequence[Blob], store: Store, *, deadline: Deadline) -> None:
         """Bring blobs in: small ones in batches, large ones by ByteStream."""
         del prepared  # content addressing needs no context
-        for batch in _batches([b for b in blobs if b.size <= _BATCH - _PER_BLOB]):
-            self._read_batch(batch, store, deadline)
+        batches = list(_batches([b for b in blobs if b.size <= _BATCH - _PER_BLOB]))
+        asked = (
+            wire.text(1, self._instance) + b"".join(wire.message(2, messages.digest(b)) for b in batch)
+            for batch in batches
+        )
+        answers = self._calls("ContentAddressableStorage/BatchReadBlobs", asked, deadline)
+        for batch, answer in zip(batches, answers, strict=True):
+            self._keep_batch(batch, answer, store)
         for blob in blobs:
             if blob.size > _BATCH - _PER_BLOB:
                 with store.incoming(blob.digest, blob.size) as incoming:
                     self._stream(blob, incoming.write, deadline)
 
-    def publish(self, prepared: Prepared, record: Record, envelope: bytes, store: Store, *, deadline: Deadline) -> int:
-        """Send what is missing, then the ``ActionResult``."""
-        asked, described = messages.action(prepared)
+    def publish(self, offer: Offer, store: Store, *, deadline: Deadline) -> int:
+        """Send what is missing, then the ``ActionResult``; the protocol has no place for a provenance of its own."""
+        record, envelope = offer.record, offer.envelope
+        asked, described = messages.action(offer.prepared)
         own = {messages.blob_of(data): data for data in (*described, envelope)}
         wanted = list({b.digest: b for b in (*own, *record.blobs())}.values())
         missing = self._missing(wanted, deadline)
         small = [b for b in missing if b.size <= _BATCH - _PER_BLOB]
-        for batch in _batches(small):
-            self._write_batch([(b, own.get(b) or _stored(store, b)) for b in batch], deadline)
+        sent = (self._batch_update([(b, own.get(b) or _stored(store, b)) for b in part]) for part in _batches(small))
+        for answer in self._calls("ContentAddressableStorage/BatchUpdateBlobs", sent, deadline):
+            for item in wire.all_bytes(wire.decode(answer), 1):
+                self._check_status(wire.last_bytes(wire.decode(item), 2))
         for blob in missing:
             if blob.size > _BATCH - _PER_BLOB:
                 self._upload(blob, own.get(blob), store, deadline)
@@ -118,17 +129,12 @@ class ReapiTier:
             found |= {messages.parse_digest(d).digest for d in wire.all_bytes(wire.decode(answer), 2)}
         return [b for b in blobs if b.digest in found]
 
-    def _write_batch(self, batch: Sequence[tuple[Blob, bytes]], deadline: Deadline) -> None:
-        request = wire.text(1, self._instance) + b"".join(
+    def _batch_update(self, batch: Sequence[tuple[Blob, bytes]]) -> bytes:
+        return wire.text(1, self._instance) + b"".join(
             wire.message(2, wire.message(1, messages.digest(blob)) + wire.text(2, data)) for blob, data in batch
         )
-        answer = self._call("ContentAddressableStorage/BatchUpdateBlobs", request, deadline) or b""
-        for item in wire.all_bytes(wire.decode(answer), 1):
-            self._check_status(wire.last_bytes(wire.decode(item), 2))
 
-    def _read_batch(self, batch: Sequence[Blob], store: Store, deadline: Deadline) -> None:
-        request = wire.text(1, self._instance) + b"".join(wire.message(2, messages.digest(b)) for b in batch)
-        answer = self._call("ContentAddressableStorage/BatchReadBlobs", request, deadline) or b""
+    def _keep_batch(self, batch: Sequence[Blob], answer: bytes, store: Store) -> None:
         wanted = {b.digest: b for b in batch}
         for item in wire.all_bytes(wire.decode(answer), 1):
             fields = wire.decode(item)
@@ -184,6 +190,23 @@ class ReapiTier:
                 return None
             raise self._trouble(error) from error
         return answer
+
+    def _calls(self, method: str, requests: Iterable[bytes], deadline: Deadline) -> Iterator[bytes]:
+        """The answers in order; the next request is on its way while the caller works on an answer."""
+        call = self._channel.unary_unary(f"{_API}.{method}")
+        waiting: deque[Any] = deque()
+        try:
+            for request in requests:
+                waiting.append(call.future(request, timeout=deadline.timeout(), metadata=self._metadata))
+                if len(waiting) >= _AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except self._grpc.RpcError as error:
+            raise self._trouble(error) from error
+        finally:
+            for one in waiting:
+                one.cancel()
 
     def _trouble(self, error: Any) -> RemoteError:
         code = error.code()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RECORD_PATH = ".maestro/action-record"
 INPUTS_PATH = ".maestro/inputs"
+SEEN_PATH = ".maestro/seen"
 
 
 @dataclass(slots=True)
@@ -85,6 +86,7 @@ def action_result(record: Record, envelope: bytes) -> bytes:
     """``ActionResult``: the outputs, our signed record under a reserved path, exit code 0, the log as output."""
     files = [(o.path, Blob(o.digest, o.size), bool(o.mode & 0o100)) for o in record.outputs if o.kind == "f"]
     files += [(RECORD_PATH, blob_of(envelope), False), (INPUTS_PATH, record.inputs, False)]
+    files.append((SEEN_PATH, record.seen, False))
     data = b"".join(
         wire.message(2, wire.text(1, path) + wire.message(2, digest(blob)) + wire.number(4, int(executable)))
         for path, blob, executable in sorted(files)

@@ -42,6 +42,16 @@ class Deadline:
         return min(left, self.wait_s)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A stored result to publish: the record in its signed envelope, and a signed SLSA provenance or ``b""``."""
+
+    prepared: Prepared
+    record: Record
+    envelope: bytes
+    provenance: bytes = b""
+
+
 class Tier(Protocol):
     """A shared cache. All methods raise ``RemoteError``; ``fetch`` also ``EvidenceError`` for wrong bytes."""
 
@@ -58,7 +68,7 @@ class Tier(Protocol):
         """Bring blobs into the local store, each checked on arrival."""
         ...
 
-    def publish(self, prepared: Prepared, record: Record, envelope: bytes, store: Store, *, deadline: Deadline) -> int:
+    def publish(self, offer: Offer, store: Store, *, deadline: Deadline) -> int:
         """Send blobs, then the record; returns the bytes sent."""
         ...
 

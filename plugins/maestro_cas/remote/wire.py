@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_FIELDS = 1_000_000
+_ONE_BYTE = [bytes((number,)) for number in range(0x80)]
 
 Fields = dict[int, list[int | bytes]]
 
 
 def varint(number: int) -> bytes:
     """A non-negative integer below 2**64."""
+    if number < 0x80:
+        return _ONE_BYTE[number]
     result = bytearray()
     while number > 0x7F:
         result.append(number & 0x7F | 0x80)

@@ -7,7 +7,7 @@ refutes falsely and a lost postcondition proves falsely.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -61,6 +61,13 @@ class Contract:
     def postconditions(self) -> tuple[Clause, ...]:
         """What the function owes."""
         return self.of("post")
+
+
+def conjuncts(clause: Clause) -> list[Clause]:
+    """A condition as the conditions that ``and`` joins in it."""
+    if isinstance(clause.expression, ast.BoolOp) and isinstance(clause.expression.op, ast.And):
+        return [one for part in clause.expression.values for one in conjuncts(replace(clause, expression=part))]
+    return [clause]
 
 
 @dataclass(slots=True)

@@ -6,13 +6,16 @@ Invariant: a function is contracted if it, a bound in its annotations, or an inv
 from __future__ import annotations
 
 import ast
+import copy
 import re
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from maestro_symbolic.contracts import decorators, docstrings
 from maestro_symbolic.contracts.bounds import annotated_clauses, bound_clauses
 from maestro_symbolic.contracts.clauses import Clause, Contract, Draft
+from maestro_symbolic.linking import Qualifier
 
 if TYPE_CHECKING:
     from maestro_symbolic.program import ClassInfo, Function, Program
@@ -47,7 +50,20 @@ def read_contract(program: Program, node: Function, info: ClassInfo | None) -> C
     if names and not _is_test_file(program.path) and any(isinstance(s, ast.Assert) for s in _own_nodes(node)):
         draft.styles.add("assert")
     del info
-    return draft.done()
+    return qualified(program, node, draft.done())
+
+
+def qualified(program: Program, node: ast.AST, contract: Contract) -> Contract:
+    """The contract of a linked module's definition, its conditions in the full names of what they use."""
+    home = program.homes.get(node)
+    if home is None:
+        return contract
+    clauses = []
+    for clause in contract.clauses:
+        qualifier = Qualifier(*home)
+        qualifier.hidden.append(frozenset(clause.roles))
+        clauses.append(replace(clause, expression=qualifier.visit(copy.deepcopy(clause.expression))))
+    return replace(contract, clauses=tuple(clauses))
 
 
 def read_invariants(program: Program, info: ClassInfo) -> Contract:
@@ -62,7 +78,7 @@ def read_invariants(program: Program, info: ClassInfo) -> Contract:
         assert isinstance(field.target, ast.Name)  # noqa: S101 - the reader keeps only these
         subject = ast.Attribute(ast.Name("self", ast.Load()), field.target.id, ast.Load())
         bound_clauses(program, field.annotation, subject, draft, kind="inv", roles={"self": "self"})
-    return draft.done()
+    return qualified(program, info.node, draft.done())
 
 
 def is_contracted(program: Program, node: Function, info: ClassInfo | None) -> bool:
@@ -82,7 +98,8 @@ def is_contracted(program: Program, node: Function, info: ClassInfo | None) -> b
 def parameter_names(node: Function) -> tuple[str, ...]:
     """Parameters in order."""
     arguments = node.args
-    return tuple(a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs))
+    rest = [arguments.vararg] if arguments.vararg is not None else []
+    return tuple(a.arg for a in (*arguments.posonlyargs, *arguments.args, *rest, *arguments.kwonlyargs))
 
 
 def leading_asserts(node: Function) -> list[ast.Assert]:

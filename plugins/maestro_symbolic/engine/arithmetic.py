@@ -82,6 +82,11 @@ def floor_divide(x: Term, y: Term) -> Term:
     return z3.If(y > 0, x / y, (-x) / (-y))
 
 
+def bit(x: Term, place: int) -> Term:
+    """One bit of an int in two's complement without end, as 0 or 1."""
+    return (x / 2**place) % 2
+
+
 def modulo(x: Term, y: Term) -> Term:
     """Int ``%``: the sign of the divisor."""
     if z3.is_int_value(y):
@@ -99,20 +104,42 @@ def true_ratio(x: Term, y: Term, context: z3.Context) -> Term:
     return z3.If(z3.And(x == 0, y < 0), z3.fpMinusZero(sort), ratio)
 
 
-def float_modulo(x: Term, y: Term) -> Term:
-    """Float ``%``: C ``fmod`` moved to the sign of the divisor, as ``float_rem`` does.
+def float_remainder(x: Term, y: Term) -> Term:
+    """C ``fmod`` of finite numbers, ``y`` not zero.
 
     ``fp.rem`` is the IEEE remainder r with |r| <= |y|/2; where it is negative, r + |y| is exact and equals fmod.
     """
-    rounding = nearest(x.ctx)
-    magnitude, step = doubles.absolute(x), doubles.absolute(y)
-    rest = doubles.remainder(magnitude, step)
+    step = doubles.absolute(y)
+    rest = doubles.remainder(doubles.absolute(x), step)
     rest = z3.If(
         z3.And(doubles.is_negative(rest), z3.Not(doubles.is_zero(rest))),
-        doubles.add(rounding, rest, step),
+        doubles.add(nearest(x.ctx), rest, step),
         doubles.absolute(rest),
     )
-    fmod = z3.If(doubles.is_negative(x), doubles.negate(rest), rest)
+    return z3.If(doubles.is_negative(x), doubles.negate(rest), rest)
+
+
+def float_floor_divide(x: Term, y: Term) -> Term:
+    """Float ``//`` for a divisor that is not zero, step by step as CPython's ``_float_div_mod``."""
+    rounding, context = nearest(x.ctx), x.ctx
+    one, half = constant(1.0, context), constant(0.5, context)
+    # fmod leaves a finite x as it is for an infinite y, which not every solver's fp.rem does.
+    fmod = z3.If(doubles.is_infinite(y), x, float_remainder(x, y))
+    ratio = doubles.divide(rounding, doubles.subtract(rounding, x, fmod), y)
+    turned = z3.And(z3.Not(doubles.is_zero(fmod)), doubles.is_negative(fmod) != doubles.is_negative(y))
+    ratio = z3.If(turned, doubles.subtract(rounding, ratio, one), ratio)
+    floored = doubles.to_integral(z3.RoundTowardNegative(context), ratio)
+    above = doubles.greater(doubles.subtract(rounding, ratio, floored), half)
+    snapped = z3.If(above, doubles.add(rounding, floored, one), floored)
+    signed = z3.If(doubles.is_negative(x) == doubles.is_negative(y), z3.fpPlusZero(x.sort()), z3.fpMinusZero(x.sort()))
+    undefined = z3.Or(doubles.is_nan(x), doubles.is_nan(y), doubles.is_infinite(x))
+    return z3.If(undefined, z3.fpNaN(x.sort()), z3.If(doubles.is_zero(ratio), signed, snapped))
+
+
+def float_modulo(x: Term, y: Term) -> Term:
+    """Float ``%``: C ``fmod`` moved to the sign of the divisor, as ``float_rem`` does."""
+    rounding = nearest(x.ctx)
+    fmod = float_remainder(x, y)
     zero = z3.If(doubles.is_negative(y), z3.fpMinusZero(x.sort()), z3.fpPlusZero(x.sort()))
     moved = z3.If(doubles.is_negative(fmod) == doubles.is_negative(y), fmod, doubles.add(rounding, fmod, y))
     undefined = z3.Or(doubles.is_nan(x), doubles.is_nan(y), doubles.is_infinite(x))

@@ -3,47 +3,54 @@
 from __future__ import annotations
 
 import ast
-import math
 import sys
 from typing import TYPE_CHECKING
 
 import z3
 
 from maestro_symbolic.engine import arithmetic, doubles
-from maestro_symbolic.engine.comparing import code_points, is_text, text_of
-from maestro_symbolic.engine.evaluating import Evaluating
+from maestro_symbolic.engine.comparing import is_text
+from maestro_symbolic.engine.math_calls import MathCalls
 from maestro_symbolic.engine.values import (
-    Builtin,
-    ClassValue,
     DictCell,
-    ExceptionValue,
+    Exact,
     Frame,
+    IteratorCell,
     ListCell,
     Member,
-    ObjectCell,
-    Opaque,
+    Range,
     Ref,
     Sym,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from maestro_symbolic.engine.values import Term, Value
 
-ROUNDING: dict[str, Callable[[float], int]] = {"trunc": int, "round": round, "floor": math.floor, "ceil": math.ceil}
+NAMED = frozenset({"sum", "min", "max", "enumerate", "zip", "sorted", "dict", "math.isclose", "math.prod", "round"})
+NAMED |= {"datetime.timedelta", "datetime.date", "datetime.datetime", "fractions.Fraction"}
+# What only speaks to people: its arguments are evaluated, and it gives None.
+SILENT = frozenset({"print", "warnings.warn"})
+SILENT |= {f"logging.{level}" for level in ("debug", "info", "warning", "error", "exception", "critical")}
 KINDS = {"int": "i", "bool": "b", "float": "f"}
 
 
-class BuiltinCalls(Evaluating):
+class BuiltinCalls(MathCalls):
     """Calls of builtins on one path."""
 
     def call_builtin(self, name: str, values: tuple[Value, ...], named: Mapping[str, Value]) -> Value:
         """Call a builtin by its dotted name."""
+        if name in SILENT:
+            return None
+        module, _, function = name.rpartition(".")
+        known = self.call_known(function, values) if module == "math" and not named else None
+        if known is not None:
+            return known
         handler = getattr(self, f"_call_{name.replace('.', '_')}", None)
         if handler is None:
             raise self.unsupported(f"a call of {name}")
-        if named and name not in ("sum", "min", "max", "enumerate", "zip", "sorted"):
+        if named and name not in NAMED and name != "dataclasses.replace":
             raise self.unsupported(f"keyword arguments of {name}")
         try:
             return handler(*values, **named)
@@ -57,6 +64,8 @@ class BuiltinCalls(Evaluating):
     def _call_abs(self, value: Value) -> Value:
         value = self.resolve(value)
         kind = arithmetic.kind_of(value)
+        if isinstance(value, Exact) and value.kind in ("decimal", "fraction", "timedelta"):
+            return self.exact(value.kind, z3.If(value.term < 0, -value.term, value.term), value.scale)
         if kind is None:
             raise self.raised(TypeError, "bad operand type for abs()")
         if not isinstance(value, Sym):
@@ -66,38 +75,45 @@ class BuiltinCalls(Evaluating):
         term = self.integer(value)
         return self.value_of("i", z3.If(term < 0, -term, term))
 
-    def _call_int(self, value: Value = 0) -> Value:
+    def _call_int(self, value: Value = 0, base: Value = 10) -> Value:
         value = self.resolve(value)
+        if isinstance(base, Sym) or not 2 <= base <= 36 or (base != 10 and not is_text(value)):
+            raise self.unsupported("int() with this base")
         if isinstance(value, Member):
             value = self.member_value(value)
+        if is_text(value):
+            return self.integer_of_text(value, base)
         return self._rounded(value, "trunc")
 
-    def _call_round(self, value: Value) -> Value:
-        return self._rounded(self.resolve(value), "round")
+    def integer_of_text(self, target: Value, base: int) -> Value:
+        """``int(text)``; supplied by the layer of texts."""
+        raise NotImplementedError
 
-    def _call_math_floor(self, value: Value) -> Value:
-        return self._rounded(self.resolve(value), "floor")
-
-    def _call_math_ceil(self, value: Value) -> Value:
-        return self._rounded(self.resolve(value), "ceil")
-
-    def _call_math_trunc(self, value: Value) -> Value:
-        return self._rounded(self.resolve(value), "trunc")
-
-    def _rounded(self, value: Value, mode: str) -> Value:
+    def _call_round(self, number: Value, ndigits: Value = None) -> Value:
+        value, digits = self.resolve(number), self.resolve(ndigits)
         kind = arithmetic.kind_of(value)
-        if kind is None:
-            raise self.unsupported("a conversion to int of this value")
-        if kind != "f":
-            return self.value_of("i", self.integer(value))
+        if digits is None or kind is None:
+            return self._rounded(value, "round")
+        if isinstance(digits, Sym) or arithmetic.kind_of(digits) not in ("i", "b"):
+            raise self.unsupported("rounding to an unknown number of digits")
         if not isinstance(value, Sym):
-            try:
-                return ROUNDING[mode](value)
-            except (ValueError, OverflowError) as error:
-                raise self.raised(type(error), str(error)) from error
-        self.forbid(doubles.is_nan(value.term), ValueError, "cannot convert float NaN to integer")
-        self.forbid(doubles.is_infinite(value.term), OverflowError, "cannot convert float infinity to integer")
-        return self.value_of("i", arithmetic.to_integer(value.term, mode))
+            return round(value, digits)
+        if kind == "f":
+            return self._rounded_decimal(value, int(digits))
+        if digits >= 0:
+            return self.value_of("i", self.integer(value))
+        step, term = 10 ** -int(digits), self.integer(value)
+        low, rest = term / step, term % step
+        up = z3.Or(2 * rest > step, z3.And(2 * rest == step, low % 2 == 1))
+        return self.value_of("i", z3.If(up, low + 1, low) * step)
+
+    def _rounded_decimal(self, value: Sym, digits: int) -> Value:
+        """CPython rounds the shortest decimal text; scaling is near it, and good enough to search with."""
+        self.approximate("round() of a float to decimal digits")
+        rounding, scale = arithmetic.nearest(self.context), arithmetic.constant(10.0**digits, self.context)
+        grown = doubles.to_integral(rounding, doubles.multiply(rounding, value.term, scale))
+        special = z3.Or(doubles.is_nan(value.term), doubles.is_infinite(value.term))
+        return self.value_of("f", z3.If(special, value.term, doubles.divide(rounding, grown, scale)))
 
     def _call_float(self, value: Value = 0.0) -> Value:
         value = self.resolve(value)
@@ -121,35 +137,6 @@ class BuiltinCalls(Evaluating):
     def _call_pow(self, a: Value, b: Value) -> Value:
         return self.binary(ast.Pow, a, b)
 
-    def _double_test(self, value: Value, test: str) -> Value:
-        value = self.resolve(value)
-        if arithmetic.kind_of(value) is None:
-            raise self.raised(TypeError, "must be real number")
-        if isinstance(value, float):
-            return {"nan": math.isnan, "inf": math.isinf, "finite": math.isfinite}[test](value)
-        term = self.to_double(value)
-        nan, infinite = doubles.is_nan(term), doubles.is_infinite(term)
-        answer = {"nan": nan, "inf": infinite, "finite": z3.Not(z3.Or(nan, infinite))}[test]
-        return self.value_of("b", answer)
-
-    def _call_math_isnan(self, value: Value) -> Value:
-        return self._double_test(value, "nan")
-
-    def _call_math_isinf(self, value: Value) -> Value:
-        return self._double_test(value, "inf")
-
-    def _call_math_isfinite(self, value: Value) -> Value:
-        return self._double_test(value, "finite")
-
-    def _call_math_fabs(self, value: Value) -> Value:
-        return self.value_of("f", doubles.absolute(self.to_double(self.resolve(value))))
-
-    def _call_math_sqrt(self, value: Value) -> Value:
-        term = self.to_double(self.resolve(value))
-        negative = z3.And(doubles.is_negative(term), z3.Not(doubles.is_zero(term)), z3.Not(doubles.is_nan(term)))
-        self.forbid(negative, ValueError, "math domain error")
-        return self.value_of("f", doubles.square_root(arithmetic.nearest(self.context), term))
-
     # -- folds ------------------------------------------------------------------------------------------------
 
     def _call_min(self, *values: Value, **named: Value) -> Value:
@@ -160,7 +147,8 @@ class BuiltinCalls(Evaluating):
 
     def _extreme(self, operator: str, values: tuple[Value, ...], named: Mapping[str, Value]) -> Value:
         """The first item no later one beats: ties and NaN keep the earlier, as CPython's loop does."""
-        items = self.items_of(values[0]) if len(values) == 1 else values
+        one = values[0]
+        items = values if len(values) > 1 else self.items_of(one) if "key" in named else self.members(one)
         if set(named) - {"key", "default"}:
             raise self.raised(TypeError, "unexpected keyword")
         if not items:
@@ -178,7 +166,9 @@ class BuiltinCalls(Evaluating):
         return best
 
     def _call_sum(self, items: Value, start: Value = 0) -> Value:
-        values = self.items_of(items)
+        values = self.members(items)
+        if not self.sum_is_free_of_order(values) and values:
+            values = self.items_of(items)
         if any(arithmetic.kind_of(self.resolve(v)) == "f" for v in (start, *values)):
             return self._sum_of_floats(values, start)
         total = start
@@ -221,7 +211,7 @@ class BuiltinCalls(Evaluating):
         if len(node.generators) > 1:
             return self._fold(self.items_of(self._on_generatorexp(node)), is_and=is_and)
         outer = self.frame
-        items = self.items_of(self.iterable(generator.iter))
+        items = self.members(self.iterable(generator.iter))
         self.frame = Frame({}, outer=outer, function=outer.function)
 
         def item_truth(item: Value) -> Term:
@@ -258,10 +248,10 @@ class BuiltinCalls(Evaluating):
             self.frame = outer
 
     def _call_all(self, items: Value) -> Value:
-        return self._fold(self.items_of(items), is_and=True)
+        return self._fold(self.members(items), is_and=True)
 
     def _call_any(self, items: Value) -> Value:
-        return self._fold(self.items_of(items), is_and=False)
+        return self._fold(self.members(items), is_and=False)
 
     def _fold(self, items: tuple[Value, ...], *, is_and: bool) -> Value:
         answers = [self.truth(item) for item in items]
@@ -278,7 +268,51 @@ class BuiltinCalls(Evaluating):
     def _call_tuple(self, items: Value = ()) -> Value:
         return self.items_of(items)
 
-    def _call_dict(self, items: Value = ()) -> Value:
+    def _call_set(self, items: Value = ()) -> Value:
+        return self.make_set(self.members(items))
+
+    def _call_frozenset(self, items: Value = ()) -> Value:
+        return self.make_set(self.members(items), frozen=True)
+
+    def _call_iter(self, items: Value) -> Value:
+        source = self.resolve(items)
+        if isinstance(source, Ref) and isinstance(self.heap[source.id], IteratorCell):
+            return source
+        return self.new_iterator(self.items_of(source), source)
+
+    def _call_next(self, source: Value, *default: Value) -> Value:
+        source = self.resolve(source)
+        cell = self.heap[source.id] if isinstance(source, Ref) else None
+        if not isinstance(cell, IteratorCell):
+            raise self.raised(TypeError, "object is not an iterator")
+        if not cell.items:
+            if default:
+                return default[0]
+            raise self.raised(StopIteration)
+        self.check_sources(cell)
+        self.heap[source.id] = IteratorCell(cell.items[1:], cell.sources)
+        return cell.items[0]
+
+    def _call_map(self, function: Value, *columns: Value) -> Value:
+        sources = [self.resolve(c) for c in columns]
+        rows = list(zip(*(self.items_of(c) for c in sources), strict=False))
+        return self.new_iterator(tuple(self.call_value(function, row) for row in rows), *sources)
+
+    def _call_filter(self, function: Value, items: Value) -> Value:
+        test, source = self.resolve(function), self.resolve(items)
+
+        def keeps(item: Value) -> bool:
+            return self.decide(self.truth(item if test is None else self.call_value(test, (item,))))
+
+        return self.new_iterator(tuple(v for v in self.items_of(source) if keeps(v)), source)
+
+    def _call_dict(self, items: Value = (), **named: Value) -> Value:
+        result = self._dict_of(items)
+        for key, value in named.items():
+            self.store(result, key, value)
+        return result
+
+    def _dict_of(self, items: Value) -> Value:
         result = self.new(DictCell(()))
         source = self.resolve(items)
         cell = self.heap[source.id] if isinstance(source, Ref) else None
@@ -290,26 +324,32 @@ class BuiltinCalls(Evaluating):
         return result
 
     def _call_reversed(self, items: Value) -> Value:
-        return self.items_of(items)[::-1]
+        source = self.resolve(items)
+        return self.new_iterator(self.items_of(source)[::-1], source)
 
     def _call_enumerate(self, items: Value, start: Value = 0) -> Value:
-        return tuple((self.binary(ast.Add, start, n), item) for n, item in enumerate(self.items_of(items)))
+        source = self.resolve(items)
+        pairs = [(self.binary(ast.Add, start, n), item) for n, item in enumerate(self.items_of(source))]
+        return self.new_iterator(tuple(pairs), source)
 
     def _call_zip(self, *items: Value, strict: Value = False) -> Value:
-        columns = [self.items_of(i) for i in items]
+        sources = [self.resolve(i) for i in items]
+        columns = [self.items_of(i) for i in sources]
         if strict is True and len({len(c) for c in columns}) > 1:
             raise self.raised(ValueError, "zip() arguments differ in length")
-        return tuple(zip(*columns, strict=False))
+        return self.new_iterator(tuple(zip(*columns, strict=False)), *sources)
 
     def _call_range(self, *bounds: Value) -> Value:
         start, stop, step = (0, bounds[0], 1) if len(bounds) == 1 else (*bounds, 1)[:3]
-        numbers = self.known_range((self.resolve(start), self.resolve(stop), self.resolve(step)))
-        if numbers is None:
-            raise self.unsupported("a range of unknown length outside a loop")
-        return numbers
+        known = tuple(self.resolve(b) for b in (start, stop, step))
+        if any(arithmetic.kind_of(b) not in ("i", "b") for b in known):
+            raise self.raised(TypeError, "object cannot be interpreted as an integer")
+        if known[2] == 0 and not isinstance(known[2], Sym):
+            raise self.raised(ValueError, "range() arg 3 must not be zero")
+        return Range(*known)
 
     def _call_sorted(self, items: Value, key: Value = None, reverse: Value = False) -> Value:  # noqa: FBT002
-        values = list(self.items_of(items))
+        values = list(self.items_of(items) if key is not None else self.members(items))
         if not isinstance(reverse, bool):
             raise self.unsupported("sorting in an unknown direction")
         return self.new(ListCell(tuple(self.sort(values, key, reverse=reverse))))
@@ -333,62 +373,3 @@ class BuiltinCalls(Evaluating):
     def call_value(self, function: Value, values: tuple[Value, ...]) -> Value:
         """Call a function value; supplied by the calling layer."""
         raise NotImplementedError
-
-    def _call_ord(self, value: Value) -> Value:
-        points = code_points(self.resolve(value))
-        if len(points) != 1:
-            raise self.raised(TypeError, "ord() expected a character")
-        return points[0]
-
-    def _call_chr(self, value: Value) -> Value:
-        value = self.resolve(value)
-        term = self.integer(value)
-        self.forbid(z3.Or(term < 0, term > 0x10FFFF), ValueError, "chr() arg not in range(0x110000)")
-        return text_of((value,))
-
-    def _call_str(self, value: Value = "") -> Value:
-        value = self.resolve(value)
-        if is_text(value):
-            return value
-        if isinstance(value, bool | float | type(None)) or (isinstance(value, int) and abs(value) < 10**1000):
-            return str(value)
-        return Opaque()
-
-    def _call_repr(self, value: Value) -> Value:
-        value = self.resolve(value)
-        return repr(value) if isinstance(value, bool | int | float | str | type(None)) else Opaque()
-
-    def _call_isinstance(self, value: Value, kind: Value) -> Value:
-        value = self.resolve(value)
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        return any(self._is_instance(value, one) for one in kinds)
-
-    def _is_instance(self, value: Value, kind: Value) -> bool:
-        if isinstance(kind, Builtin):
-            own = arithmetic.kind_of(value)
-            if kind.name in KINDS:
-                return own == KINDS[kind.name] or (kind.name == "int" and own == "b")
-            if kind.name == "str":
-                return is_text(value)
-            cell = self.heap[value.id] if isinstance(value, Ref) else None
-            shapes = {"list": ListCell, "dict": DictCell}
-            if kind.name in shapes:
-                return isinstance(cell, shapes[kind.name])
-            if kind.name == "tuple":
-                return isinstance(value, tuple)
-        if isinstance(kind, ClassValue) and not kind.info.bases:
-            cell = self.heap[value.id] if isinstance(value, Ref) else None
-            if isinstance(cell, ObjectCell):
-                if cell.info is kind.info or not cell.info.bases:
-                    return cell.info is kind.info
-            elif not isinstance(value, ExceptionValue):
-                return False
-        raise self.unsupported("isinstance with this type")
-
-    def _call_typing_cast(self, _kind: Value, value: Value) -> Value:
-        return value
-
-    def _call_deal_implies(self, test: Value, then: Value) -> Value:
-        return self.value_of("b", self.any_of([self.negation(self.truth(test)), self.truth(then)]))
-
-    _call_implies = _call_deal_implies

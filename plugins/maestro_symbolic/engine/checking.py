@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import z3
 
+from maestro_symbolic.contracts.clauses import conjuncts
 from maestro_symbolic.engine import solvers
 from maestro_symbolic.engine.paths import Path
+from maestro_symbolic.engine.sampling import samples
 from maestro_symbolic.engine.search import Ledger, Limits, fresh_context
 from maestro_symbolic.engine.values import (
     CannotMergeError,
@@ -23,6 +25,7 @@ from maestro_symbolic.engine.values import (
     InfeasibleError,
     NeedTextError,
     RaisedError,
+    Record,
     UnsupportedError,
 )
 from maestro_symbolic.verdicts import Query
@@ -56,9 +59,11 @@ class Examined:
     candidates: list[Candidate] = field(default_factory=list)
     queries: list[Query] = field(default_factory=list)
     witness: dict[str, object] | None = None
+    samples: list[dict[str, object]] = field(default_factory=list)
     cuts: list[tuple[str, int]] = field(default_factory=list)
     outside: list[tuple[str, int]] = field(default_factory=list)
     undecided: list[tuple[str, int]] = field(default_factory=list)
+    approximate: list[tuple[str, int]] = field(default_factory=list)
     paths: int = 0
     returned: int = 0
     inputs_possible: bool = False
@@ -98,7 +103,9 @@ class _Examination:
         self.used = Ledger()
         self.found = Examined()
         self.caps: dict[str, int] = {}
+        self.measured: frozenset[str] = frozenset()
         self.hard = 0
+        self.impossible = 0
 
     def run(self) -> Examined:
         for line, text in self.target.contract.unreadable:
@@ -111,6 +118,8 @@ class _Examination:
         except ExhaustedError as error:
             self.found.unsure = True
             self.found.undecided.append((str(error), self.target.node.lineno))
+        if not self.found.candidates and (self.found.outside or self.found.undecided or self.found.approximate):
+            self.found.samples = samples(self.target, self.limits)
         self.found.units = self.used.units
         return self.found
 
@@ -119,6 +128,7 @@ class _Examination:
             self.target.program, self.context, limits=self.limits, used=self.used, trail=trail, atoms=self.atoms
         )
         path.aim(self.target, caps=self.caps, probing=probing)
+        path.measured = self.measured
         return path
 
     def _measure_lengths(self) -> None:
@@ -128,12 +138,13 @@ class _Examination:
         try:
             arguments = path.make_arguments()
         except (UnsupportedError, CannotMergeError, InfeasibleError):
-            return
+            return  # nothing is measured, so every length is asked about where it is chosen
+        self.measured = frozenset(path.sized)
         if not path.sized:
             return
-        for clause in self.target.contract.preconditions:
+        for clause in (one for whole in self.target.contract.preconditions for one in conjuncts(whole)):
             try:
-                path.assume_true(path.clause_truth(clause, arguments))
+                path.assume_true(path.clause_truth(clause, {**arguments, "*args": Record(dict(arguments))}))
             except (UnsupportedError, CannotMergeError, RaisedError, NeedTextError, CutError):
                 continue  # fewer conditions: lengths look freer than they are, never more bounded
             except InfeasibleError:
@@ -147,7 +158,7 @@ class _Examination:
                 else:
                     self.found.cuts.append((f"lengths up to {path.default_cap} of {name}", self.target.node.lineno))
             else:
-                self.caps[name] = cap
+                self.caps[name] = next((c for c in range(cap) if not path.feasible(length > c)), cap)
 
     def _search(self) -> None:
         work: list[tuple[int, ...]] = [()]
@@ -157,7 +168,7 @@ class _Examination:
             and len(self.found.outside) < 8
             and len(self.found.undecided) < MAX_UNDECIDED
         ):
-            if self.found.paths >= self.limits.paths:
+            if self.found.paths - self.impossible >= self.limits.paths or self.impossible > self.limits.impossible:
                 raise ExhaustedError(f"more than {self.limits.paths} paths")
             path = self._path(work.pop())
             self.found.paths += 1
@@ -165,11 +176,17 @@ class _Examination:
                 end = path.follow()
                 self._judge(path, end)
             except InfeasibleError:
-                pass
+                self.impossible += 1
             except CutError as cut:
                 self.found.cuts.append((cut.bound, cut.line))
             except UnsupportedError as error:
-                self.found.outside.append((error.construct, error.line or self.target.node.lineno))
+                if path.possible():
+                    self.found.outside.append((error.construct, error.line or self.target.node.lineno))
+                else:
+                    self.impossible += 1
+            self.found.cuts += [(what, self.target.node.lineno) for what in path.narrowed]
+            if path.approximated:
+                self.found.approximate.append((path.approximated, path.line or self.target.node.lineno))
             self.found.float_cone = self.found.float_cone or path.has_floats
             work += reversed(path.pending)
 

@@ -18,15 +18,20 @@ from maestro_symbolic.engine.values import (
     Choice,
     ClassValue,
     DictCell,
+    Exact,
     LengthCell,
     ListCell,
     Member,
     NeedTextError,
     ObjectCell,
+    Opaque,
+    Range,
     Ref,
+    SetCell,
     Sym,
     Text,
     Unbound,
+    View,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
 
     from maestro_symbolic.engine.values import Term, Value
 
+MIXED = frozenset({"IntEnum", "StrEnum", "int", "str"})
 PLAIN = (bool, int, float, tuple, Sym, Ref, ClassValue, Builtin)
 
 
@@ -47,6 +53,30 @@ class Comparing(Core):
     def find_method(self, target: Value, name: str) -> Bound | None:
         """A method a class of the module defines; supplied by the calling layer."""
         raise NotImplementedError
+
+    def set_of(self, value: Value) -> SetCell | None:
+        """The set that a value is; supplied by the layer of sets."""
+        raise NotImplementedError
+
+    def subset(self, a: SetCell, b: SetCell) -> Term:
+        """``a <= b``; supplied by the layer of sets."""
+        raise NotImplementedError
+
+    def ordered_sets(self, operator: str, a: SetCell, b: SetCell) -> Term:
+        """Inclusion; supplied by the layer of sets."""
+        raise NotImplementedError
+
+    def length(self, value: Value) -> Value:
+        """``len(value)``; supplied by the layer of containers."""
+        raise NotImplementedError
+
+    def as_tuple(self, value: Value) -> tuple[Value, ...] | None:
+        """A tuple's items, those of a named tuple included; ``None`` for anything else."""
+        if isinstance(value, tuple):
+            return value
+        cell = self.heap[value.id] if isinstance(value, Ref) else None
+        named = isinstance(cell, ObjectCell) and cell.info.is_named_tuple
+        return tuple(cell.fields.values()) if named and isinstance(cell, ObjectCell) else None
 
     # -- logic ------------------------------------------------------------------------------------------------
 
@@ -86,16 +116,28 @@ class Comparing(Core):
             return bool(value.chars)
         if isinstance(value, bool | int | float | str | tuple | type(None)):
             return bool(value)
-        if isinstance(value, Unbound):
-            return self.resolve(value)
+        if isinstance(value, Unbound | Opaque):
+            return self.truth(self.resolve(value))
+        return self._truth_of_other(value)
+
+    def _truth_of_other(self, value: Value) -> Term:
+        if isinstance(value, Exact):
+            return value.term != 0 if value.kind in ("decimal", "fraction", "timedelta") else True
+        if isinstance(value, View | Range):
+            size = self.length(value)
+            return self.integer(size) > 0 if isinstance(size, Sym) else size > 0
         return True
 
     def _truth_of_object(self, value: Ref) -> Term:
         cell = self.heap[value.id]
         if isinstance(cell, ListCell):
             return bool(cell.items)
+        if isinstance(cell, SetCell):
+            return bool(cell.items)
         if isinstance(cell, DictCell):
             return bool(cell.entries)
+        if (items := self.as_tuple(value)) is not None:
+            return bool(items)
         if isinstance(cell, LengthCell):
             return cell.length > 0
         for name in ("__bool__", "__len__"):
@@ -112,10 +154,24 @@ class Comparing(Core):
         kind, other = arithmetic.kind_of(a), arithmetic.kind_of(b)
         if kind is not None and other is not None:
             return self.compare_numbers("==", a, b)
+        if isinstance(a, Exact) or isinstance(b, Exact):
+            return self.compare_exact("==", a, b)
+        if isinstance(a, Opaque) or isinstance(b, Opaque):
+            return self.equal(self.resolve(a), self.resolve(b))
+        answer = self._equal_plain(a, b)
+        return self._equal_others(a, b) if answer is None else answer
+
+    def _equal_plain(self, a: Value, b: Value) -> Term | None:
+        """Two texts, tuples or sets; ``None`` for anything else."""
         if is_text(a) and is_text(b):
             return self._equal_texts(a, b)
-        if isinstance(a, tuple) and isinstance(b, tuple):
-            return self._equal_items(a, b)
+        if (x := self.as_tuple(a)) is not None and (y := self.as_tuple(b)) is not None:
+            return self._equal_items(x, y)
+        if (left := self.set_of(a)) is not None and (right := self.set_of(b)) is not None:
+            return len(left.items) == len(right.items) and self.subset(left, right)
+        return None
+
+    def _equal_others(self, a: Value, b: Value) -> Term:
         if isinstance(a, Ref) and isinstance(b, Ref):
             return self._equal_objects(a, b)
         if isinstance(a, Ref) and self.find_method(a, "__eq__") is not None:
@@ -136,10 +192,21 @@ class Comparing(Core):
         return self.any_of([self.all_of([g, h, self.equal(x, y)]) for g, x in left for h, y in right])
 
     def _equal_members(self, a: Value, b: Value) -> Term:
-        for one, other in ((a, b), (b, a)):
-            if isinstance(one, Member) and not isinstance(other, Member) and is_mixed(one):
-                raise self.unsupported("a mixed enumeration compared with a plain value")
+        if isinstance(a, Member) and isinstance(b, Member) and a.info is b.info:
+            return same(a, b)
+        if any(isinstance(v, Member) and is_mixed(v) for v in (a, b)):
+            return self.equal(self.plain(a), self.plain(b))
         return same(a, b)
+
+    def member_value(self, target: Member) -> Value:
+        """The value of an enumeration member; supplied by the layer of attributes."""
+        raise NotImplementedError
+
+    def plain(self, value: Value) -> Value:
+        """The int or text that a member of a mixed enumeration is; a member of a plain one is itself, by name."""
+        if isinstance(value, Member) and is_mixed(value):
+            return self.member_value(value)
+        return None if isinstance(value, Member) else value
 
     def _equal_texts(self, a: Value, b: Value) -> Term:
         if isinstance(a, Sym) or isinstance(b, Sym):
@@ -235,17 +302,25 @@ class Comparing(Core):
             return arithmetic.compare_mixed(mirrored, self.integer(b), arithmetic.double(a, self.context))
         return arithmetic.compare_mixed(operator, self.integer(a), arithmetic.double(b, self.context))
 
+    def compare_exact(self, operator: str, a: Value, b: Value) -> Term:
+        """Comparison where one side is an exact number or time; supplied by their layer."""
+        raise NotImplementedError
+
     def ordered(self, operator: str, a: Value, b: Value) -> Term:
         """``a < b`` and its siblings."""
-        a, b = self.resolve(a), self.resolve(b)
+        a, b = (self.plain(v) if isinstance(v, Member) and is_mixed(v) else v for v in map(self.resolve, (a, b)))
+        if isinstance(a, Exact) or isinstance(b, Exact):
+            return self.compare_exact(operator, a, b)
         if arithmetic.kind_of(a) is not None and arithmetic.kind_of(b) is not None:
             return self.compare_numbers(operator, a, b)
         if is_text(a) and is_text(b):
             if isinstance(a, Sym) or isinstance(b, Sym):
                 raise NeedTextError
             return self._lexicographic(operator, code_points(a), code_points(b))
-        if isinstance(a, tuple) and isinstance(b, tuple):
-            return self._lexicographic(operator, a, b)
+        if (x := self.as_tuple(a)) is not None and (y := self.as_tuple(b)) is not None:
+            return self._lexicographic(operator, x, y)
+        if (left := self.set_of(a)) is not None and (right := self.set_of(b)) is not None:
+            return self.ordered_sets(operator, left, right)
         if isinstance(a, Ref) and isinstance(b, Ref):
             return self._ordered_objects(operator, a, b)
         if any(isinstance(v, Ref) or not is_plain(v) for v in (a, b)):
@@ -296,7 +371,7 @@ def is_plain(value: Value) -> bool:
 
 def is_mixed(member: Member) -> bool:
     """Whether an enumeration's members are ints or strings too."""
-    return bool({base.rpartition(".")[2] for base in member.info.bases} & {"IntEnum", "StrEnum", "int", "str"})
+    return bool({base.rpartition(".")[2] for base in member.info.bases} & MIXED)
 
 
 def is_text(value: Value) -> bool:

@@ -5,32 +5,37 @@ Invariant: a container's length is known on every path; what is unknown is its i
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 import z3
 
 from maestro_symbolic.engine import arithmetic
 from maestro_symbolic.engine.comparing import code_points, is_text, text_of
-from maestro_symbolic.engine.operating import MAX_ITEMS, Operating
+from maestro_symbolic.engine.operating import MAX_ITEMS
+from maestro_symbolic.engine.times import Times
 from maestro_symbolic.engine.values import (
     Choice,
     ClassValue,
     DictCell,
+    IteratorCell,
     LengthCell,
     ListCell,
     Member,
     ObjectCell,
+    Range,
     Ref,
-    SetDisplay,
+    SetCell,
     Sym,
     Unbound,
+    View,
 )
 
 if TYPE_CHECKING:
     from maestro_symbolic.engine.values import Term, Value
 
 
-class Containing(Operating):
+class Containing(Times):
     """Containers of one path."""
 
     def items_of(self, value: Value) -> tuple[Value, ...]:
@@ -40,18 +45,82 @@ class Containing(Operating):
             return value
         if is_text(value):
             return tuple(text_of((c,)) for c in code_points(value))
+        if (items := self.as_tuple(value)) is not None:
+            return items
         if isinstance(value, Ref):
-            cell = self.heap[value.id]
-            if isinstance(cell, ListCell):
-                return cell.items
-            if isinstance(cell, DictCell):
-                return tuple(key for key, _ in cell.entries)
-            raise self.unsupported("iterating this object")
+            return self._cell_items(value)
+        if isinstance(value, View):
+            return self._viewed(value)
+        if isinstance(value, Range):
+            return self.numbers(value)
         if isinstance(value, ClassValue) and value.info.is_enum:
             return tuple(Member(value.info, name) for name in value.info.members)
         if arithmetic.kind_of(value) is not None or value is None:
             raise self.raised(TypeError, "object is not iterable")
         raise self.unsupported("iterating this value")
+
+    def _cell_items(self, value: Ref) -> tuple[Value, ...]:
+        cell = self.heap[value.id]
+        if isinstance(cell, ListCell):
+            return cell.items
+        if isinstance(cell, DictCell):
+            return tuple(key for key, _ in cell.entries)
+        if isinstance(cell, SetCell):
+            return self.in_some_order(cell)
+        if isinstance(cell, IteratorCell):
+            self.check_sources(cell)
+            self.heap[value.id] = IteratorCell(())
+            return cell.items
+        raise self.unsupported("iterating this object")
+
+    def new_iterator(self, items: tuple[Value, ...], *origins: Value) -> Ref:
+        """An iterator over items taken early from containers."""
+        places = [o.target if isinstance(o, View) else o for o in origins]
+        sources = tuple((o.id, self.heap[o.id]) for o in places if isinstance(o, Ref))
+        plain = tuple((place, cell) for place, cell in sources if not isinstance(cell, IteratorCell))
+        inner = [one for _, cell in sources if isinstance(cell, IteratorCell) for one in cell.sources]
+        return self.new(IteratorCell(items, (*plain, *inner)))
+
+    def check_sources(self, cell: IteratorCell) -> None:
+        """Refuse items that were taken from a container which has changed since."""
+        if any(self.heap.get(place) is not before for place, before in cell.sources):
+            raise self.unsupported("a container that changes while it is iterated")
+
+    def in_some_order(self, cell: SetCell) -> tuple[Value, ...]:
+        """A set's members in an unknown order; supplied by the layer of sets."""
+        raise NotImplementedError
+
+    def _viewed(self, view: View) -> tuple[Value, ...]:
+        cell = self.heap[view.target.id]
+        assert isinstance(cell, DictCell)  # noqa: S101 - only dictionaries have views
+        if view.what == "items":
+            return tuple(cell.entries)
+        return tuple(pair[view.what == "values"] for pair in cell.entries)
+
+    def numbers(self, value: Range) -> tuple[Value, ...]:
+        """The numbers of a range, counted out by forking where its bounds are unknown."""
+        known = self.known_range((value.start, value.stop, value.step))
+        if known is not None:
+            return known
+        count = self.choose_integer(self._range_length(value), 0, self.limits.unroll)
+        terms = [self.binary(ast.Mult, n, value.step) for n in range(count)]
+        return tuple(self.binary(ast.Add, value.start, term) for term in terms)
+
+    def _range_length(self, value: Range) -> Value:
+        if isinstance(value.step, Sym) or value.step == 0:
+            raise self.unsupported("a range with an unknown or zero step")
+        low, high = (value.start, value.stop) if value.step > 0 else (value.stop, value.start)
+        step, span = abs(int(value.step)), self.integer(high) - self.integer(low)
+        return self.value_of("i", z3.If(span > 0, (span + step - 1) / step, 0))
+
+    def _in_range(self, item: Value, value: Range) -> Term:
+        if arithmetic.kind_of(item) not in ("i", "b"):
+            return self.any_of([self.equal(item, known) for known in self.numbers(value)])
+        if isinstance(value.step, Sym) or value.step == 0:
+            raise self.unsupported("a range with an unknown or zero step")
+        term, start, stop = (self.integer(self.resolve(v)) for v in (item, value.start, value.stop))
+        inside = z3.And(term >= start, term < stop) if value.step > 0 else z3.And(term <= start, term > stop)
+        return z3.And(inside, (term - start) % abs(int(value.step)) == 0)
 
     def length(self, value: Value) -> Value:
         """``len(value)``."""
@@ -62,8 +131,14 @@ class Containing(Operating):
                 return Sym("i", cell.length)
             if isinstance(cell, ObjectCell) and self.find_method(value, "__len__") is not None:
                 return self.call_method(value, "__len__", ())
+            if isinstance(cell, SetCell):
+                return len(cell.items)
+            if isinstance(cell, IteratorCell):
+                raise self.raised(TypeError, "object of type 'iterator' has no len()")
         if is_text(value):
             return len(code_points(value))
+        if isinstance(value, Range):
+            return self._range_length(value)
         return len(self.items_of(value))
 
     def contains(self, item: Value, container: Value) -> Term:
@@ -71,8 +146,12 @@ class Containing(Operating):
         container = self.resolve(container)
         if is_text(container):
             return self._contains_text(item, container)
-        if isinstance(container, SetDisplay):
-            return self.any_of([self.identical_or_equal(item, known) for known in container.items])
+        if isinstance(container, Range):
+            return self._in_range(self.resolve(item), container)
+        if isinstance(container, Ref) and isinstance(cell := self.heap[container.id], SetCell | IteratorCell):
+            if isinstance(cell, IteratorCell):
+                raise self.unsupported("membership in an iterator")
+            return self.any_of([self.identical_or_equal(item, known) for known in cell.items])
         if isinstance(container, Ref) and self.find_method(container, "__contains__") is not None:
             return self.truth(self.call_method(container, "__contains__", (item,)))
         return self.any_of([self.identical_or_equal(item, known) for known in self.items_of(container)])
@@ -101,7 +180,8 @@ class Containing(Operating):
             return self.call_method(container, "__getitem__", (index,))
         if isinstance(container, ClassValue):
             return self._member_named(container, self.resolve(index))
-        if not (is_text(container) or isinstance(container, tuple) or isinstance(cell, ListCell)):
+        known = self.as_tuple(container) is not None or isinstance(container, Range)
+        if not (is_text(container) or known or isinstance(cell, ListCell)):
             raise self.unsupported("a subscript of this value")
         return self._item(self.items_of(container), index)
 
@@ -164,9 +244,11 @@ class Containing(Operating):
             raise self.raised(ValueError, "slice step cannot be zero")
         start, stop = self._slice_bound(start, len(items)), self._slice_bound(stop, len(items))
         chosen = items[start:stop:step]
+        if isinstance(container, Range):
+            raise self.unsupported("a slice of a range")
         if is_text(container):
             return text_of([c for piece in chosen for c in code_points(piece)])
-        if isinstance(container, tuple):
+        if self.as_tuple(container) is not None:
             return chosen
         if isinstance(container, Ref) and isinstance(self.heap[container.id], ListCell):
             return self.new(ListCell(chosen))
@@ -200,7 +282,12 @@ class Containing(Operating):
         else:
             raise self.unsupported("item assignment to this object")
 
+    def require_hashable(self, value: Value) -> None:
+        """Refuse what cannot be a key; supplied by the layer of sets."""
+        raise NotImplementedError
+
     def _store_key(self, container: Ref, cell: DictCell, key: Value, value: Value) -> None:
+        self.require_hashable(key)
         matches = [self.equal(key, known) for known, _ in cell.entries]
         if not self.decide(self.any_of(matches)):
             self.heap[container.id] = DictCell((*cell.entries, (key, value)))
@@ -210,6 +297,19 @@ class Containing(Operating):
             new = (value if match else old) if isinstance(match, bool) else self.join(match, value, old)
             entries.append((known, new))
         self.heap[container.id] = DictCell(tuple(entries))
+
+    def store_slice(self, container: Value, bounds: tuple[Value, Value, Value], new: tuple[Value, ...]) -> None:
+        """``container[low:high:step] = new``; with nothing new, ``del``."""
+        container = self.resolve(container)
+        cell = self.heap[container.id] if isinstance(container, Ref) else None
+        start, stop, step = (self.resolve(b) for b in bounds)
+        if not isinstance(cell, ListCell):
+            raise self.unsupported("a slice assigned to this value")
+        if isinstance(step, Sym) or step not in (None, 1):
+            raise self.unsupported("a slice with a step assigned to")
+        items = list(cell.items)
+        items[self._slice_bound(start, len(items)) : self._slice_bound(stop, len(items))] = new
+        self.heap[container.id] = ListCell(tuple(items))
 
     def take(self, container: Value, index: Value) -> Value:
         """Remove the item at an index or key and return it: ``pop`` and ``del``."""
@@ -235,6 +335,8 @@ class Containing(Operating):
         """The numbers of a range whose bounds are known; ``None`` otherwise."""
         if any(isinstance(b, Sym | Choice | Unbound) for b in bounds):
             return None
+        if any(arithmetic.kind_of(b) not in ("i", "b") for b in bounds):
+            raise self.raised(TypeError, "object cannot be interpreted as an integer")
         start, stop, step = (int(b) for b in bounds)
         if step == 0:
             raise self.raised(ValueError, "range() arg 3 must not be zero")

@@ -18,13 +18,16 @@ from maestro_symbolic.engine.values import (
     Choice,
     CutError,
     DictCell,
+    Exact,
     ExceptionValue,
     Frame,
     InfeasibleError,
     ListCell,
     ObjectCell,
+    Opaque,
     RaisedError,
     Ref,
+    SetCell,
     Sym,
     Text,
     Unbound,
@@ -63,6 +66,8 @@ class Core(Search):
         self.has_floats = False
         self.globals: dict[str, Value] = {}
         self.shared: dict[int, Cell] = {}
+        self.made: list[Term] = []
+        self.bits: dict[int, tuple[Term, list[Term]]] = {}
 
     # -- values -----------------------------------------------------------------------------------------------
 
@@ -98,7 +103,11 @@ class Core(Search):
             value = value.options[index][1]
         if isinstance(value, Unbound):
             raise self.raised(UnboundLocalError, "a name is read before it is bound")
-        return value
+        return self.spelled(value) if isinstance(value, Opaque) else value
+
+    def spelled(self, value: Opaque) -> Value:
+        """The text that was formatted from unknowns; supplied by the layer of texts."""
+        raise NotImplementedError
 
     # -- exceptions -------------------------------------------------------------------------------------------
 
@@ -205,6 +214,8 @@ class Core(Search):
             names = sorted(a.fields.keys() | b.fields.keys())
             joined = {n: self.join(condition, a.fields.get(n, UNBOUND), b.fields.get(n, UNBOUND)) for n in names}
             return ObjectCell(a.info, joined, joined=a.joined or b.joined)
+        if isinstance(a, SetCell) and isinstance(b, SetCell) and same(a.items, b.items):
+            return SetCell(a.items, a.frozen)
         if isinstance(a, DictCell) and isinstance(b, DictCell) and len(a.entries) == len(b.entries):
             pairs = list(zip(a.entries, b.entries, strict=True))
             if all(same(x[0], y[0]) for x, y in pairs):
@@ -218,6 +229,8 @@ class Core(Search):
         kind, other = arithmetic.kind_of(a), arithmetic.kind_of(b)
         if kind is not None and kind == other:
             return self._join_numbers(condition, kind, a, b)
+        if isinstance(a, Exact) and isinstance(b, Exact) and (a.kind, a.scale) == (b.kind, b.scale):
+            return Exact(a.kind, z3.simplify(z3.If(condition, a.term, b.term)), a.scale)
         if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
             return tuple(self.join(condition, x, y) for x, y in zip(a, b, strict=True))
         atoms = [isinstance(v, str) or (isinstance(v, Sym) and v.kind == "a") for v in (a, b)]
@@ -287,6 +300,8 @@ def same(a: Value, b: Value) -> bool:
         return bool(a == b)
     if isinstance(a, tuple):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, Exact):
+        return a.kind == b.kind and a.scale == b.scale and bool(a.term.eq(b.term))
     if isinstance(a, Sym):
         return a.kind == b.kind and bool(a.term.eq(b.term))
     if isinstance(a, Choice):

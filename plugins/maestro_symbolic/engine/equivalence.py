@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import z3
 
 from maestro_symbolic.engine.calling import PreconditionError
-from maestro_symbolic.engine.paths import End, Path
+from maestro_symbolic.engine.paths import End, Path, spread
 from maestro_symbolic.engine.search import Ledger, Limits, fresh_context
 from maestro_symbolic.engine.values import (
     Choice,
@@ -23,6 +23,7 @@ from maestro_symbolic.engine.values import (
     NeedTextError,
     ObjectCell,
     RaisedError,
+    Record,
     Ref,
     UnsupportedError,
 )
@@ -50,7 +51,7 @@ class Pair(Path):
     def both(self) -> tuple[End, Term]:
         """The arguments at the start, and whether the two versions end alike."""
         arguments = self.make_arguments()
-        self.assume_preconditions(arguments)
+        self.assume_preconditions({**arguments, "*args": Record(dict(arguments))})
         start = End(arguments, dict(self.heap))
         memo: dict[int, Ref] = {}
         copies = {name: self.copied(value, memo) for name, value in arguments.items()}
@@ -99,7 +100,7 @@ class Pair(Path):
 
     def _ended(self, target: Target, arguments: dict[str, Value]) -> tuple[Value] | str:
         try:
-            return (self.apply(Closure(target.node, None, {}, target.info), (), arguments),)
+            return (self.apply(Closure(target.node, None, {}, target.info), *spread(target.node, arguments)),)
         except RaisedError as error:
             kind = error.value.kind
             if kind is PreconditionError:

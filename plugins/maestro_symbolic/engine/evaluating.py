@@ -10,22 +10,17 @@ import ast
 from typing import TYPE_CHECKING
 
 from maestro_symbolic.engine import arithmetic
-from maestro_symbolic.engine.containing import Containing
-from maestro_symbolic.engine.modules import BUILTIN_NAMES, MODULE_CONSTANTS
+from maestro_symbolic.engine.attributes import Attributes
+from maestro_symbolic.engine.modules import BUILTIN_NAMES, EXCEPTIONS, MODULE_CONSTANTS
 from maestro_symbolic.engine.values import (
-    Bound,
     Builtin,
     ClassValue,
     Closure,
     DictCell,
     Frame,
+    IteratorCell,
     ListCell,
-    Member,
-    ObjectCell,
     RaisedError,
-    Record,
-    Ref,
-    SetDisplay,
     Unbound,
 )
 
@@ -33,13 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from maestro_symbolic.engine.values import Term, Value
-    from maestro_symbolic.program import ClassInfo
 
 ORDER = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 MISSING = object()
 
 
-class Evaluating(Containing):
+class Evaluating(Attributes):
     """Expression evaluation on one path."""
 
     def call(self, node: ast.Call) -> Value:
@@ -93,6 +87,7 @@ class Evaluating(Containing):
     def global_name(self, name: str) -> Value:
         """A name of the module or a builtin."""
         program = self.program
+        name = program.known(name) if program.known(name) in self.program.definitions else name
         if name in program.functions:
             node = program.functions[name]
             if isinstance(node, ast.AsyncFunctionDef):
@@ -104,7 +99,7 @@ class Evaluating(Containing):
             return self._constant(name)
         if name == "__name__":
             return "module"
-        if name in program.imports:
+        if name in program.imports and program.imports[name] not in EXCEPTIONS:
             dotted = program.imports[name]
             return MODULE_CONSTANTS.get(dotted, Builtin(dotted))
         exception = self.make_instance_of_exception(name)
@@ -204,10 +199,12 @@ class Evaluating(Containing):
 
     def _on_attribute(self, node: ast.Attribute) -> Value:
         dotted = self.program.dotted(node)
+        if self._is_module_path(node) and dotted in self.program.definitions:
+            return self.global_name(dotted)
         if dotted in MODULE_CONSTANTS and self._is_module_path(node):
             return MODULE_CONSTANTS[dotted]
         if self._is_module_path(node):
-            return Builtin(dotted)
+            return EXCEPTIONS.get(dotted) or Builtin(dotted)
         return self.attribute(self.evaluate(node.value), node.attr)
 
     def _is_module_path(self, node: ast.expr) -> bool:
@@ -215,89 +212,17 @@ class Evaluating(Containing):
             node = node.value
         return isinstance(node, ast.Name) and node.id in self.program.imports and node.id not in self.frame.names
 
-    def attribute(self, target: Value, name: str) -> Value:
-        """``target.name``."""
-        target = self.resolve(target)
-        if isinstance(target, Record):
-            if name not in target.fields:
-                raise self.unsupported(f"no captured value {name}")
-            return target.fields[name]
-        if isinstance(target, Ref) and isinstance(self.heap[target.id], ObjectCell):
-            return self._object_attribute(target, name)
-        if isinstance(target, Member):
-            return self._member_attribute(target, name)
-        if isinstance(target, ClassValue):
-            return self._class_attribute(target, name)
-        return Bound(target, name)
-
-    def _object_attribute(self, target: Ref, name: str) -> Value:
-        cell = self.heap[target.id]
-        assert isinstance(cell, ObjectCell)  # noqa: S101 - the caller has looked
-        if name in cell.fields:
-            return self.resolve(value) if isinstance(value := cell.fields[name], Unbound) else value
-        method = self.find_method(target, name)
-        if method is not None:
-            return self.property_or_method(method)
-        if name in cell.info.members:
-            return self._class_value(cell.info, name)
-        if cell.info.bases:
-            raise self.unsupported(f"attribute {name} of a derived class")
-        raise self.raised(AttributeError, name)
-
-    def property_or_method(self, method: Bound) -> Value:
-        """A bound method, or the value of a property; supplied by the calling layer."""
-        raise NotImplementedError
-
-    def _member_attribute(self, target: Member, name: str) -> Value:
-        if name == "name":
-            return target.name
-        if name == "value":
-            return self.member_value(target)
-        method = self.find_method(target, name)
-        if method is None:
-            raise self.unsupported(f"attribute {name} of an enumeration member")
-        return self.property_or_method(method)
-
-    def member_value(self, target: Member) -> Value:
-        """The value of an enumeration member; ``auto()`` counts from 1."""
-        node = target.info.members[target.name]
-        if isinstance(node, ast.Call) and self.program.dotted(node.func) in ("enum.auto", "auto"):
-            if list(target.info.members.values()) and all(
-                isinstance(v, ast.Call) for v in target.info.members.values()
-            ):
-                place = list(target.info.members).index(target.name) + 1
-                text = any(b.endswith("StrEnum") for b in target.info.bases)
-                return target.name.lower() if text else place
-            raise self.unsupported("auto() beside other values")
-        return self.evaluate(node)
-
-    def _class_attribute(self, target: ClassValue, name: str) -> Value:
-        if target.info.is_enum and name in target.info.members:
-            return Member(target.info, name)
-        if name in target.info.methods:
-            node = target.info.methods[name]
-            kinds = {self.program.dotted(d) for d in node.decorator_list}
-            closure = self.function_value(node, None)
-            if "classmethod" in kinds:
-                return Bound(target, closure)
-            return closure
-        if name in target.info.members:
-            return self._class_value(target.info, name)
-        raise self.unsupported(f"class attribute {name}")
-
-    def _class_value(self, info: ClassInfo, name: str) -> Value:
-        value = self.evaluate(info.members[name])
-        if isinstance(value, Ref):
-            raise self.unsupported(f"mutable class attribute {name}")
-        return value
-
     def _on_subscript(self, node: ast.Subscript) -> Value:
         container = self.evaluate(node.value)
         if isinstance(node.slice, ast.Slice):
-            parts = (node.slice.lower, node.slice.upper, node.slice.step)
-            low, high, step = (None if part is None else self.evaluate(part) for part in parts)
-            return self.slice(container, (low, high, step))
+            return self.slice(container, self.slice_parts(node.slice))
         return self.subscript(container, self.evaluate(node.slice))
+
+    def slice_parts(self, node: ast.Slice) -> tuple[Value, Value, Value]:
+        """The bounds and the step of a slice."""
+        parts = (node.lower, node.upper, node.step)
+        low, high, step = (None if part is None else self.evaluate(part) for part in parts)
+        return low, high, step
 
     # -- displays and comprehensions --------------------------------------------------------------------------
 
@@ -317,7 +242,7 @@ class Evaluating(Containing):
         return self.new(ListCell(self._elements(node.elts)))
 
     def _on_set(self, node: ast.Set) -> Value:
-        return SetDisplay(self._elements(node.elts))
+        return self.make_set(self._elements(node.elts))
 
     def _on_dict(self, node: ast.Dict) -> Value:
         result = self.new(DictCell(()))
@@ -335,8 +260,14 @@ class Evaluating(Containing):
         return self.new(ListCell(tuple(self._comprehended(node.generators, lambda: self.evaluate(node.elt)))))
 
     def _on_generatorexp(self, node: ast.GeneratorExp) -> Value:
-        # A generator handed to a consuming builtin; laziness shows only where an item raises after the consumer stops.
-        return tuple(self._comprehended(node.generators, lambda: self.evaluate(node.elt)))
+        """Made at once; where an item raises, only a consumer that takes every item would have met it."""
+        try:
+            return self.new(IteratorCell(tuple(self._comprehended(node.generators, lambda: self.evaluate(node.elt)))))
+        except RaisedError as error:
+            raise self.unsupported("an error inside a generator that is not consumed at once", node) from error
+
+    def _on_setcomp(self, node: ast.SetComp) -> Value:
+        return self.make_set(self._comprehended(node.generators, lambda: self.evaluate(node.elt), order=False))
 
     def _on_dictcomp(self, node: ast.DictComp) -> Value:
         result = self.new(DictCell(()))
@@ -345,13 +276,16 @@ class Evaluating(Containing):
             self.store(result, key, value)
         return result
 
-    def _comprehended(self, generators: list[ast.comprehension], element: Callable[[], Value]) -> list[Value]:
+    def _comprehended(
+        self, generators: list[ast.comprehension], element: Callable[[], Value], *, order: bool = True
+    ) -> list[Value]:
         """The items of a comprehension, in a scope of its own; filters on unknowns fork."""
         found: list[Value] = []
         if any(isinstance(inner, ast.NamedExpr) for g in generators for inner in ast.walk(g)):
             raise self.unsupported("an assignment expression in a comprehension")
         outer = self.frame
-        first = self.items_of(self.iterable(generators[0].iter))
+        source = self.iterable(generators[0].iter)
+        first = self.items_of(source) if order else self.members(source)
         self.frame = Frame({}, outer=outer, function=outer.function)
         try:
             self._generate(generators, first, element, found)

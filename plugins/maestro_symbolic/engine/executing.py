@@ -8,32 +8,32 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from maestro_symbolic.engine.calling import Calling
+from maestro_symbolic.engine.looping import Looping
 from maestro_symbolic.engine.values import (
     CannotMergeError,
     ClassValue,
-    CutError,
+    DictCell,
     ExceptionValue,
     ListCell,
     ObjectCell,
     RaisedError,
     Ref,
-    Sym,
+    SetCell,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from maestro_symbolic.engine.looping import Ending
     from maestro_symbolic.engine.values import Term, Value
 
-# How a block ended: None to go on, else the kind and the returned value.
-Ending: TypeAlias = "tuple[str, Value] | None"
+IN_PLACE_METHODS = ("__iadd__", "__isub__", "__imul__", "__ior__", "__iand__")
 ABRUPT = (ast.Return, ast.Break, ast.Continue, ast.Raise)
 
 
-class Executing(Calling):
+class Executing(Looping):
     """Statement execution on one path."""
 
     def run_body(self, body: Sequence[ast.stmt]) -> Value:
@@ -82,6 +82,9 @@ class Executing(Calling):
         return None if a is None or b is None else (a[0], self.join(condition, a[1], b[1]))
 
     # -- simple statements ------------------------------------------------------------------------------------
+
+    def _do_nonlocal(self, _node: ast.Nonlocal) -> None:
+        return None
 
     def _do_pass(self, _node: ast.Pass) -> None:
         return None
@@ -132,27 +135,57 @@ class Executing(Calling):
                 raise self.unsupported("this augmented assignment to a list", node)
             self.heap[old.id] = ListCell((*self.items_of(old), *self.items_of(value)))
             return old
+        if isinstance(old, Ref) and isinstance(cell := self.heap[old.id], SetCell | DictCell):
+            made = self.binary(type(node.op), old, value)
+            if isinstance(cell, SetCell) and cell.frozen:
+                return made
+            self.heap[old.id] = self.heap[made.id]
+            return old
+        if isinstance(old, Ref) and any(self.find_method(old, n) is not None for n in IN_PLACE_METHODS):
+            raise self.unsupported("an in-place operator of a class", node)
         return self.binary(type(node.op), old, value)
 
     def assign(self, target: ast.expr, value: Value) -> None:
         """Bind a name, attribute, item or pattern of targets."""
         if isinstance(target, ast.Name):
-            self.frame.names[target.id] = value
+            self._bind(target.id, value)
         elif isinstance(target, ast.Attribute):
             self._set_attribute(self.evaluate(target.value), target.attr, value)
         elif isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Slice):
             container = self.evaluate(target.value)
             self.store(container, self.evaluate(target.slice), value)
         elif isinstance(target, ast.Tuple | ast.List):
-            items = self.items_of(value)
-            if any(isinstance(t, ast.Starred) for t in target.elts):
-                raise self.unsupported("a starred target", target)
-            if len(items) != len(target.elts):
-                raise self.raised(ValueError, "wrong number of values to unpack")
-            for one, item in zip(target.elts, items, strict=True):
-                self.assign(one, item)
+            self._unpack(target.elts, self.items_of(value))
+        elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice):
+            container = self.evaluate(target.value)
+            self.store_slice(container, self.slice_parts(target.slice), self.items_of(value))
         else:
             raise self.unsupported("this assignment target", target)
+
+    def _bind(self, name: str, value: Value) -> None:
+        """Bind a local name, or one that ``nonlocal`` gives to an enclosing function."""
+        if name not in self.frame.free:
+            self.frame.names[name] = value
+            return
+        if self.speculating:
+            raise CannotMergeError  # joining looks at the current frame only
+        frame = self.frame.outer
+        while frame is not None and name not in frame.locals:
+            frame = frame.outer
+        if frame is None:
+            raise self.unsupported(f"nonlocal {name}")
+        frame.names[name] = value
+
+    def _unpack(self, targets: Sequence[ast.expr], items: tuple[Value, ...]) -> None:
+        star = next((n for n, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
+        if len(items) < len(targets) - (star is not None) or (star is None and len(items) != len(targets)):
+            raise self.raised(ValueError, "wrong number of values to unpack")
+        if star is not None:
+            after = len(targets) - star - 1
+            middle = self.new(ListCell(items[star : len(items) - after]))
+            items = (*items[:star], middle, *items[len(items) - after :])
+        for one, item in zip(targets, items, strict=True):
+            self.assign(one.value if isinstance(one, ast.Starred) else one, item)
 
     def _set_attribute(self, owner: Value, name: str, value: Value) -> None:
         owner = self.resolve(owner)
@@ -161,8 +194,14 @@ class Executing(Calling):
             raise self.unsupported("attribute assignment to this value")
         if cell.info.frozen:
             raise self.raised(dataclasses.FrozenInstanceError, f"cannot assign to field {name}")
-        if self.find_method(owner, name) is not None or self.find_method(owner, "__setattr__") is not None:
-            raise self.unsupported("assignment through a property or __setattr__")
+        if self.find_method(owner, "__setattr__") is not None:
+            raise self.unsupported("assignment through __setattr__")
+        if self.find_method(owner, name) is not None:
+            setter = next((one.setters[name] for one in self.ancestry(cell.info) if name in one.setters), None)
+            if setter is None:
+                raise self.raised(AttributeError, f"no setter of {name}")
+            self.apply(self.function_value(setter, None), (owner, value), {})
+            return
         slots = cell.info.option("slots", default=False) or "__slots__" in cell.info.members
         if slots and name not in cell.fields and cell.info.dataclass is not None:
             raise self.raised(AttributeError, name)
@@ -170,7 +209,9 @@ class Executing(Calling):
 
     def _do_delete(self, node: ast.Delete) -> None:
         for target in node.targets:
-            if isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Slice):
+            if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice):
+                self.store_slice(self.evaluate(target.value), self.slice_parts(target.slice), ())
+            elif isinstance(target, ast.Subscript):
                 container = self.evaluate(target.value)
                 self.take(container, self.evaluate(target.slice))
             elif isinstance(target, ast.Name) and target.id in self.frame.names:
@@ -179,102 +220,14 @@ class Executing(Calling):
                 raise self.unsupported("this del", node)
 
     def _do_functiondef(self, node: ast.FunctionDef) -> None:
-        if any(isinstance(inner, ast.Nonlocal | ast.Global | ast.Yield | ast.YieldFrom) for inner in ast.walk(node)):
-            raise self.unsupported("nonlocal, global or yield in a nested function", node)
+        if any(isinstance(inner, ast.Global) for inner in ast.walk(node)):
+            raise self.unsupported("global in a nested function", node)
         self.frame.names[node.name] = self.function_value(node, self.frame)
 
     def _do_assert(self, node: ast.Assert) -> None:
         if not self.decide(self.truth(self.evaluate(node.test))):
             self.line = node.lineno
             raise self.raised(AssertionError)
-
-    # -- loops ------------------------------------------------------------------------------------------------
-
-    def _do_while(self, node: ast.While) -> Ending:
-        rounds = 0
-        while True:
-            self.step()
-            self.line = node.lineno
-            condition = self.truth(self.evaluate(node.test))
-            if not isinstance(condition, bool):
-                rounds += 1
-                if rounds > self.limits.unroll and self.feasible(condition):
-                    raise CutError(f"{self.limits.unroll} rounds of a loop", node.lineno)
-            if not self.decide(condition):
-                return self.block(node.orelse)
-            rounds += isinstance(condition, bool)
-            if rounds > self.limits.unroll * 32:
-                raise CutError(f"{self.limits.unroll * 32} rounds of a loop", node.lineno)
-            ending = self.block(node.body)
-            if ending is not None and ending[0] != "continue":
-                return None if ending[0] == "break" else ending
-
-    def _do_for(self, node: ast.For) -> Ending:
-        for item in self._rounds(node):
-            self.step()
-            self.assign(node.target, item)
-            ending = self.block(node.body)
-            if ending is not None and ending[0] != "continue":
-                return None if ending[0] == "break" else ending
-        return self.block(node.orelse)
-
-    def _rounds(self, node: ast.For) -> Iterator[Value]:
-        """The items of a loop, one at a time; a list is read again each round, as it may change meanwhile."""
-        bounds = self._range_bounds(node.iter)
-        if bounds is not None:
-            yield from self._numbered(bounds, node)
-            return
-        iterable = self.resolve(self.iterable(node.iter))
-        cell = self.heap[iterable.id] if isinstance(iterable, Ref) else None
-        if not isinstance(cell, ListCell):
-            size = self.length(iterable) if isinstance(iterable, Ref) else None
-            for item in self.items_of(iterable):
-                yield item
-                if size is not None and self.length(iterable) != size:
-                    raise self.raised(RuntimeError, "dictionary changed size during iteration")
-            return
-        index = 0
-        while index < len(items := self.items_of(iterable)):
-            yield items[index]
-            index += 1
-
-    def _range_bounds(self, node: ast.expr) -> tuple[Value, Value, Value] | None:
-        """The bounds of ``range(...)`` if that is what is iterated."""
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range"):
-            return None
-        if node.keywords or not 1 <= len(node.args) <= 3 or self.is_shadowed("range"):
-            return None
-        values = [self.resolve(v) for v in self._elements(node.args)]
-        start, stop, step = (0, values[0], 1) if len(values) == 1 else (*values, 1)[:3]
-        return start, stop, step
-
-    def _numbered(self, bounds: tuple[Value, Value, Value], node: ast.For) -> Iterator[Value]:
-        known = self.known_range(bounds)
-        if known is not None:
-            yield from known
-            return
-        current, stop, step = bounds
-        if isinstance(step, Sym) or step == 0:
-            raise self.unsupported("a range with an unknown or zero step", node)
-        rounds = 0
-        while True:
-            more = self.ordered("<" if step > 0 else ">", current, stop)
-            if not isinstance(more, bool):
-                rounds += 1
-                if rounds > self.limits.unroll and self.feasible(more):
-                    raise CutError(f"{self.limits.unroll} rounds of a loop", node.lineno)
-            if not self.decide(more):
-                return
-            yield current
-            current = self.binary(ast.Add, current, step)
-
-    def iterable(self, node: ast.expr) -> Value:
-        """What a comprehension iterates: a range of unknown length is counted out by forking."""
-        bounds = self._range_bounds(node)
-        if bounds is None:
-            return self.evaluate(node)
-        loop = ast.copy_location(ast.For(ast.Name("_", ast.Store()), node, [], []), node)
-        return tuple(self._numbered(bounds, loop))
 
     # -- exceptions -------------------------------------------------------------------------------------------
 
@@ -336,7 +289,7 @@ class Executing(Calling):
             return True
         kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
         for node in kinds:
-            kind = self.exception_class(node.id) if isinstance(node, ast.Name) else None
+            kind = self.exception_class(self.program.dotted(node))
             if kind is None:
                 raise self.unsupported("this except clause", handler)
             if self.is_subclass(raised.kind, kind):

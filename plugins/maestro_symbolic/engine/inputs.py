@@ -7,19 +7,18 @@ about separately, so a cap never turns into silence.
 from __future__ import annotations
 
 import ast
-import struct
 from typing import TYPE_CHECKING
 
 import z3
 
 from maestro_symbolic.contracts.bounds import resolve_annotation
-from maestro_symbolic.engine import doubles
-from maestro_symbolic.engine.executing import Executing
+from maestro_symbolic.engine.calendars import DAY_US, LAST_ORDINAL, LAST_US, MAX_DAYS
+from maestro_symbolic.engine.decoding import Decoding
+from maestro_symbolic.engine.exact import INPUT_PLACES, PRECISION
 from maestro_symbolic.engine.values import (
     Choice,
-    ClassValue,
     DictCell,
-    ExceptionValue,
+    Exact,
     InfeasibleError,
     LengthCell,
     ListCell,
@@ -35,20 +34,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from maestro_symbolic.contracts.clauses import Contract
-    from maestro_symbolic.engine.values import Cell, Term, Value
+    from maestro_symbolic.engine.values import Term, Value
     from maestro_symbolic.program import ClassInfo
 
 LISTS = frozenset({"list", "List", "Sequence", "Iterable", "Collection", "MutableSequence"})
 DICTS = frozenset({"dict", "Dict", "Mapping", "MutableMapping"})
+EXACT_INPUTS = {
+    "decimal.Decimal": "decimal",
+    "fractions.Fraction": "fraction",
+    "datetime.date": "date",
+    "datetime.datetime": "datetime",
+    "datetime.timedelta": "timedelta",
+}
+STATELESS = ("threading.", "logging.")  # a lock or a logger has no state of its own here
 MAX_CODE_POINT = 0x10FFFF
 
 
-class Inputs(Executing):
+class Inputs(Decoding):
     """Makes unknown arguments on one path."""
 
     caps: Mapping[str, int] = {}
     probing: bool = False
     default_cap = 4
+    inner_cap = 2
+    measured: frozenset[str] = frozenset()
+    beyond: str = ""
     sized: dict[str, Term]
 
     def unknown(self, annotation: ast.expr | None, name: str) -> Value:
@@ -67,28 +77,57 @@ class Inputs(Executing):
             return self._scalar(kind, name)
         if kind == "str":
             return self._text(name)
-        if isinstance(node, ast.Name) and node.id in self.program.classes:
-            return self._instance(self.program.classes[node.id], name)
+        if self.program.dotted(node) in EXACT_INPUTS:
+            return self._exact(EXACT_INPUTS[self.program.dotted(node)], name)
+        if self.program.dotted(node) in self.program.classes:
+            return self._instance(self.program.classes[self.program.dotted(node)], name)
         if kind in LISTS or kind in DICTS or kind == "tuple":
             raise self.unsupported(f"parameter {name}: {kind} of unknown items", annotation)
         raise self.unsupported(f"parameter type {ast.unparse(annotation)}", annotation)
 
     def _scalar(self, kind: str, name: str) -> Value:
         if kind == "int":
-            return Sym("i", z3.Int(name, self.context))
+            return Sym("i", self._made_term(z3.Int(name, self.context)))
         if kind == "bool":
-            return Sym("b", z3.Bool(name, self.context))
+            return Sym("b", self._made_term(z3.Bool(name, self.context)))
         self.has_floats = True
-        return Sym("f", z3.FP(name, z3.Float64(self.context)))
+        return Sym("f", self._made_term(z3.FP(name, z3.Float64(self.context))))
+
+    def _made_term(self, term: Term) -> Term:
+        """An unknown of the inputs, noted."""
+        self.made.append(term)
+        return term
+
+    def _exact(self, kind: str, name: str) -> Value:
+        """An exact number or time: of a Decimal the plain ones of few places, of a datetime the naive ones."""
+        if kind == "fraction":
+            return Exact(kind, self._made_term(z3.Real(name, self.context)))
+        term = self._made_term(z3.Int(name, self.context))
+        if kind == "decimal":
+            self.narrow(f"plain Decimals of up to {INPUT_PLACES} places")
+            self.assume(z3.And(term < 10**PRECISION, term > -(10**PRECISION)))
+            return Exact(kind, term, INPUT_PLACES)
+        if kind == "datetime":
+            self.narrow("datetimes without a time zone")
+        low, high = {
+            "date": (1, LAST_ORDINAL),
+            "datetime": (0, LAST_US),
+            "timedelta": (-MAX_DAYS * DAY_US, (MAX_DAYS + 1) * DAY_US - 1),
+        }[kind]
+        self.assume(z3.And(term >= low, term <= high))
+        return Exact(kind, term)
 
     def _text(self, name: str) -> Value:
         if self.use_atoms:
-            return Sym("a", z3.Int(name, self.context))
+            return Sym("a", self._made_term(z3.Int(name, self.context)))
         if self.probing:
             return self.new(LengthCell(self._length_beyond(name)))
         points = []
-        for n in range(self._size(name, min(3, self.default_cap))):
-            point = z3.Int(f"{name}[{n}]", self.context)
+        size = self._sized(name, min(3, self.default_cap))
+        if isinstance(size, Ref):
+            return size
+        for n in range(size):
+            point = self._made_term(z3.Int(f"{name}[{n}]", self.context))
             self.assume(z3.And(point >= 0, point <= MAX_CODE_POINT))
             points.append(Sym("i", point))
         return Text(tuple(points)) if points else ""
@@ -99,10 +138,23 @@ class Inputs(Executing):
         self.assume(length >= 0)
         return length
 
-    def _size(self, name: str, default: int) -> int:
+    def _size(self, name: str, default: int) -> int | None:
+        """A length by forking; ``None`` stands for one beyond the cap that nothing has measured."""
         cap = self.caps.get(name, default)
         size = z3.Int(f"#{name}", self.context)
-        return self.choose([size == n for n in range(cap + 1)])
+        options = [size == n for n in range(cap + 1)]
+        if name in self.measured:
+            return self.choose(options)
+        index = self.choose([*options, size > cap])
+        return index if index <= cap else None
+
+    def _sized(self, name: str, default: int) -> int | Ref:
+        """A length, or a container of which only the length is known, to ask whether such inputs are possible."""
+        size = self._size(name, default)
+        if size is not None:
+            return size
+        self.beyond = self.beyond or f"lengths up to {self.caps.get(name, default)} of {name}"
+        return self.new(LengthCell(z3.Int(f"#{name}", self.context)))
 
     def _generic(self, node: ast.Subscript, name: str) -> Value:
         kind = self.program.dotted(node.value).rpartition(".")[2]
@@ -118,7 +170,9 @@ class Inputs(Executing):
         if kind in LISTS:
             if self.probing:
                 return self.new(LengthCell(self._length_beyond(name)))
-            size = self._size(name, self.default_cap)
+            size = self._sized(name, self._cap_of(name))
+            if isinstance(size, Ref):
+                return size
             return self.new(ListCell(tuple(self.unknown(parts[0], f"{name}[{n}]") for n in range(size))))
         if kind in DICTS and len(parts) == 2:
             return self._dictionary(parts, name)
@@ -126,11 +180,17 @@ class Inputs(Executing):
             return self._tuple(parts, name)
         raise self.unsupported(f"parameter type {ast.unparse(node)}", node)
 
+    def _cap_of(self, name: str) -> int:
+        """Containers inside containers are kept shorter: their lengths multiply."""
+        return self.inner_cap if "[" in name and name not in self.measured else self.default_cap
+
     def _tuple(self, parts: list[ast.expr], name: str) -> Value:
         if len(parts) == 2 and isinstance(parts[1], ast.Constant) and parts[1].value is ...:
             if self.probing:
                 return self.new(LengthCell(self._length_beyond(name)))
-            size = self._size(name, self.default_cap)
+            size = self._sized(name, self._cap_of(name))
+            if isinstance(size, Ref):
+                return size
             return tuple(self.unknown(parts[0], f"{name}[{n}]") for n in range(size))
         return tuple(self.unknown(part, f"{name}[{n}]") for n, part in enumerate(parts))
 
@@ -138,7 +198,10 @@ class Inputs(Executing):
         if self.probing:
             return self.new(LengthCell(self._length_beyond(name)))
         entries: list[tuple[Value, Value]] = []
-        for n in range(self._size(name, min(3, self.default_cap))):
+        size = self._sized(name, min(3, self._cap_of(name)))
+        if isinstance(size, Ref):
+            return size
+        for n in range(size):
             key = self.unknown(parts[0], f"{name}.key{n}")
             self.assume_true(self.all_of([self.negation(self.equal(key, known)) for known, _ in entries]))
             entries.append((key, self.unknown(parts[1], f"{name}.value{n}")))
@@ -185,16 +248,24 @@ class Inputs(Executing):
             if not info.members:
                 raise self.unsupported(f"enumeration {info.name} without members")
             return self._chosen([Member(info, member) for member in info.members], name)
+        if info.is_typed_dict:
+            return self._typed_dict(info, name)
         list(self.ancestry(info))
         if self.find_in_ancestry(info, "__init__") is not None:
             target = self._made(info, name)
-        elif any(one.dataclass is not None for one in self.ancestry(info)):
+        elif self.has_fields(info):
             target = self._from_fields(info, name)
         else:
             raise self.unsupported(f"parameter {name} of class {info.name}")
         for clause in self.class_contract(info).of("inv"):
             self.assume_true(self.clause_truth(clause, {"*self": target}))
         return target
+
+    def _typed_dict(self, info: ClassInfo, name: str) -> Value:
+        if info.node.keywords or len(info.bases) > 1:
+            raise self.unsupported(f"keys of {info.name} that may be missing")
+        keys = [(f.target.id, f.annotation) for f in info.fields if isinstance(f.target, ast.Name)]
+        return self.new(DictCell(tuple((key, self.unknown(kind, f"{name}[{key}]")) for key, kind in keys)))
 
     def _from_fields(self, info: ClassInfo, name: str) -> Ref:
         fields = {}
@@ -215,14 +286,17 @@ class Inputs(Executing):
         assert node is not None  # noqa: S101 - the caller has looked
         arguments = [*node.args.args[1:], *node.args.kwonlyargs]
         named = {a.arg: self.unknown(a.annotation, f"{name}({a.arg})") for a in arguments}
+        self.depth += 1  # the preconditions of __init__ are owed, as in any call
         try:
             target: Ref = self.instantiate(info, (), named)
         except RaisedError as error:
             raise InfeasibleError from error
+        finally:
+            self.depth -= 1
         if self.class_contract(info).of("inv"):
             cell = self.heap[target.id]
             assert isinstance(cell, ObjectCell)  # noqa: S101 - just made
-            kinds = self._attribute_types(node)
+            kinds = self._attribute_types(info, node)
             fields = {
                 field: self.unknown(kinds[field], f"{name}.{field}") if field in kinds else value
                 for field, value in cell.fields.items()
@@ -230,10 +304,11 @@ class Inputs(Executing):
             self.heap[target.id] = ObjectCell(info, fields)
         return target
 
-    def _attribute_types(self, node: ast.FunctionDef) -> dict[str, ast.expr]:
+    def _attribute_types(self, info: ClassInfo, node: ast.FunctionDef) -> dict[str, ast.expr]:
         """The types of ``self.x`` as ``__init__`` writes them: annotated, copied from a parameter, or of a constant."""
         parameters = {a.arg: a.annotation for a in (*node.args.args, *node.args.kwonlyargs) if a.annotation}
         kinds: dict[str, ast.expr] = {}
+        declared = {f.target.id: f.annotation for f in info.fields if isinstance(f.target, ast.Name)}
         for inner in ast.walk(node):
             target: ast.expr | None = inner.target if isinstance(inner, ast.AnnAssign) else None
             if isinstance(inner, ast.Assign) and len(inner.targets) == 1:
@@ -244,6 +319,9 @@ class Inputs(Executing):
             kind = self._type_of_value(value, parameters)
             if isinstance(inner, ast.AnnAssign):
                 kind = inner.annotation
+            kind = kind or declared.get(target.attr)
+            if kind is None and isinstance(value, ast.Call) and self.program.dotted(value.func).startswith(STATELESS):
+                continue
             if kind is None:
                 raise self.unsupported(f"attribute {target.attr} without a type", inner)
             kinds.setdefault(target.attr, kind)
@@ -260,77 +338,3 @@ class Inputs(Executing):
         return None
 
     # -- models -----------------------------------------------------------------------------------------------
-
-    def decoded(self, value: Value, model: z3.ModelRef, heap: Mapping[int, Cell]) -> object:  # noqa: C901 - one branch per kind
-        """A value under a model, in the typed JSON of the evidence."""
-        if isinstance(value, Choice):
-            for guard, option in value.options:
-                if z3.is_true(model.eval(guard, model_completion=True)):
-                    return self.decoded(option, model, heap)
-            return self.decoded(value.options[-1][1], model, heap)
-        if isinstance(value, Sym):
-            return self._decoded_term(value, model)
-        if isinstance(value, Text):
-            points = [
-                c if isinstance(c, int) else model.eval(c.term, model_completion=True).as_long() for c in value.chars
-            ]
-            return {"str": "".join(map(chr, points)).encode("utf-16-le", "surrogatepass").hex()}
-        if isinstance(value, tuple):
-            return {"tuple": [self.decoded(v, model, heap) for v in value]}
-        if isinstance(value, Ref):
-            return self._decoded_cell(heap[value.id], model, heap)
-        if isinstance(value, Member):
-            return {"member": f"{value.info.name}.{value.name}"}
-        if isinstance(value, ExceptionValue):
-            return {"raised": value.kind.__name__ if isinstance(value.kind, type) else value.kind.name}
-        if isinstance(value, ClassValue):
-            return {"class": value.info.name}
-        return encoded(value)
-
-    def _decoded_term(self, value: Sym, model: z3.ModelRef) -> object:
-        term = model.eval(value.term, model_completion=True)
-        if value.kind == "b":
-            return encoded(bool(z3.is_true(term)))
-        if value.kind == "f":
-            return encoded(double_of(term))
-        number = term.as_long()
-        if value.kind == "i":
-            return encoded(number)
-        known = {place: text for text, place in self.atoms.items()}
-        text = known.get(number, f"s{number}" if number >= 0 else f"s_{-number}")
-        while number not in known and text in self.atoms:
-            text += "_"
-        return encoded(text)
-
-    def _decoded_cell(self, cell: Cell, model: z3.ModelRef, heap: Mapping[int, Cell]) -> object:
-        if isinstance(cell, ListCell):
-            return {"list": [self.decoded(v, model, heap) for v in cell.items]}
-        if isinstance(cell, DictCell):
-            return {"dict": [[self.decoded(k, model, heap), self.decoded(v, model, heap)] for k, v in cell.entries]}
-        if isinstance(cell, ObjectCell):
-            fields = {name: self.decoded(v, model, heap) for name, v in cell.fields.items()}
-            return {"obj": cell.info.name, "fields": fields}
-        return {"unknown": "length"}
-
-
-def encoded(value: object) -> object:
-    """A plain value as typed JSON: ints in hexadecimal, floats as exact hexadecimal, text as UTF-16."""
-    if value is None:
-        return {"none": ""}
-    if isinstance(value, bool):
-        return {"bool": "true" if value else "false"}
-    if isinstance(value, int):
-        return {"int": hex(value)}
-    if isinstance(value, float):
-        return {"float": value.hex()}
-    if isinstance(value, str):
-        return {"str": value.encode("utf-16-le", "surrogatepass").hex()}
-    return {"unknown": type(value).__name__}
-
-
-def double_of(term: Term) -> float:
-    """The exact double a model gives, by its 64 bits; every NaN is the same to Python code."""
-    if z3.is_true(z3.simplify(doubles.is_nan(term))):
-        return float("nan")
-    bits = z3.simplify(doubles.to_bits(term)).as_long()
-    return float(struct.unpack("<d", bits.to_bytes(8, "little"))[0])

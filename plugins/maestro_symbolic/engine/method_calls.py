@@ -9,9 +9,9 @@ import ast
 import sys
 from typing import TYPE_CHECKING
 
-from maestro_symbolic.engine.builtin_calls import BuiltinCalls
 from maestro_symbolic.engine.comparing import code_points, is_text, text_of
-from maestro_symbolic.engine.values import DictCell, ListCell, NeedTextError, Opaque, Ref, Sym
+from maestro_symbolic.engine.texts import Texts
+from maestro_symbolic.engine.values import DictCell, Exact, ListCell, NeedTextError, Opaque, Ref, SetCell, Sym, View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,14 +55,21 @@ PURE_TEXT = frozenset(
 )
 
 
-class MethodCalls(BuiltinCalls):
+MAX_DIGIT_BITS = 2 * sys.int_info.default_max_str_digits
+
+
+class MethodCalls(Texts):
     """Calls of modelled methods on one path."""
 
     def call_modelled(self, target: Value, name: str, values: tuple[Value, ...], named: Mapping[str, Value]) -> Value:
         """``target.name(*values, **named)`` for a list, dictionary or string."""
         if is_text(target):
             return self._text_method(target, name, values, named)
+        if isinstance(target, Exact):
+            return self.exact_method(target, name, values, dict(named))
         cell = self.heap[target.id] if isinstance(target, Ref) else None
+        if isinstance(cell, SetCell):
+            return self.set_method(target, name, values)
         kind = "list" if isinstance(cell, ListCell) else "dict" if isinstance(cell, DictCell) else ""
         handler = getattr(self, f"_{kind}_{name}", None) if kind else None
         if handler is None:
@@ -141,13 +148,20 @@ class MethodCalls(BuiltinCalls):
         return self.get_or(DictCell(self._entries(target)), key, default)
 
     def _dict_keys(self, target: Ref) -> Value:
-        return tuple(key for key, _ in self._entries(target))
+        return View(target, "keys")
 
     def _dict_values(self, target: Ref) -> Value:
-        return tuple(value for _, value in self._entries(target))
+        return View(target, "values")
 
     def _dict_items(self, target: Ref) -> Value:
-        return tuple(self._entries(target))
+        return View(target, "items")
+
+    def _dict_popitem(self, target: Ref) -> Value:
+        *rest, last = self._entries(target) or (None,)
+        if last is None:
+            raise self.raised(KeyError, "popitem(): dictionary is empty")
+        self.heap[target.id] = DictCell(tuple(rest))
+        return last
 
     def _dict_pop(self, target: Ref, key: Value, *default: Value) -> Value:
         if default and not self.decide(self.contains(key, target)):
@@ -189,7 +203,15 @@ class MethodCalls(BuiltinCalls):
             return self._text_join(target, self.items_of(values[0]))
         if name == "split" and isinstance(target, str) and known:
             return self.new(ListCell(tuple(target.split(*values))))
-        raise self.unsupported(f"str.{name} on unknown text")
+        model = self.text_method(name)
+        if model is None:
+            raise self.unsupported(f"str.{name} on unknown text")
+        try:
+            return model(target, *values, **named)
+        except TypeError as error:
+            if "argument" not in str(error):
+                raise
+            raise self.unsupported(f"these arguments of str.{name}") from error
 
     def _affix(self, target: Value, name: str, affix: Value) -> Value:
         if isinstance(affix, tuple):
@@ -212,20 +234,25 @@ class MethodCalls(BuiltinCalls):
         return text_of(points)
 
     def _on_joinedstr(self, node: ast.JoinedStr) -> Value:
-        pieces: list[Value] = []
+        """Spelled out at once where everything is known, and only when somebody looks where it is not."""
+        parts: list[tuple[Value, str, str]] = []
         for part in node.values:
             if isinstance(part, ast.Constant):
-                pieces += code_points(part.value)
+                parts.append((part.value, "", ""))
                 continue
             assert isinstance(part, ast.FormattedValue)  # noqa: S101 - the grammar knows nothing else
-            value = self.resolve(self.evaluate(part.value))
-            plain = part.conversion == -1 and part.format_spec is None
-            if plain and is_text(value) and not isinstance(value, Sym):
-                pieces += code_points(value)
-            elif plain and isinstance(value, bool | int | float | type(None)):
-                if isinstance(value, int) and value.bit_length() > 4 * sys.int_info.default_max_str_digits // 2:
-                    raise self.unsupported("the digits of an enormous int", node)
-                pieces += code_points(f"{value}")
-            else:
-                return Opaque()
-        return text_of(pieces)
+            spec = "" if part.format_spec is None else self.resolve(self.evaluate(part.format_spec))
+            if not isinstance(spec, str):
+                raise self.unsupported("an unknown format", node)
+            conversion = "" if part.conversion == -1 else chr(part.conversion)
+            parts.append((self.evaluate(part.value), conversion, spec))
+        return self.text_of_parts(parts)
+
+    def text_of_parts(self, parts: list[tuple[Value, str, str]]) -> Value:
+        """Text of parts, lazily if one of them is unknown."""
+        enormous = [v for v, _, _ in parts if isinstance(v, int) and v.bit_length() > MAX_DIGIT_BITS]
+        if enormous:
+            raise self.unsupported("the digits of an enormous int")
+        if all(isinstance(v, bool | int | float | str | type(None)) and c in ("", "s") for v, c, _ in parts):
+            return self.spelled(Opaque(tuple(parts)))
+        return Opaque(tuple(parts))

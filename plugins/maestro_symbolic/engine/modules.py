@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
+import decimal
 import math
 import sys
 
@@ -21,6 +23,13 @@ MODULE_CONSTANTS: dict[str, float | int] = {
 EXCEPTIONS: dict[str, type[BaseException]] = {
     name: value
     for name, value in vars(builtins).items()
+    if isinstance(value, type) and issubclass(value, BaseException)
+}
+
+EXCEPTIONS |= {
+    f"{module.__name__}.{name}": value
+    for module in (decimal, dataclasses)
+    for name, value in vars(module).items()
     if isinstance(value, type) and issubclass(value, BaseException)
 }
 

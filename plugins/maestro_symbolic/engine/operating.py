@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import z3
 
 from maestro_symbolic.engine import arithmetic, doubles
-from maestro_symbolic.engine.comparing import Comparing, code_points, is_plain, is_text, text_of
-from maestro_symbolic.engine.values import ListCell, Ref, Sym, UnsupportedError
+from maestro_symbolic.engine.comparing import Comparing, code_points, is_mixed, is_plain, is_text, text_of
+from maestro_symbolic.engine.values import Builtin, DictCell, ListCell, Member, Ref, Sym, UnsupportedError
 
 if TYPE_CHECKING:
     from maestro_symbolic.engine.values import Value
@@ -31,6 +31,17 @@ KNOWN = {
     ast.BitAnd: operator.and_,
     ast.BitOr: operator.or_,
     ast.BitXor: operator.xor,
+}
+SPECIAL: dict[type[ast.operator], str] = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "truediv",
+    ast.FloorDiv: "floordiv",
+    ast.Mod: "mod",
+    ast.BitAnd: "and",
+    ast.BitOr: "or",
+    ast.BitXor: "xor",
 }
 MAX_BITS = 1 << 16
 MAX_ITEMS = 10_000
@@ -50,15 +61,59 @@ class Operating(Comparing):
             if "f" in (left, right):
                 return self._double(kind, a, b)
             return self._integral(kind, a, b)
+        special = self._special(kind, a, b)
+        if special is not None:
+            return special
         if kind is ast.Add:
             return self._concatenate(a, b)
         if kind is ast.Mult and "i" in (left, right):
             return self._repeat(a, b) if right == "i" else self._repeat(b, a)
         raise self._mismatch(a, b)
 
+    def set_operator(self, kind: type[ast.operator], a: Value, b: Value) -> Value | None:
+        """``a | b`` of two sets; supplied by the layer of sets."""
+        raise NotImplementedError
+
+    def exact_operator(self, kind: type[ast.operator], a: Value, b: Value) -> Value | None:
+        """An operator of exact numbers and times; supplied by their layer."""
+        raise NotImplementedError
+
+    def _special(self, kind: type[ast.operator], a: Value, b: Value) -> Value | None:
+        """Sets, dictionaries joined by ``|``, and operators that a class defines; ``None`` for anything else."""
+        made = self.exact_operator(kind, a, b)
+        if made is None:
+            made = self.set_operator(kind, a, b)
+        if made is not None:
+            return made
+        x = self.heap[a.id] if isinstance(a, Ref) else None
+        y = self.heap[b.id] if isinstance(b, Ref) else None
+        if kind is ast.BitOr and isinstance(x, DictCell) and isinstance(y, DictCell):
+            joined = self.new(DictCell(x.entries))
+            for key, value in y.entries:
+                self.store(joined, key, value)
+            return joined
+        name = SPECIAL.get(kind, "")
+        if name and self.find_method(a, f"__{name}__") is not None:
+            if self.find_method(b, f"__r{name}__") is not None:
+                raise self.unsupported("an operator that both operands define")
+            return self._implemented(self.call_method(a, f"__{name}__", (b,)))
+        if name and self.find_method(b, f"__r{name}__") is not None:
+            return self._implemented(self.call_method(b, f"__r{name}__", (a,)))
+        return None
+
+    def _implemented(self, value: Value) -> Value:
+        if isinstance(value, Builtin) and value.name == "NotImplemented":
+            raise self.raised(TypeError, "unsupported operand type(s)")
+        return value
+
+    def store(self, container: Value, index: Value, value: Value) -> None:
+        """``container[index] = value``; supplied by the layer of containers."""
+        raise NotImplementedError
+
     def _operand(self, value: Value) -> Value:
         """Choices between numbers of different kinds fork; a choice is no operand."""
-        return self.resolve(value)
+        value = self.resolve(value)
+        return self.plain(value) if isinstance(value, Member) and is_mixed(value) else value
 
     def _mismatch(self, *values: Value) -> Exception:
         """A plain type mismatch raises in CPython; an object may define the operator, which is outside the subset."""
@@ -127,10 +182,47 @@ class Operating(Comparing):
             x, y = arithmetic.boolean(a, self.context), arithmetic.boolean(b, self.context)
             joined = z3.And(x, y) if kind is ast.BitAnd else z3.Or(x, y) if kind is ast.BitOr else z3.Xor(x, y)
             return self.value_of("b", joined)
-        for value, mask in ((a, b), (b, a)):
-            if kind is ast.BitAnd and isinstance(mask, int) and mask >= 0 and mask & (mask + 1) == 0:
-                return self.value_of("i", self.integer(value) % (mask + 1))
-        raise self.unsupported("a bit operation on unknown ints")
+        if isinstance(a, Sym) and isinstance(b, Sym):
+            return self._bit_by_bit(kind, a, b)
+        x, y = self.integer(a), self.integer(b)
+        common = self._common_bits(a, b) if not isinstance(b, Sym) else self._common_bits(b, a)
+        term = {ast.BitAnd: common, ast.BitOr: x + y - common, ast.BitXor: x + y - 2 * common}[kind]
+        return self.value_of("i", term)
+
+    def _common_bits(self, a: Value, b: Value) -> z3.ArithRef:
+        """``a & b`` over two's complement without end, for a known ``b``."""
+        x, mask = self.integer(a), int(b)
+        return x - self._masked(x, ~mask) if mask < 0 else self._masked(x, mask)
+
+    def _bits_of(self, value: Sym) -> list[z3.BoolRef]:
+        """The bits of an int that is not negative and bounded; those of an earlier result are remembered."""
+        term = self.integer(value)
+        if term.get_id() in self.bits:
+            return self.bits[term.get_id()][1]
+        top = next((n for n in (1, 8, 16, 32) if not self.feasible(z3.Or(term < 0, term >= 2**n))), None)
+        if top is None:
+            raise self.unsupported("a bit operation on ints without bound")
+        return [arithmetic.bit(term, n) == 1 for n in range(top)]
+
+    def _bit_by_bit(self, kind: type[ast.operator], a: Sym, b: Sym) -> Value:
+        x, y = self._bits_of(a), self._bits_of(b)
+        no = z3.BoolVal(False, self.context)  # noqa: FBT003 - z3's signature
+        size = max(len(x), len(y))
+        pairs = zip(x + [no] * (size - len(x)), y + [no] * (size - len(y)), strict=True)
+        made = {ast.BitAnd: z3.And, ast.BitOr: z3.Or, ast.BitXor: z3.Xor}[kind]
+        bits = [z3.simplify(made(p, q)) for p, q in pairs]
+        result = self.value_of("i", z3.Sum([z3.If(bit, 2**n, 0) for n, bit in enumerate(bits)]))
+        if isinstance(result, Sym):
+            self.bits[result.term.get_id()] = (result.term, bits)  # the term is kept, so that its id stays its own
+        return result
+
+    def _masked(self, x: z3.ArithRef, mask: int) -> z3.ArithRef:
+        if mask & (mask + 1) == 0:
+            return x % (mask + 1)
+        bits = [n for n in range(mask.bit_length()) if mask >> n & 1]
+        if len(bits) > MAX_EXPONENT:
+            raise self.unsupported("a bit operation with this mask")
+        return z3.Sum([arithmetic.bit(x, n) * 2**n for n in bits])
 
     def _shift(self, kind: type[ast.operator], a: Value, b: Value) -> Value:
         self.forbid(self.integer(b) < 0, ValueError, "negative shift count")
@@ -201,9 +293,35 @@ class Operating(Comparing):
             self.forbid(doubles.is_zero(y), ZeroDivisionError, "float division by zero")
             ratio = doubles.divide(rounding, x, y) if kind is ast.Div else arithmetic.float_modulo(x, y)
             return self.value_of("f", ratio)
-        if kind is ast.Pow and isinstance(b, int) and b == 1:
-            return self.value_of("f", x)
+        if kind is ast.FloorDiv:
+            self.forbid(doubles.is_zero(y), ZeroDivisionError, "float floor division by zero")
+            return self.value_of("f", arithmetic.float_floor_divide(x, y))
+        if kind is ast.Pow:
+            return self._double_power(x, b)
         raise self.unsupported(f"{kind.__name__} on unknown floats")
+
+    def _double_power(self, x: z3.FPRef, exponent: Value) -> Value:
+        """``x ** n``: C's ``pow``, whose last digit only the C library knows, by products or a root to search with."""
+        rounding = arithmetic.nearest(self.context)
+        if isinstance(exponent, Sym) or abs(exponent) > 8 or (exponent != int(exponent) and exponent != 0.5):
+            raise self.unsupported("this power of an unknown float")
+        if exponent in (0, 1):
+            return self.value_of("f", x) if exponent else 1.0
+        self.approximate("a power of a float")
+        if exponent == 0.5:
+            if self.decide(doubles.is_negative(x)):
+                raise self.unsupported("a root of a negative float")
+            return self.value_of("f", doubles.square_root(rounding, x))
+        if exponent < 0:
+            self.forbid(doubles.is_zero(x), ZeroDivisionError, "0.0 cannot be raised to a negative power")
+        result = x
+        for _ in range(abs(int(exponent)) - 1):
+            result = doubles.multiply(rounding, result, x)
+        overflow = z3.And(doubles.is_infinite(result), z3.Not(doubles.is_infinite(x)))
+        self.forbid(overflow, OverflowError, "Numerical result out of range")
+        if exponent < 0:
+            result = doubles.divide(rounding, arithmetic.constant(1.0, self.context), result)
+        return self.value_of("f", result)
 
     def negate(self, value: Value) -> Value:
         """``-value``."""
@@ -222,8 +340,8 @@ class Operating(Comparing):
     def _concatenate(self, a: Value, b: Value) -> Value:
         if is_text(a) and is_text(b):
             return text_of((*code_points(a), *code_points(b)))
-        if isinstance(a, tuple) and isinstance(b, tuple):
-            return a + b
+        if (left := self.as_tuple(a)) is not None and (right := self.as_tuple(b)) is not None:
+            return left + right
         if isinstance(a, Ref) and isinstance(b, Ref):
             x, y = self.heap[a.id], self.heap[b.id]
             if isinstance(x, ListCell) and isinstance(y, ListCell):

@@ -6,19 +6,24 @@ is a deep copy made on entry.
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from maestro_symbolic.engine.calling import PreconditionError
+from maestro_symbolic.contracts.clauses import conjuncts
+from maestro_symbolic.engine.calling import PreconditionError, yields
 from maestro_symbolic.engine.inputs import Inputs
 from maestro_symbolic.engine.values import (
+    CannotMergeError,
     Choice,
     ClassValue,
     Closure,
+    CutError,
     DictCell,
     Frame,
     InfeasibleError,
     ListCell,
+    NeedTextError,
     ObjectCell,
     RaisedError,
     Record,
@@ -55,6 +60,16 @@ class End:
     raised: ExceptionValue | None = None
     line: int = 0
     goals: list[Goal] = field(default_factory=list)
+
+
+def spread(node: ast.FunctionDef, arguments: Mapping[str, Value]) -> tuple[tuple[Value, ...], dict[str, Value]]:
+    """Arguments by name as positional and named ones; those of a ``*`` parameter come after all the others."""
+    rest = node.args.vararg
+    if rest is None:
+        return (), dict(arguments)
+    positional = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
+    values = tuple(arguments[name] for name in positional)
+    return (*values, *arguments[rest.arg]), {a.arg: arguments[a.arg] for a in node.args.kwonlyargs}
 
 
 class Path(Inputs):
@@ -113,14 +128,20 @@ class Path(Inputs):
         node, info = self.target.node, self.target.info
         kinds = {self.program.dotted(d) for d in node.decorator_list}
         parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-        if node.args.vararg or node.args.kwarg:
-            raise self.unsupported("* or ** parameters", node)
+        if node.args.kwarg:
+            raise self.unsupported("** parameters", node)
         arguments: dict[str, Value] = {}
         for index, parameter in enumerate(parameters):
             if index == 0 and info is not None and "staticmethod" not in kinds:
                 arguments[parameter.arg] = self._receiver(info, is_class="classmethod" in kinds)
             else:
                 arguments[parameter.arg] = self.unknown(parameter.annotation, parameter.arg)
+        rest = node.args.vararg
+        if rest is not None and rest.annotation is not None:
+            several = ast.Subscript(ast.Name("tuple"), ast.Tuple([rest.annotation, ast.Constant(...)]))
+            arguments[rest.arg] = self.unknown(ast.copy_location(several, rest), rest.arg)
+        elif rest is not None:
+            raise self.unsupported(f"parameter {rest.arg} without a type", rest)
         return arguments
 
     def _receiver(self, info: ClassInfo, *, is_class: bool) -> Value:
@@ -138,21 +159,37 @@ class Path(Inputs):
             except RaisedError as error:
                 raise InfeasibleError from error
 
+    def _ask_beyond(self, names: Mapping[str, Value]) -> None:
+        """End the path: cut if the preconditions that can be asked admit such a length, else impossible."""
+        self.speculating += 1
+        for clause in (one for whole in self.target.contract.preconditions for one in conjuncts(whole)):
+            try:
+                self.assume_true(self.clause_truth(clause, names))
+            except (UnsupportedError, CannotMergeError, NeedTextError, CutError):
+                continue  # fewer conditions: the length looks freer than it is, never more bounded
+            except RaisedError as error:
+                raise InfeasibleError from error
+        self.speculating -= 1
+        raise CutError(self.beyond, self.target.node.lineno)
+
     def follow(self) -> End:
         """Run the function on unknown arguments to the end of one path."""
+        if yields(self.target.node):
+            raise self.unsupported("Yield: the contract of a generator", self.target.node)
         arguments = self.make_arguments()
-        names = dict(arguments)
+        names = {**arguments, "*args": Record(dict(arguments))}
+        if self.beyond:
+            self._ask_beyond(names)
         self.assume_preconditions(names)
         memo: dict[int, Ref] = {}
         old = {name: self.copied(value, memo) for name, value in arguments.items()}
         names["*old"] = Record(old)
-        names["*args"] = Record(dict(arguments))
         captured = {c.name: self.clause_value(c, names) for c in self.target.contract.of("snapshot")}
         names["*captured"] = Record(captured)
         end = End(arguments, dict(self.heap))
         closure = Closure(self.target.node, None, {}, self.target.info)
         try:
-            end.result = self.apply(closure, (), arguments)
+            end.result = self.apply(closure, *spread(self.target.node, arguments))
         except RaisedError as error:
             end.raised, end.line = error.value, error.line
             self.check_shared()

@@ -41,6 +41,7 @@ class Limits:
     """Resource limits in units that do not depend on the machine."""
 
     paths: int = 400
+    impossible: int = 2000
     steps: int = 60_000
     unroll: int = 32
     depth: int = 20
@@ -74,6 +75,8 @@ class Search:
         self.pending: list[tuple[int, ...]] = []
         self.condition: list[Term] = []
         self.speculating = 0
+        self.approximated = ""
+        self.narrowed: list[str] = []
         self._solver = z3.Solver(ctx=context)
         self._solver.set("rlimit", limits.feasibility)
         self._model: z3.ModelRef | None = None
@@ -118,6 +121,14 @@ class Search:
         self._solver.pop()
         return bool(answer != z3.unsat)
 
+    def possible(self) -> bool:
+        """Whether anything satisfies the path condition; a limit counts as yes."""
+        if self._model is not None:
+            return True
+        answer = self._solver.check()
+        self._count()
+        return bool(answer != z3.unsat)
+
     def _count(self) -> None:
         """Add what the check used; the statistic is cumulative in a context."""
         statistics = self._solver.statistics()
@@ -125,6 +136,15 @@ class Search:
             self.used.units = max(self.used.units, int(statistics.get_key_value("rlimit count")))
         if self.used.units > self.limits.total:
             raise ExhaustedError(f"more than {self.limits.total} solver units")
+
+    def approximate(self, what: str) -> None:
+        """Note that a value on this path is near CPython's, not certainly it: enough to search, never to prove."""
+        self.approximated = self.approximated or what
+
+    def narrow(self, what: str) -> None:
+        """Note that the unknown inputs are not all of their type: a bound of the verdict."""
+        if what not in self.narrowed:
+            self.narrowed.append(what)
 
     def recall(self) -> int | None:
         """The next entry of the trail being replayed, if any."""

@@ -76,15 +76,53 @@ class Builtin:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SetDisplay:
-    """A set display, of which only membership may be asked."""
+class Exact:
+    """A ``decimal`` (an int over ``10**scale``), a ``fraction`` (a real), or a date or duration (an int)."""
 
-    items: tuple[Value, ...]
+    kind: str
+    term: Term
+    scale: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Range:
+    """A ``range`` whose bounds may be unknown."""
+
+    start: Value
+    stop: Value
+    step: Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """``keys()``, ``values()`` or ``items()`` of a dictionary, live."""
+
+    target: Ref
+    what: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Manager:
+    """A context manager of the standard library: ``lock``, ``suppress`` of kinds, or ``nullcontext`` of a value."""
+
+    kind: str
+    kinds: tuple[ExceptionClass, ...] = ()
+    value: Value = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Super:
+    """``super()`` inside a method: the receiver, and the class whose bases are searched."""
+
+    target: Value
+    after: ClassInfo
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opaque:
-    """A string whose content nobody may look at: the words of an error, formatted from unknowns."""
+    """A string formatted from unknowns and not yet spelled out, as most words of an error never are."""
+
+    parts: tuple[tuple[Value, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,12 +134,16 @@ class Record:
 
 @dataclass(slots=True, eq=False)
 class Frame:
-    """Local names of one call; ``outer`` is the enclosing function's frame."""
+    """Local names of one call; ``outer`` is the enclosing function's frame, ``owner`` the class of a method."""
 
     names: dict[str, Value]
     locals: frozenset[str] = frozenset()
     outer: Frame | None = None
     function: str = ""
+    owner: ClassInfo | None = None
+    receiver: Value = None
+    free: frozenset[str] = frozenset()
+    yielded: list[Value] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,9 +166,25 @@ class Bound:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ListCell:
-    """A list's items, or a set's when ``distinct``."""
+    """A list's items."""
 
     items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SetCell:
+    """A set's members, pairwise different on the path, in no order."""
+
+    items: tuple[Value, ...]
+    frozen: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IteratorCell:
+    """What an iterator has left to give, taken early; ``sources`` must still be as they were when it is given."""
+
+    items: tuple[Value, ...]
+    sources: tuple[tuple[int, Cell], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +210,7 @@ class LengthCell:
     length: Term
 
 
-Cell: TypeAlias = ListCell | DictCell | ObjectCell | LengthCell
+Cell: TypeAlias = ListCell | SetCell | IteratorCell | DictCell | ObjectCell | LengthCell
 
 ExceptionClass: TypeAlias = Any  # a builtin exception type, or ClassInfo
 
@@ -163,6 +221,7 @@ class ExceptionValue:
 
     kind: ExceptionClass
     arguments: tuple[Value, ...] = ()
+    attributes: Ref | None = None
 
 
 class RaisedError(Exception):

@@ -1,4 +1,5 @@
 // Go's own transparency log client on our logs. Usage: tlog DIR VKEY INDEX [OLD_SIZE OLD_ROOT_HEX ENTRY_FILE]
+// or: tlog --proof FILE VKEY ENTRY_FILE, for a C2SP tlog-proof.
 // Opens the checkpoint with sumdb/note, reads tiles with sumdb/tlog, proves and checks a record and an older tree.
 package main
 
@@ -51,7 +52,43 @@ func hashOf(data []byte) (h tlog.Hash) {
 	return h
 }
 
+// proof checks a tlog-proof: header, index, hashes, blank line, checkpoint.
+func proof(file, vkey, entryFile string) {
+	data, err := os.ReadFile(file)
+	check(err)
+	head, message, found := strings.Cut(string(data), "\n\n")
+	lines := strings.Split(head, "\n")
+	if !found || lines[0] != "c2sp.org/tlog-proof@v1" {
+		check(fmt.Errorf("no proof"))
+	}
+	index, err := strconv.ParseInt(strings.TrimPrefix(lines[1], "index "), 10, 64)
+	check(err)
+	var path tlog.RecordProof
+	for _, line := range lines[2:] {
+		hash, err := tlog.ParseHash(line)
+		check(err)
+		path = append(path, hash)
+	}
+	verifier, err := note.NewVerifier(vkey)
+	check(err)
+	opened, err := note.Open([]byte(message), note.VerifierList(verifier))
+	check(err)
+	tree := strings.Split(opened.Text, "\n")
+	size, err := strconv.ParseInt(tree[1], 10, 64)
+	check(err)
+	root, err := tlog.ParseHash(tree[2])
+	check(err)
+	entry, err := os.ReadFile(entryFile)
+	check(err)
+	check(tlog.CheckRecord(path, size, root, index, tlog.RecordHash(entry)))
+	fmt.Println("accepted", size)
+}
+
 func main() {
+	if os.Args[1] == "--proof" {
+		proof(os.Args[2], os.Args[3], os.Args[4])
+		return
+	}
 	dir := os.Args[1]
 	verifier, err := note.NewVerifier(os.Args[2])
 	check(err)

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from maestro_bloom import index_file
 from maestro_bloom.fork_server import ForkServer
@@ -51,6 +52,19 @@ class Project:
     @property
     def indexes(self) -> list[Path]:
         return Store(self.root).candidates()
+
+
+def together(project: Project, *runs: list[str]) -> list[int]:
+    """Exit codes of pytest runs that all have chosen their index before one of them writes the next."""
+    wait = (
+        "import os, time\nfrom pathlib import Path\n\n\ndef pytest_collection_finish(session):\n"
+        "    Path(f'{os.getpid()}.out').touch()\n"
+        f"    while len(list(Path().glob('*.out'))) < {len(runs)}:\n        time.sleep(0.05)\n"
+    )
+    (project.root / "conftest.py").write_text(wait)
+    command = [sys.executable, "-m", "pytest", "--maestro", "-q", "-p", "no:cacheprovider"]
+    children = [subprocess.Popen([*command, *run], cwd=project.root, stdout=subprocess.DEVNULL) for run in runs]
+    return [child.wait() for child in children]
 
 
 def ran(result: dict[str, Any]) -> set[str]:
@@ -248,19 +262,36 @@ def test_another_environment_runs_everything_and_names_the_difference(project: P
     assert "the environment differs: variable TZ (none) -> Asia/Tokyo" in result["output"]
 
 
-def test_an_old_full_run_makes_the_next_one_full(project: Project) -> None:
-    project.run("-k", "test_one")  # no full run was ever made
-    assert "the last full run was never" in project.run()["output"]
+def test_an_old_record_makes_the_next_run_full(project: Project) -> None:
+    project.run()
+    stored = index_file.read(project.indexes[0])
+    aged = [replace(row, made=row.made - 15 * 86_400 * (row.nodeid.endswith("one"))) for row in stored.index.tests]
+    old = replace(stored.index, tests=tuple(aged))
+    index_file.write(project.indexes[0], index_file.encode(old, stored.filters()))
+    result = project.run()
+    assert "the oldest record is 15.0 days old, the limit is 14 days" in result["output"]
+    assert ran(result) == {"test_one", "test_two"}
+    assert ran(project.run()) == set()
+
+
+def test_whoever_runs_a_part_gets_skips_for_it(project: Project) -> None:
+    # Not all of testpaths: no full run is ever made, and none is needed to judge these tests.
+    assert ran(project.run("tests/test_one.py")) == {"test_one"}
+    assert ran(project.run("tests/test_one.py")) == set()
+    assert ran(project.run()) == {"test_two"}
 
 
 def test_two_runs_at_once_both_leave_a_valid_index(project: Project) -> None:
-    command = [sys.executable, "-m", "pytest", "--maestro", "-q", "-p", "no:cacheprovider"]
-    children = [subprocess.Popen(command, cwd=project.root, stdout=subprocess.DEVNULL) for _ in range(2)]
-    assert [child.wait() for child in children] == [0, 0]
-    # One that starts after the other has ended finds its index, skips everything and has nothing to write.
-    assert len(project.indexes) in (1, 2)
+    assert together(project, [], []) == [0, 0]
+    assert len(project.indexes) == 2
     for path in project.indexes:
         assert len(index_file.read(path).index.tests) == 2
+    assert ran(project.run()) == set()
+
+
+def test_two_runs_of_parts_at_once_lose_no_record(project: Project) -> None:
+    assert together(project, ["tests/test_one.py"], ["tests/test_two.py"]) == [0, 0]
+    assert len(index_file.read(project.indexes[0]).index.tests) == 2
     assert ran(project.run()) == set()
 
 

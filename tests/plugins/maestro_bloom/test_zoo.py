@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 ALWAYS = ["--maestro", "--maestro-json=result.out", "-p", "no:cacheprovider", "-q"]
 
 
+# They run whatever is unchanged; and they, whatever is changed.
+FAILING = {"test_always_failing", "test_expected_failure"}
+OPAQUE = {"test_process", "test_fork", "test_copied"}
+
+
 class Runner:
     def __init__(self, server: ForkServer) -> None:
         self.server = server
@@ -115,17 +120,16 @@ def test_what_changes_nothing_selects_nothing(change: Change, project: Path, run
     now = run(project, "--maestro-select=report", "--maestro-record=off")
     selected = {nodeid.partition("::")[2] for nodeid in outcomes(now).keys() - skippable(now)}
     readers = {"test_source"} if change.replace else set()
-    assert selected - readers <= {"test_always_failing", "test_expected_failure", "test_process"}, now["output"]
+    assert selected - readers <= FAILING | OPAQUE, now["output"]
 
 
 def test_an_unchanged_tree_runs_only_what_always_runs(project: Path, run: Runner) -> None:
     now = run(project, "--maestro-record=off")
-    assert {nodeid.partition("::")[2] for nodeid in outcomes(now)} == {"test_always_failing", "test_expected_failure"}
+    assert {nodeid.partition("::")[2] for nodeid in outcomes(now)} == FAILING
 
 
 def test_a_body_change_runs_its_own_tests_only(project: Path, run: Runner) -> None:
     next(change for change in CHANGES if change.name == "body of threaded").apply(project)
     now = run(project, "--maestro-record=off")
-    always = {"test_always_failing", "test_expected_failure", "test_process"}
     readers = {"test_source"}  # of the same file
-    assert {nodeid.partition("::")[2] for nodeid in outcomes(now)} == {"test_thread", *readers, *always}
+    assert {nodeid.partition("::")[2] for nodeid in outcomes(now)} == {"test_thread", *readers, *FAILING, *OPAQUE}

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILES = {
-    ".gitignore": "__pycache__/\n.pytest_cache/\n*.out\n",
+    ".gitignore": "__pycache__/\n.pytest_cache/\n*.out\nsrc/zoo/local_*.py\n",
     "requirements.txt": "pytest\n",
     "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["src"]\ntestpaths = ["tests"]\nxfail_strict = false\n',
     "data/words.txt": "alpha\n",
@@ -17,9 +17,17 @@ FILES = {
     "data/memo.txt": "one\n",
     "data/session.txt": "one\n",
     "data/many/a.txt": "a\n",
+    "data/size.txt": "four",
+    "data/other/kept.txt": "",
     "data/program.tmpl": "def render():\n    return 'one'\n",
-    "src/zoo/__init__.py": "",
+    "src/zoo/__init__.py": "from zoo.star import STAR as exported\n",
+    "src/zoo/resource.txt": "one\n",
+    "src/zoo/local_version.py": "VERSION = 1\n",
+    "src/zoo/has_local.py": "from zoo import local_version\n\ntry:\n    from zoo import local_settings\n"
+    "except ImportError:\n    local_settings = None\n",
     "src/zoo/core.py": '''
+import contextlib
+import dataclasses
 import functools
 import os
 import typing
@@ -238,6 +246,124 @@ def patched_by_name():
     return 1
 
 
+def deep_load():
+    return 1
+
+
+class Loaded:
+    def __init__(self):
+        self._data = None
+
+    def get(self):
+        if self._data is None:
+            self._load()
+        return self._data
+
+    def _load(self):
+        self._data = deep_load()
+
+
+LOADED = Loaded()
+
+
+def deep_reified():
+    return 1
+
+
+class Reify:
+    def __init__(self, make):
+        self.make = make
+
+    def __get__(self, instance, owner):
+        value = instance.__dict__["late"] = self.make(instance)
+        return value
+
+
+class Reified:
+    late = Reify(lambda self: deep_reified())
+
+
+REIFIED = Reified()
+
+
+def deep_missing():
+    return 1
+
+
+class Table(dict):
+    def __missing__(self, key):
+        self[key] = deep_missing()
+        return self[key]
+
+
+FILLED = Table()
+
+
+def deep_hasattr():
+    return 1
+
+
+class Lookup:
+    def value(self):
+        if not hasattr(self, "_value"):
+            self._value = deep_hasattr()
+        return self._value
+
+
+LOOKUP = Lookup()
+
+
+def in_background():
+    return 1
+
+
+def copied():
+    return 1
+
+
+def in_child():
+    return 1
+
+
+@dataclasses.dataclass
+class Data:
+    value: int = 1
+
+
+class Known:
+    names = []
+
+    def __init_subclass__(cls):
+        Known.names.append(name_of(cls))
+
+
+def name_of(cls):
+    return "name"
+
+
+class Sub(Known):
+    pass
+
+
+@contextlib.contextmanager
+def managed():
+    yield 1
+
+
+def for_method():
+    return 1
+
+
+@functools.singledispatch
+def dispatched(value):
+    return 0
+
+
+@dispatched.register
+def _(value: int):
+    return 1
+
+
 @functools.lru_cache
 def template():
     place = DATA / "program.tmpl"
@@ -264,8 +390,23 @@ def template():
     "src/zoo/target.py": "def call():\n    return 1\n",
     "src/zoo/simple.py": "WHERE = 'module'\n",
     "tests/conftest.py": """
+import threading
+import time
+
 import pytest
 from zoo import core
+
+
+@pytest.fixture(scope="session")
+def background():
+    found = []
+
+    def work():
+        time.sleep(0.05)
+        found.append(core.in_background())
+
+    threading.Thread(target=work, daemon=True).start()
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -287,21 +428,29 @@ def by_name():
 def local():
     return 1
 """,
-    "tests/sub/test_sub.py": "import os\n\n\ndef test_sub():\n    assert 'ZOO_AUTO' not in os.environ\n",
+    "tests/sub/test_sub.py": "import os\n\n\ndef test_sub():\n    assert 'ZOO_AUTO' not in os.environ\n\n\n"
+    "def test_name():\n    assert __name__ == 'test_sub'\n",
     "tests/test_zoo.py": """
 import asyncio
+import importlib.resources
 import inspect
 import linecache
+import multiprocessing
 import os
+import pkgutil
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
+import types
 import typing
 import unittest
 import warnings
 
 import pytest
+import zoo
+from zoo import has_local
 from zoo import attribute, core, export, inside, lambdas, loader, loader_raw, optional, registry, simple, uses_attribute
 from zoo.core import DATA
 
@@ -547,6 +696,125 @@ def test_template(n):
     assert core.template()() == "one"
 
 
+def test_exists():
+    assert not (DATA / "flag").exists()
+
+
+def test_is_file():
+    assert os.path.isfile(DATA / "other" / "kept.txt")
+
+
+def test_is_directory():
+    assert not (DATA / "folder").is_dir()
+
+
+def test_size_of_file():
+    assert os.path.getsize(DATA / "size.txt") == 4
+
+
+@pytest.mark.parametrize("place", [0, DATA])
+def test_relative(place, monkeypatch, tmp_path):
+    monkeypatch.chdir(place or tmp_path)
+    try:
+        with open("words.txt") as stream:
+            text = stream.read()
+    except FileNotFoundError:
+        text = "alpha\\n"
+    assert text == "alpha\\n"
+
+
+def test_resource():
+    assert importlib.resources.files("zoo").joinpath("resource.txt").read_text() == "one\\n"
+
+
+def test_package_data():
+    assert pkgutil.get_data("zoo", "resource.txt") == b"one\\n"
+
+
+def test_local_version():
+    assert has_local.local_version.VERSION == 1
+
+
+def test_local_settings():
+    assert has_local.local_settings is None
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_loaded(n):
+    assert core.LOADED.get() == 1
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_reified(n):
+    assert core.REIFIED.late == 1
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_filled(n):
+    assert core.FILLED["key"] == 1
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_lookup(n):
+    assert core.LOOKUP.value() == 1
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_background(background, n):
+    while not background:
+        time.sleep(0.01)
+    assert background == [1]
+
+
+def test_copied():
+    copy = types.FunctionType(core.copied.__code__.replace(co_name="copy"), {})
+    assert copy() == 1
+
+
+def test_fork():
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    child = context.Process(target=lambda: queue.put(core.in_child()))
+    child.start()
+    child.join()
+    assert queue.get() == 1
+
+
+def test_dataclass():
+    assert core.Data().value == 1
+
+
+def test_subclass_hook():
+    assert core.Known.names == ["name"]
+
+
+def test_managed():
+    with core.managed() as value:
+        assert value == 1
+
+
+def test_dispatched():
+    assert core.dispatched(5) == 1
+
+
+def test_exported():
+    assert zoo.exported == 1
+
+
+def test_profile():
+    import cProfile
+
+    assert cProfile.Profile
+
+
+class TestMethods:
+    def setup_method(self):
+        self.value = core.for_method()
+
+    def test_method(self):
+        assert self.value == 1
+
+
 @pytest.mark.parametrize("n", [1])
 def test_parameter(n):
     assert n < 3
@@ -734,6 +1002,34 @@ CHANGES = (
     Change(
         "mended function", "test_always_failing", ((CORE, "def plain():\n    return 1", "def plain():\n    return 4"),)
     ),
+    Change("path that appears", "test_exists", write={"data/flag": ""}),
+    Change("path that vanishes", "test_is_file", write={"data/other/kept.txt": None}),
+    Change("directory that appears", "test_is_directory", write={"data/folder/x.txt": ""}),
+    Change("size of a file", "test_size_of_file", write={"data/size.txt": "fifth"}),
+    Change("file by a relative name", "test_relative[place1]", write={"data/words.txt": "beta\n"}),
+    Change("resource", "test_resource", write={"src/zoo/resource.txt": "two\n"}),
+    Change("package data", "test_package_data", write={"src/zoo/resource.txt": "two\n"}),
+    Change("ignored module", "test_local_version", write={"src/zoo/local_version.py": "VERSION = 2\n"}),
+    Change("new ignored module", "test_local_settings", write={"src/zoo/local_settings.py": "X = 2\n"}),
+    _body("deep_load", "test_loaded[2]"),
+    _body("deep_reified", "test_reified[2]"),
+    _body("deep_missing", "test_filled[2]"),
+    _body("deep_hasattr", "test_lookup[2]"),
+    _body("in_background", "test_background[2]"),
+    _body("copied", "test_copied"),
+    _body("in_child", "test_fork"),
+    Change("dataclass default", "test_dataclass", ((CORE, "value: int = 1\n", "value: int = 9\n"),)),
+    _body("name_of", "test_subclass_hook", header='(cls):\n    return "name"', new='(cls):\n    return "other"'),
+    Change("context manager", "test_managed", ((CORE, "def managed():\n    yield 1", "def managed():\n    yield 9"),)),
+    _body("_", "test_dispatched", header="(value: int):\n    return 1", new="(value: int):\n    return 9"),
+    Change(
+        "export of the package",
+        "test_exported",
+        (("src/zoo/__init__.py", "zoo.star import STAR", "zoo.raw import __name__"),),
+    ),
+    Change("module in another's place", "test_profile", write={"src/profile.py": "raise ImportError\n"}),
+    _body("for_method", "test_method"),
+    Change("new package mark", "test_sub.py::test_name", write={"tests/sub/__init__.py": ""}),
     Change("deleted module", "", write={"src/zoo/star.py": None}),
 )
 """The last kind breaks collection: the run is red whatever is skipped."""

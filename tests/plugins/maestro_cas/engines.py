@@ -17,6 +17,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# A registry takes no other hash of a password; the standard library cannot make one.
+BCRYPT_OF_TOPS3CRET = "$2b$04$IU6x7eyL0LShlDfUyGJM..Jy4CpyqHQGL09zXJLY4pOcQAHW0Qyee"
+
 
 def require(found: object, reason: str) -> None:
     """Skip visibly, or fail where engines must be there."""
@@ -28,19 +31,32 @@ def require(found: object, reason: str) -> None:
 
 
 @contextmanager
-def docker_registry(place: Path, *, htpasswd: str = "") -> Iterator[str]:
-    """A registry over ``place``; yields HOST:PORT."""
+def docker_registry(place: Path, *, htpasswd: str = "", tls: Path | None = None) -> Iterator[str]:
+    """A registry over ``place``; yields HOST:PORT. ``tls`` is a certificate with its key beside it."""
     program = shutil.which("docker-registry")
     require(program, "docker-registry is not installed (Debian: docker-registry)")
     port = free_port()
     login = f"\nauth: {{htpasswd: {{realm: test, path: {htpasswd}}}}}" if htpasswd else ""
+    secure = f", tls: {{certificate: {tls}, key: {tls.with_suffix('.key')}}}" if tls else ""
     config = place / "registry.yml"
     config.write_text(
         f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {place}/data}}, "
-        f"delete: {{enabled: true}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}{login}\n"
+        f"delete: {{enabled: true}}}}\nhttp: {{addr: '127.0.0.1:{port}'{secure}}}{login}\n"
     )
     with running([str(program), "serve", str(config)], port, place):
         yield f"127.0.0.1:{port}"
+
+
+def self_signed(place: Path) -> Path:
+    """A certificate for this machine, with its key beside it."""
+    require(shutil.which("openssl"), "openssl is not installed (Debian: openssl)")
+    certificate = place / "registry.crt"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(place / "registry.key"), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return certificate
 
 
 @contextmanager

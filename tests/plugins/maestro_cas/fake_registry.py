@@ -1,7 +1,7 @@
 """A registry in this process, with the behaviour measured of docker-registry 2.8.2, and faults on request.
 
-It ignores If-Match, has no referrers API, refuses manifests that name absent blobs, repeats the digest asked for in a
-header whatever it serves, and answers a mount of an unknown blob by an upload session.
+It ignores If-Match, has no referrers API (unless ``api`` is set), refuses manifests that name absent blobs, repeats
+the digest asked for in a header whatever it serves, and answers a mount of an unknown blob by an upload session.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _BLOB = re.compile(r"/v2/(.+)/blobs/sha256:([0-9a-f]{64})")
 _UPLOADS = re.compile(r"/v2/(.+)/blobs/uploads/([^/?]*)")
+_REFERRERS = re.compile(r"/v2/(.+)/referrers/sha256:([0-9a-f]{64})")
 _MANIFEST = re.compile(r"/v2/(.+)/manifests/([^/]+)")
 
 
@@ -32,6 +33,7 @@ class Registry:
     fault: str = ""
     fail_times: int = -1
     user: str = ""
+    api: bool = False
     blobs: dict[tuple[str, str], bytes] = field(default_factory=dict)
     manifests: dict[tuple[str, str], bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
@@ -98,6 +100,8 @@ class Handler(BaseHTTPRequestHandler):
             self._blob(match[1], match[2])
         elif match := _MANIFEST.fullmatch(self.path):
             self._manifest(match[1], match[2], body)
+        elif self.state.api and (match := _REFERRERS.fullmatch(self.path)):
+            self._referrers(match[1], match[2])
         else:
             self._answer(404)  # the referrers API, too
 
@@ -156,15 +160,31 @@ class Handler(BaseHTTPRequestHandler):
 
     def _manifest(self, repository: str, reference: str, body: bytes) -> None:
         if self.command == "PUT":
-            layers = json.loads(body)["layers"]
-            if any((repository, layer["digest"].removeprefix("sha256:")) not in self.state.blobs for layer in layers):
+            document = json.loads(body)
+            blobs = [layer["digest"].removeprefix("sha256:") for layer in document.get("layers", ())]
+            listed = [entry["digest"] for entry in document.get("manifests", ())]
+            there = all((repository, blob) in self.state.blobs for blob in blobs)
+            if not there or any((repository, digest) not in self.state.manifests for digest in listed):
                 self._answer(400)
                 return
-            self.state.manifests[repository, reference] = body
-            self._answer(201)
+            name = f"sha256:{hashlib.sha256(body).hexdigest()}"
+            lost = reference.startswith("sha256-") and "." not in reference and self.state.faulty("lost update")
+            self.state.manifests |= {(repository, name): body} | ({} if lost else {(repository, reference): body})
+            subject = document.get("subject", {}).get("digest", "")
+            self._answer(201, headers={"OCI-Subject": subject} if subject and self.state.api else {})
             return
         data = self.state.manifests.get((repository, reference))
         self._answer(200 if data is not None else 404, data or b"")
+
+    def _referrers(self, repository: str, about: str) -> None:
+        found = []
+        for (where, name), body in self.state.manifests.items():
+            document = json.loads(body)
+            named = where == repository and name.startswith("sha256:")
+            if named and document.get("subject", {}).get("digest") == f"sha256:{about}":
+                known = {k: document[k] for k in ("mediaType", "artifactType", "annotations")}
+                found.append({**known, "digest": name, "size": len(body)})
+        self._answer(200, json.dumps({"schemaVersion": 2, "manifests": found}).encode())
 
     def _answer(self, status: int, body: bytes = b"", *, headers: dict[str, str] | None = None) -> None:
         half = self.command == "GET" and status == 200 and "/blobs/" in self.path and self.state.faulty("half")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from maestro_cas import claims, entries
+import maestro_cas
+from maestro_cas import claims
 from maestro_cas.opening import open_for, read_settings
 from maestro_hooks.cli import main
-from maestro_hooks.requests import CacheEntry, ContentKey
+from maestro_hooks.requests import CacheEntry, ContentKey, FetchRequest, StoreRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,12 +139,23 @@ def test_cached_results_are_claims_about_the_tree(cas: Callable[..., tuple[int, 
     assert list(claims.obligations(store, str(toy))) == []
 
 
-def test_the_hosts_entries_travel_through_the_store(toy: Path) -> None:
-    key = ContentKey("bloom-index:" + "a" * 64)
-    assert entries.fetch_here(key) is None
-    entries.keep_here(key, CacheEntry(metadata={"tests": 3}, blobs={"index.bin": b"\x00\x01"}))
-    found = entries.fetch_here(key)
+def test_plugin_entries_travel_through_the_store(toy: Path) -> None:
+    key = ContentKey("bloom/index:" + "a" * 64)
+    entry = CacheEntry(metadata={"tests": 3}, blobs={"index.bin": b"\x00\x01"})
+    assert maestro_cas.maestro_fetch(FetchRequest(root=toy, key=key)) is None
+    maestro_cas.maestro_store(StoreRequest(root=toy, key=key, entry=entry))
+    found = maestro_cas.maestro_fetch(FetchRequest(root=toy, key=key))
     assert found is not None
     assert (dict(found.metadata), dict(found.blobs)) == ({"tests": 3}, {"index.bin": b"\x00\x01"})
-    assert entries.fetch_here(ContentKey("another")) is None
+    assert maestro_cas.maestro_fetch(FetchRequest(root=toy, key=ContentKey("another"))) is None
     assert (toy / ".maestro/cas").is_dir()
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("ro", False), ("off", False), ("refresh", True)])
+def test_plugin_entries_heed_the_cache_mode(toy: Path, monkeypatch: pytest.MonkeyPatch, mode: str, kept: bool) -> None:
+    request = FetchRequest(root=toy, key=ContentKey("bloom/index"))
+    monkeypatch.setenv("MAESTRO_CACHE", mode)
+    entry = CacheEntry(metadata={}, blobs={})
+    maestro_cas.maestro_store(StoreRequest(root=toy, key=request.key, entry=entry))
+    monkeypatch.delenv("MAESTRO_CACHE")
+    assert (maestro_cas.maestro_fetch(request) is not None) is kept

@@ -22,7 +22,9 @@ from maestro_hooks.integrations import nox as maestro
 ROOT = pathlib.Path(__file__).parent
 
 def note(word):
-    with (ROOT / "notes").open("a") as stream:
+    # In nox's own directory: what stands there is nobody's input or output.
+    (ROOT / ".nox").mkdir(exist_ok=True)
+    with (ROOT / ".nox/notes").open("a") as stream:
         stream.write(word + " ")
 """
 
@@ -45,7 +47,7 @@ class Project:
 
     @property
     def notes(self) -> list[str]:
-        path = self.root / "notes"
+        path = self.root / ".nox/notes"
         return path.read_text().split() if path.exists() else []
 
 
@@ -78,7 +80,7 @@ def test_a_hit_makes_no_environment_and_restores(project: Callable[[str], Projec
     assert "Doubles." in p.nox("--list")
     assert "stored" in p.nox("-s", "build")
     assert (p.root / ".nox/build").is_dir()
-    for path in (p.root / "out/x", p.root / ".nox"):
+    for path in (p.root / "out/x", p.root / ".nox/build"):
         subprocess.run(["rm", "-r", str(path)], check=True)
     said = p.nox("-s", "build")
     assert "cached" in said
@@ -372,7 +374,96 @@ def build(session):
     (p.root / "out/precious").write_text("of before")
     (p.root / "die").write_text("")
     p.nox("-s", "build", ok=False)
-    assert not (p.root / "out").exists()
+    assert list((p.root / "out").iterdir()) == []
     (p.root / "die").unlink()
     p.nox("-s", "build", ok=False)
     assert (p.root / "out/precious").read_text() == "of before"
+
+
+CODE_OF_THE_NOXFILE = """
+sys.path.insert(0, str(ROOT))
+import helper
+VERSION = (ROOT / "VERSION").read_text()
+LEVEL = os.environ.get("LEVEL", "0")
+
+def title():
+    return VERSION + LEVEL
+
+@nox.session(venv_backend="none")
+@maestro.cached(inputs=["src"], outputs=["out/"])
+def build(session):
+    note("ran")
+    os.mkdir("out")
+    words = [title(), helper.greeting(), os.environ.get("MODE", "-"), (ROOT / "data.txt").read_text()]
+    pathlib.Path("out/x").write_text(" ".join(words))
+"""
+
+
+@pytest.mark.parametrize("change", ["helper", "file at import", "variable at import", "variable", "file"])
+def test_what_the_noxfile_itself_reads_makes_a_miss(project: Callable[[str], Project], change: str) -> None:
+    p = project(CODE_OF_THE_NOXFILE)
+    for name, text in (("helper.py", "def greeting(): return 'hello'\n"), ("VERSION", "1"), ("data.txt", "d")):
+        (p.root / name).write_text(text)
+    p.nox("-s", "build")
+    assert "cached" in p.nox("-s", "build", OTHER="x")
+    changed = {"variable at import": {"LEVEL": "9"}, "variable": {"MODE": "m"}}.get(change, {})
+    if change in ("helper", "file at import", "file"):
+        name = {"helper": "helper.py", "file at import": "VERSION", "file": "data.txt"}[change]
+        (p.root / name).write_text("def greeting(): return 'bye'\n" if change == "helper" else "2")
+    before = (p.root / "out/x").read_text()
+    said = p.nox("-s", "build", ok=True, **changed)
+    assert p.notes == ["ran", "ran"], said
+    assert (p.root / "out/x").read_text() != before
+    assert "cached" in p.nox("-s", "build", ok=True, **changed)
+
+
+def test_data_is_described_alike_in_every_checkout() -> None:
+    from pathlib import PurePosixPath
+
+    from maestro_cas.nox_code import described
+
+    def of(root: str) -> str:
+        value = {"b": [1, 2.5, None, f"{root}/x"], "a": {PurePosixPath(f"{root}/y")}, "c": (b"z", True, object())}
+        return described(value, root)
+
+    assert of("/one") == of("/other/two")
+    assert described({"b": 1, "a": 2}, "/r") == described({"a": 2, "b": 1}, "/r")
+    assert described([1, 2], "/r") != described([2, 1], "/r")
+    assert described("1", "/r") != described(1, "/r")
+
+
+def test_the_outputs_of_another_session_are_no_news_in_the_directory(project: Callable[[str], Project]) -> None:
+    p = project(
+        """
+@nox.session(venv_backend="none")
+@maestro.cached(inputs=["src"])
+def listing(session):
+    note("listing")
+    session.run("python", "-c", "import os; os.listdir('.')", external=True)
+
+@nox.session(venv_backend="none")
+@maestro.cached(inputs=["src"], outputs=["dist/"])
+def wheel(session):
+    session.run("python", "-c", "import os; os.mkdir('dist'); open('dist/x', 'w').close()", external=True)
+"""
+    )
+    p.nox("-s", "listing", "wheel")
+    p.nox("-s", "listing", "wheel")
+    assert p.notes == ["listing"]
+    (p.root / "news").mkdir()
+    p.nox("-s", "listing")
+    assert p.notes == ["listing", "listing"]
+
+
+def test_a_lock_that_is_installed_from_is_no_finding(project: Callable[[str], Project]) -> None:
+    p = project(
+        """
+@nox.session(venv_backend="none")
+@maestro.cached(inputs=["src"], lock="lock.txt")
+def build(session):
+    session.run(sys.executable, "-c", "open('lock.txt').read()", external=True)
+"""
+    )
+    said = p.nox("-s", "build")
+    assert "undeclared read: lock.txt" not in said
+    assert "stored" in said

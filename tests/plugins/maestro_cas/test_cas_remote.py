@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -14,6 +15,7 @@ from maestro_cas.access import in_pull_request
 from maestro_cas.engine import Hit, Miss
 from maestro_cas.settings import CasSettings, may_publish
 from maestro_hooks.errors import ConfigError
+from maestro_hooks.evidence import signature
 from tests.plugins.maestro_cas.fake_registry import Registry, serving
 from tests.plugins.maestro_cas.sharing import MADE, share
 
@@ -128,6 +130,56 @@ def test_credentials_come_from_the_docker_configuration_and_stay_out_of_words(
     everything = " ".join([*two.words, *(p.read_text(errors="replace") for p in two.root.rglob("*") if p.is_file())])
     assert "tops3cret" not in everything
     assert "YW5u" not in everything
+
+
+@pytest.mark.parametrize("way", ["api", "fallback tag", "fallback tag, an update lost"])
+def test_signed_provenance_refers_to_what_is_published(
+    make_machine: Callable[..., Machine], registry: Registry, way: str
+) -> None:
+    registry.api = way == "api"
+    registry.fault, registry.fail_times = ("lost update", 1) if "lost" in way else ("", -1)
+    one, two = share(make_machine, f"oci+http://{registry.address}/team/cache")
+    assert one.words == []
+    key = one.prepare().key
+    ((name, referrer, signer),) = two.remotes().attached(key)
+    two.close()
+    assert name.startswith("oci 127.0.0.1")
+    assert referrer.annotations["in-toto.io/predicate-type"] == "https://slsa.dev/provenance/v1"
+    assert signer == signature.public_of(writer.writer_key(str(one.root))).id
+    tags = {reference for _, reference in registry.manifests if not reference.startswith("sha256:")}
+    subject = hashlib.sha256(registry.manifests["team/cache", f"ac-{key}"]).hexdigest()
+    assert tags == {f"ac-{key}", f"sha256-{subject}.slsa"} | (set() if registry.api else {f"sha256-{subject}"})
+    two.settings = msgspec.structs.replace(two.settings, writers=())
+    ((_, _, nobody),) = two.remotes().attached(key)
+    two.close()
+    assert nobody == "", "who is not trusted is not named as a signer"
+
+
+def test_two_referrers_of_one_result_stand_side_by_side(
+    make_machine: Callable[..., Machine], registry: Registry
+) -> None:
+    """The fallback index of another tool is kept when ours is added."""
+    one, two = share(make_machine, f"oci+http://{registry.address}/team/cache")
+    key = one.prepare().key
+    subject = hashlib.sha256(registry.manifests["team/cache", f"ac-{key}"]).hexdigest()
+    index = json.loads(registry.manifests["team/cache", f"sha256-{subject}"])
+    other = json.dumps({"schemaVersion": 2, "artifactType": "application/x.other", "layers": []}).encode()
+    digest = f"sha256:{hashlib.sha256(other).hexdigest()}"
+    registry.manifests["team/cache", digest] = other
+    entry = {"mediaType": "x", "digest": digest, "size": len(other), "artifactType": "application/x.other"}
+    registry.manifests["team/cache", f"sha256-{subject}"] = json.dumps({**index, "manifests": [entry]}).encode()
+    assert one.run() == ""  # published again: the same manifest
+    types = sorted(referrer.artifact_type for _, referrer, _ in two.remotes().attached(key))
+    two.close()
+    assert types == ["application/vnd.in-toto+json", "application/x.other"]
+
+
+def test_provenance_can_be_left_out(make_machine: Callable[..., Machine], registry: Registry) -> None:
+    one, _ = share(make_machine, f"oci+http://{registry.address}/team/cache")
+    registry.manifests.clear()
+    one.settings = msgspec.structs.replace(one.settings, provenance=False)
+    assert one.run() == ""
+    assert [reference for _, reference in registry.manifests if "slsa" in reference] == []
 
 
 def test_blobs_are_mounted_from_another_repository(pair: tuple[Machine, Machine], registry: Registry) -> None:

@@ -95,8 +95,8 @@ def test_cache_fix_and_reproduction_come_from_the_ledger() -> None:
     events = (
         event(1, "cas/origin/build", "run"),
         event(1, "cas/origin/docs", "local"),
-        event(1, "taint/fixes-offered", 8),
-        event(1, "taint/fixes-verified", 7),
+        event(1, "taint/fixes-refused", 1),
+        event(1, "taint/fixes", 7),
         event(2, "repro/time-ms", 1500),
     )
     found = measured(History(events=events))

@@ -53,5 +53,5 @@ def test_registration_declares_settings_and_keys() -> None:
     maestro_register(registry)
     assert MAESTRO_API == 1
     assert registry.settings_type is ReportsSettings
-    assert registry.namespaces == {"bandit", "coverage", "junit", "sarif", "benchmark", "sbom"}
+    assert registry.namespaces == {"bandit", "coverage", "junit", "sarif", "benchmark", "sbom", "flakes"}
     assert len({rule.id for rule in registry.rules}) == len(registry.rules) > 5

@@ -6,16 +6,26 @@ import base64
 import copy
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from maestro_hooks.evidence import canonical, dsse, merkle, signature
 from maestro_hooks.evidence.bundle import encode_bundle, parse_bundle, sign_payload
 from maestro_hooks.evidence.checkpoint import Head, parse_checkpoint
 from maestro_hooks.evidence.disclosure import encode_disclosures, parse_disclosures
+from maestro_hooks.evidence.log_entry import alone
+from maestro_hooks.evidence.note import encode_note
 from maestro_hooks.evidence.trust import PAYLOAD_TYPE
-from tests.evidence.shipment import NOW, OTHER_KEY, RELEASE_KEY, ROOT_KEY, YEAR, ship
-from tests.plugins.maestro_seal import logged
-from tests.plugins.maestro_seal.logged import ORIGIN, logged_trust, ship_logged, trust_keys, with_entry
+from tests.evidence.shipment import NOW, OTHER_KEY, RELEASE_KEY, ROOT_KEY, WHEEL, YEAR, ship, trusted
+from tests.plugins.maestro_seal import hidden, logged
+from tests.plugins.maestro_seal.logged import (
+    ORIGIN,
+    logged_trust,
+    post_quantum_trust,
+    ship_logged,
+    trust_keys,
+    with_entry,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,9 +51,17 @@ def honest() -> Iterator[Case]:
     yield "a key that expired after the witnesses saw it", ship_logged(trust=logged_trust(keys=keys)).submission()
     early = (*trust_keys()[:1], replace(trust_keys()[1], max_index=12), *trust_keys()[2:])
     yield "an index below maxIndex", ship_logged(trust=logged_trust(keys=early)).submission()
+    entry = parse_bundle(shipment.bundle).log_entry
+    assert entry is not None
+    files = [("demo.whl", sha256(WHEEL).hexdigest()), ("demo.tlog-proof", sha256(alone(entry)).hexdigest())]
+    yield "the proof of the log entry as a file", shipment.submission(artifacts=files)
+    yield "no timestamps, said so", with_timestamps(shipment, {"rfc3161Timestamps": []})
+    yield "nothing about timestamps", with_timestamps(shipment, {})
+    yield "a witness by ML-DSA-44", ship_logged(trust=post_quantum_trust(), witnesses=ALL_WITNESSES).submission()
 
 
 WITNESSES = ((logged.NAME_1, logged.WITNESS_1), (logged.NAME_2, logged.WITNESS_2))
+ALL_WITNESSES = (*WITNESSES, (logged.NAME_PQ, logged.WITNESS_PQ))
 
 
 def head_of(shipment: Shipment) -> Head:
@@ -108,6 +126,48 @@ def per_step() -> Iterator[tuple[str, str, Submission]]:
     yield "trust of another log", "checkpoint", trust(log="log.example/2")
     yield "trust expired", "signature", trust(expires=NOW - timedelta(days=1))
     yield from other_inputs(shipment)
+    yield from post_quantum()
+
+
+def post_quantum() -> Iterator[tuple[str, str, Submission]]:
+    """Attacks on a cosignature by ML-DSA-44, which commits to the witness's name, the time and the head."""
+    shipment = ship_logged(trust=post_quantum_trust(), witnesses=ALL_WITNESSES)
+    entry = parse_bundle(shipment.bundle).log_entry
+    assert entry is not None
+    head = head_of(shipment)
+
+    def note(**changes: object) -> Submission:
+        made = logged.checkpoint_note(head, **changes)  # type: ignore[arg-type]  # real parameters
+        return shipment.submission(bundles=[with_entry(shipment, checkpoint=made)])
+
+    yield "ML-DSA cosignature missing", "witness", note()
+    edited = flip_signature(entry.checkpoint, 3)
+    yield "ML-DSA cosignature edited", "witness", shipment.submission(bundles=[with_entry(shipment, checkpoint=edited)])
+    later = flip_signature(entry.checkpoint, 3, at=11)
+    yield "ML-DSA time edited", "witness", shipment.submission(bundles=[with_entry(shipment, checkpoint=later)])
+    text, *lines = entry.checkpoint.decode().rsplit("\n", 5)
+    assert len(lines) == 5
+    cut = "\n".join([text, *lines[:3], lines[3][:-8], ""]).encode()
+    yield "ML-DSA cosignature cut", "witness", shipment.submission(bundles=[with_entry(shipment, checkpoint=cut)])
+    yield "ML-DSA witness of another name", "witness", note(witnesses=(*WITNESSES, ("w.example", logged.WITNESS_PQ)))
+    other = Head(head.size, bytes(32))
+    foreign = parse_checkpoint(logged.checkpoint_note(other, witnesses=ALL_WITNESSES)).note.signatures[3]
+    own = parse_checkpoint(entry.checkpoint).note
+    moved = encode_note(replace(own, signatures=(*own.signatures[:3], foreign)))
+    yield (
+        "ML-DSA cosignature of another head",
+        "witness",
+        shipment.submission(bundles=[with_entry(shipment, checkpoint=moved)]),
+    )
+    keys = (*trust_keys(), trusted(logged.WITNESS_PQ, "release-2", "release"))
+    yield "an ML-DSA key as release key", "parse", shipment.submission(trust=logged_trust(keys=keys))
+
+
+def with_timestamps(shipment: Shipment, value: object) -> Submission:
+    document = canonical.decode(shipment.bundle, canonical=True)
+    assert isinstance(document, dict)
+    document["verificationMaterial"]["timestampVerificationData"] = value
+    return shipment.submission(bundles=[canonical.encode(document)])
 
 
 def other_inputs(shipment: Shipment) -> Iterator[tuple[str, str, Submission]]:
@@ -116,6 +176,11 @@ def other_inputs(shipment: Shipment) -> Iterator[tuple[str, str, Submission]]:
     yield "another file", "subject", shipment.submission(artifacts=[("demo.whl", "0" * 64)])
     yield "signed by another key", "signature", shipment.submission(bundles=[resigned(shipment, key=OTHER_KEY)])
     yield "a required leaf not shown", "required", shipment.submission(leaves=[some_leaves(shipment, 1)])
+    token = {"rfc3161Timestamps": [{"signedTimestamp": "AAAA"}]}
+    yield "a timestamp nobody checks", "timestamp", with_timestamps(shipment, token)
+    wrong: tuple[object, ...] = (None, [], {"other": []}, {"rfc3161Timestamps": None}, {"rfc3161Timestamps": ["AAAA"]})
+    for bad in wrong:
+        yield f"timestamps {bad!r}", "parse", with_timestamps(shipment, bad)
     yield "no trust file", "signature", shipment.submission(trust=None)
     yield "no policy", "required", shipment.submission(policy=None)
     yield "no leaf", "required", shipment.submission(leaves=[])
@@ -132,13 +197,13 @@ def some_leaves(shipment: Shipment, first: int) -> bytes:
     return encode_disclosures(parse_disclosures(shipment.leaves)[first:])
 
 
-def flip_signature(note: bytes, line: int) -> bytes:
-    """One bit of the signature in one signature line."""
+def flip_signature(note: bytes, line: int, *, at: int = -5) -> bytes:
+    """One bit of the signature in one signature line: byte ``at`` of hint and signature."""
     text, _, block = note.decode().rpartition("\n\n")
     lines = block.split("\n")
     dash, name, encoded = lines[line].split(" ")
     blob = bytearray(base64.b64decode(encoded))
-    blob[-5] ^= 4
+    blob[at] ^= 4
     lines[line] = f"{dash} {name} {base64.b64encode(blob).decode()}"
     return f"{text}\n\n{chr(10).join(lines)}".encode()
 
@@ -202,6 +267,40 @@ def edited_documents() -> Iterator[Case]:
         yield f"leaf {what}", shipment.submission(leaves=[some_leaves(shipment, 1), edited])
 
 
+def spelled_otherwise() -> Iterator[Case]:
+    """The bytes of each file spelled in another way: what JSON readers disagree about."""
+    shipment = ship_logged()
+    files = {"bundles": shipment.bundle, "trust": shipment.trust, "policy": shipment.policy, "leaves": shipment.leaves}
+    for name, data in files.items():
+        for what, edited in respellings(data):
+            if edited == data:
+                continue  # there is nothing to spell otherwise
+            given = [edited] if name in ("bundles", "leaves") else edited
+            yield f"respelled {name}: {what}", shipment.submission(**{name: given})
+
+
+def respellings(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """(what, the document with one spelling changed)."""
+    for what, tail in {"a space": b" ", "a newline": b"\n", "a zero byte": b"\0", "another value": b"{}"}.items():
+        yield f"{what} after it", data + tail
+    yield "a byte order mark", b"\xef\xbb\xbf" + data
+    yield "a space before it", b" " + data
+    yield "invalid UTF-8", data.replace(b'":"', b'":"\xff', 1)
+    yield "a lone surrogate", data.replace(b'":"', b'":"\\ud800', 1)
+    yield "an escaped letter", data.replace(b'"s', b'"\\u0073', 1)
+    yield "an escaped slash", data.replace(b"/", b"\\/", 1)
+    start = data.index(b'"')
+    first = data[start : data.index(b",", start)]
+    yield "a member twice", data.replace(first, first + b"," + first, 1)
+    yield "a member of the prototype", data.replace(b'{"', b'{"__proto__":1,"', 1)
+    yield "URL-safe base64", data.replace(b"+", b"-").replace(b"/", b"_")
+    yield "no padding", data.replace(b'="', b'"', 1)
+    yield "more padding", data.replace(b'="', b'=="', 1)
+    yield "a line in base64", data.replace(b'=="', b'\\n=="', 1)
+    yield "a number as a float", data.replace(b":1", b":1.0", 1)
+    yield "a comma too many", data.replace(b'"}', b'",}', 1)
+
+
 def resigned_documents() -> Iterator[Case]:
     """Every field of the signed documents, edited by somebody who holds the keys."""
     shipment = ship_logged()
@@ -256,4 +355,6 @@ def forged_leaves() -> Iterator[Case]:
 def every_case() -> list[Case]:
     """The whole corpus."""
     steps = [(name, submission) for name, _, submission in per_step()]
-    return [*honest(), *steps, *edited_documents(), *resigned_documents(), *forged_leaves()]
+    edited = [*edited_documents(), *spelled_otherwise(), *resigned_documents(), *forged_leaves()]
+    secret = [*hidden.honest(), *hidden.attacks(), *hidden.undecided(), *hidden.edited(mutations)]
+    return [*honest(), *steps, *edited, *secret]

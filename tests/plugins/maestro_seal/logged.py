@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+
 from maestro_hooks.evidence import log_entry, merkle, note, signature
 from maestro_hooks.evidence.bundle import Bundle, encode_bundle, parse_bundle
 from maestro_hooks.evidence.checkpoint import Head, cosign, parse_checkpoint, sign_checkpoint
@@ -16,11 +18,13 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    from maestro_hooks.evidence.signature import PrivateKey
     from maestro_hooks.evidence.trust import TrustedKey
 
 ORIGIN = "log.example/releases"
 LOG_KEY, WITNESS_1, WITNESS_2 = private_key(21), private_key(22), private_key(23)
 NAME_1, NAME_2 = "witness.example/1", "witness.example/2"
+WITNESS_PQ, NAME_PQ = MLDSA44PrivateKey.from_seed_bytes(bytes([24] * 32)), "witness.example/ml-dsa"
 BEFORE, AFTER = 11, 6  # entries of other releases around ours
 SEEN_AT = int(NOW.timestamp()) - 3600
 
@@ -32,6 +36,12 @@ def trust_keys(**log_changes: object) -> tuple[TrustedKey, ...]:
         trusted(WITNESS_1, NAME_1, "witness"),
         trusted(WITNESS_2, NAME_2, "witness"),
     )
+
+
+def post_quantum_trust(**changes: object) -> bytes:
+    """Three witnesses, all demanded, one of them by ML-DSA-44."""
+    keys = (*trust_keys(), trusted(WITNESS_PQ, NAME_PQ, "witness"))
+    return logged_trust(**{"keys": keys, "quorum": 3, **changes})
 
 
 def logged_trust(**changes: object) -> bytes:
@@ -51,12 +61,12 @@ def checkpoint_note(
     *,
     origin: str = ORIGIN,
     key: Ed25519PrivateKey = LOG_KEY,
-    witnesses: Sequence[tuple[str, Ed25519PrivateKey]] = ((NAME_1, WITNESS_1), (NAME_2, WITNESS_2)),
+    witnesses: Sequence[tuple[str, PrivateKey]] = ((NAME_1, WITNESS_1), (NAME_2, WITNESS_2)),
     time: int = SEEN_AT,
 ) -> bytes:
-    signed = parse_checkpoint(sign_checkpoint(origin, head, key)).note
-    lines = [cosign(signed.text, name, witness, time=time) for name, witness in witnesses]
-    return note.encode_note(replace(signed, signatures=(*signed.signatures, *lines)))
+    signed = parse_checkpoint(sign_checkpoint(origin, head, key))
+    lines = [cosign(signed, name, witness, time=time) for name, witness in witnesses]
+    return note.encode_note(replace(signed.note, signatures=(*signed.note.signatures, *lines)))
 
 
 def logged_entry(bundle: Bundle, **note_changes: object) -> LoggedEntry:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from dataclasses import replace
+from importlib.metadata import Distribution
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,9 +20,10 @@ from maestro_hooks.errors import ToolError
 from maestro_hooks.evidence.obligation import Obligation
 from maestro_hooks.evidence.record import EvidenceRef, Producer, Record, record_of
 from maestro_hooks.requests import LedgerView
-from maestro_seal import maestro_before_seal
+from maestro_seal import components, maestro_before_seal
 from maestro_seal.components import resolve
 from maestro_seal.settings import SealSettings
+from tests.plugins.maestro_seal.clients import BUILT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,3 +118,38 @@ def test_what_is_no_wheel_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(b"no zip")
     with pytest.raises(ToolError, match="no wheel"):
         resolve(path)
+
+
+def test_the_page_is_a_document_of_the_release(tmp_path: Path) -> None:
+    (claim,) = maestro_before_seal(replace(view(tmp_path, None), settings=SealSettings(attest=("page",))))
+    assert claim.attachments[0].name == "verifier.html"
+    assert claim.attachments[0].data == BUILT.read_bytes()
+
+
+class Noted(Distribution):
+    """An installed distribution, as its metadata directory tells it."""
+
+    def __init__(self, **files: str) -> None:
+        self.files_ = files
+
+    def read_text(self, filename: str) -> str | None:
+        return self.files_.get(filename.partition(".")[0])
+
+    def locate_file(self, path: object) -> Path:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("noted", "expected"),
+    [
+        ({"direct_url": json.dumps({"archive_info": {"hashes": {"sha256": "a" * 64}}})}, "a" * 64),
+        ({"provenance_url": json.dumps({"archive_info": {"hashes": {"sha256": "b" * 64}}})}, "b" * 64),
+        ({"direct_url": json.dumps({"dir_info": {"editable": True}})}, ""),
+        ({"direct_url": json.dumps({"archive_info": {"hashes": {"sha256": "zz"}}})}, ""),
+        ({"direct_url": "[]"}, ""),
+        ({"direct_url": "nonsense"}, ""),
+        ({}, ""),
+    ],
+)
+def test_an_archive_is_known_by_what_the_installer_noted(noted: dict[str, str], expected: str) -> None:
+    assert components._archive(Noted(**noted)) == expected

@@ -71,7 +71,7 @@ def release(root: Path, **settings: Any) -> Path:
 
 def test_from_init_to_verify(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = log(capsys, "init", "log", "--origin", ORIGIN)
-    assert note.parse_vkey(made["vkey"], kind=note.ED25519)[0] == ORIGIN
+    assert note.parse_vkey(made["vkey"], kinds=[note.ED25519])[0] == ORIGIN
     trust = keys.load_trust(root).trust
     assert (trust.log, trust.version, [key.name for key in trust.of_role("log")]) == (ORIGIN, 2, [ORIGIN])
     (root / "one").write_bytes(b"1")
@@ -127,11 +127,13 @@ def test_a_release_enters_the_log_and_an_auditor_remembers_it(root: Path, capsys
     assert cli.main(["verify", str(second), "--state", str(state), "--log", "log"]) == 4
 
 
-def test_witnesses_make_a_quorum(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("alg", ["ed25519", "ml-dsa-44"])
+def test_witnesses_make_a_quorum(root: Path, capsys: pytest.CaptureFixture[str], alg: str) -> None:
     log(capsys, "init", "log", "--origin", ORIGIN)
-    key = keys.stand_alone_key(root / "w" / "witness.pem", passphrase=None)
+    key = keys.stand_alone_key(root / "w" / "witness.pem", alg=alg, passphrase=None)
+    assert signature.public_of(keys.stand_alone_key(root / "w" / "witness.pem", passphrase=None)).alg == alg
     assert (root / "w" / "witness.pem").stat().st_mode & 0o777 == 0o600
-    vkey = note.vkey("witness.example/1", note.COSIGNATURE, signature.public_of(key))
+    vkey = note.vkey("witness.example/1", note.COSIGNATURES[alg], signature.public_of(key))
     refused = log(capsys, "add-witness", "--vkey", vkey, "--quorum", "2", code=2)
     assert "as many witnesses" in refused["error"]["what"]
     assert log(capsys, "add-witness", "--vkey", vkey)["quorum"] == 1

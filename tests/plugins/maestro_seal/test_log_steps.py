@@ -139,13 +139,13 @@ def test_the_specification_of_a_note_and_its_keys() -> None:
     data = entry_of_release().checkpoint
     assert note.encode_note(note.parse_note(data)) == data
     public = signature.public_of(RELEASE_KEY)
-    text = note.vkey("example.org/w", note.COSIGNATURE, public)
-    assert note.parse_vkey(text, kind=note.COSIGNATURE) == ("example.org/w", public)
+    text = note.vkey("example.org/w", note.COSIGNATURES["ed25519"], public)
+    assert note.parse_vkey(text, kinds=note.COSIGNATURES.values()) == ("example.org/w", public)
     for bad in (text[:-1], text.replace("+", "-"), text.replace("example", "exampl"), "x"):
         with pytest.raises(EvidenceError):
-            note.parse_vkey(bad, kind=note.COSIGNATURE)
+            note.parse_vkey(bad, kinds=note.COSIGNATURES.values())
     with pytest.raises(EvidenceError, match="kind"):
-        note.parse_vkey(text, kind=note.ED25519)
+        note.parse_vkey(text, kinds=[note.ED25519])
     for name in ("", "a b", "a+b", "a\n"):
         with pytest.raises(EvidenceError):
             note.vkey(name, note.ED25519, public)
@@ -154,7 +154,7 @@ def test_the_specification_of_a_note_and_its_keys() -> None:
 def test_golang_sumdb_vkey_is_read() -> None:
     # The published key of the Go checksum database, known to every Go installation.
     text = "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8"
-    name, _ = note.parse_vkey(text, kind=note.ED25519)
+    name, _ = note.parse_vkey(text, kinds=[note.ED25519])
     assert name == "sum.golang.org"
 
 

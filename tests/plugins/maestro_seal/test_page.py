@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.evidence.shipment import WHEEL
 from tests.plugins.maestro_seal.clients import BUILT, CLIENTS, PAGE, chromium, need
-from tests.plugins.maestro_seal.logged import ship_logged
+from tests.plugins.maestro_seal.logged import logged_trust, ship_logged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,10 +43,22 @@ def test_the_page_is_one_file_with_a_strict_policy() -> None:
     assert not re.search(r"(src|href)=|\son[a-z]+=", head)
 
 
+def dropped(place: Path, files: dict[str, bytes]) -> dict[str, object]:
+    """What the page shows for files dropped at once, in this order."""
+    program = chromium()
+    for name, data in files.items():
+        (place / name).write_bytes(data)
+    given = map(str, map(place.joinpath, files))
+    command = [program, str(CLIENTS / "chromium.mjs"), "drop", str(BUILT), str(place), *given]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    result: dict[str, object] = json.loads((place / "result.json").read_text())
+    return result
+
+
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """What the page shows for a release whose waiver has expired, dropped as files."""
-    program = chromium()
     place = tmp_path_factory.mktemp("page")
     shipment = ship_logged()
     files = {
@@ -55,21 +68,30 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
         "demo.ce-leaf.json": shipment.leaves,
         "demo.whl": b"the bytes of a wheel",
     }
-    for name, data in files.items():
-        (place / name).write_bytes(data)
-    command = [
-        program,
-        str(CLIENTS / "chromium.mjs"),
-        "drop",
-        str(BUILT),
-        str(place),
-        *map(str, map(place.joinpath, files)),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
+    result = dropped(place, files)
     assert (place / "light.png").stat().st_size > 10_000
-    result: dict[str, object] = json.loads((place / "result.json").read_text())
     return result
+
+
+def test_files_are_known_by_what_they_hold_and_told_if_there_are_two(tmp_path: Path) -> None:
+    """Renamed documents are recognized; a decision that quotes the policy is not the policy."""
+    shipment = ship_logged(trust=logged_trust(quorum=1))
+    policy = shipment.policy.decode()
+    card = b'{"basis":{"policy":' + policy.encode() + b'},"schema":"maestro.decision/1"}'
+    documents = {
+        "a.json": shipment.bundle,
+        "b.json": shipment.trust,
+        "c.json": shipment.policy,
+        "d.json": shipment.leaves,
+        "e.json": card,
+        "demo.whl": WHEEL,
+    }
+    found = dropped(tmp_path, documents)
+    assert found["kinds"] == ["bundle", "trust", "policy", "leaf", "artifact", "artifact"]
+    del documents["e.json"]
+    twice = dropped(tmp_path, {**documents, "trust.json": logged_trust(quorum=1, min_tree_size=1)})
+    assert "first: parse" in str(twice["verdict"])
+    assert "more than one" in str(twice["steps"])
 
 
 def test_the_page_sends_nothing_and_logs_no_error(shown: dict[str, object]) -> None:
@@ -83,6 +105,19 @@ def test_the_page_shows_every_step_in_words_and_never_green_when_one_fails(shown
     assert shown["verdict"] == "Not valid: demo 1.0 — first: required"
     assert shown["live"] == "polite"
     assert shown["focus"] == "input"
+
+
+def test_the_page_breaks_no_accessibility_rule_in_light_or_dark(shown: dict[str, object]) -> None:
+    assert shown["violations"] == []
+    assert int(str(shown["rules"])) > 30
+
+
+def test_the_page_works_by_keyboard(shown: dict[str, object]) -> None:
+    assert shown["focused"] == "verdict"
+    keyboard = shown["keyboard"]
+    assert isinstance(keyboard, dict)
+    assert keyboard["reached"] == ["Print", "Start again", "build/reproducible", "pytest/failed"]
+    assert keyboard["way"].startswith("Way of pytest/failed (leaf ")
 
 
 def test_the_page_draws_the_ways_to_the_roots(shown: dict[str, object]) -> None:

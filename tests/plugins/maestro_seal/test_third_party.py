@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from maestro_hooks.evidence import merkle, note, signature, tiles
 from maestro_hooks.evidence.bundle import parse_bundle
 from maestro_hooks.evidence.checkpoint import Head, cosign, log_signed, parse_checkpoint
+from maestro_seal import shipping
 from maestro_seal.writer import LogWriter
 from tests.evidence.shipment import RELEASE_KEY, ship
 from tests.plugins.maestro_seal import logged
@@ -125,11 +126,31 @@ def test_go_reads_our_logs(tmp_path: Path, go_client: str, batches: list[int]) -
 def test_go_opens_a_cosigned_checkpoint(tmp_path: Path, go_client: str) -> None:
     disk = make_log(tmp_path / "log", [4])
     with LogWriter(disk, ORIGIN, KEY) as writer:
-        checkpoint = parse_checkpoint(writer.checkpoint).note
-        line = cosign(checkpoint.text, logged.NAME_1, logged.WITNESS_1, time=logged.SEEN_AT)
+        parsed = parse_checkpoint(writer.checkpoint)
+        checkpoint = parsed.note
+        line = cosign(parsed, logged.NAME_1, logged.WITNESS_1, time=logged.SEEN_AT)
         writer.add_cosignatures(note.encode_note(replace(checkpoint, signatures=(*checkpoint.signatures, line))))
     vkey = note.vkey(ORIGIN, note.ED25519, signature.public_of(KEY))
     assert go_says(go_client, str(disk.root), vkey, "0") == "accepted 4\n"
+
+
+@pytest.mark.engine("go")
+def test_go_checks_our_stand_alone_proofs(tmp_path: Path, go_client: str) -> None:
+    bundle = logged.ship_logged().bundle
+    logged_entry = parse_bundle(bundle).log_entry
+    assert logged_entry is not None
+    (tmp_path / "demo.sigstore.json").write_bytes(bundle)
+    shipping.write_proof(tmp_path / "demo.sigstore.json")
+    proof, entry = tmp_path / "demo.tlog-proof", tmp_path / "entry"
+    honest = proof.read_bytes()
+    entry.write_bytes(logged_entry.body)
+    vkey = note.vkey(logged.ORIGIN, note.ED25519, signature.public_of(logged.LOG_KEY))
+    assert go_says(go_client, "--proof", str(proof), vkey, str(entry)) == f"accepted {logged_entry.size}\n"
+    entry.write_bytes(logged_entry.body + b" ")
+    assert "refused" in go_says(go_client, "--proof", str(proof), vkey, str(entry))
+    entry.write_bytes(logged_entry.body)
+    proof.write_bytes(honest.replace(b"index 11", b"index 10"))
+    assert "refused" in go_says(go_client, "--proof", str(proof), vkey, str(entry))
 
 
 @pytest.mark.engine("openssl")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import enum
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import z3
 
 from maestro_symbolic.engine.arithmetic import constant
-from maestro_symbolic.engine.inputs import encoded
 from maestro_symbolic.engine.paths import Path
 from maestro_symbolic.engine.search import Ledger, Limits, fresh_context
 from maestro_symbolic.engine.values import (
     Choice,
     CutError,
     DictCell,
+    Exact,
     InfeasibleError,
     ListCell,
     NeedTextError,
@@ -27,6 +26,7 @@ from maestro_symbolic.engine.values import (
     Text,
     UnsupportedError,
 )
+from maestro_symbolic.replay_codec import encode
 from maestro_symbolic.targets import targets_of
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ def pin(path: Path, value: Any, known: object) -> None:  # noqa: C901, PLR0912 -
                 pin(path, option, known)
                 return
         raise InfeasibleError
-    if isinstance(value, Sym):
+    if isinstance(value, Exact):
+        path.assume(value.term == _exact_term(value, known))
+    elif isinstance(value, Sym):
         if value.kind == "f":
             assert isinstance(known, float)
             path.assume(value.term == constant(known, context))
@@ -77,6 +79,15 @@ def pin(path: Path, value: Any, known: object) -> None:  # noqa: C901, PLR0912 -
             pin(path, part, one)
     elif isinstance(value, Ref):
         _pin_cell(path, path.heap[value.id], known)
+
+
+def _exact_term(value: Exact, known: Any) -> Any:
+    """The integer or rational that stands for a known exact number or time."""
+    if value.kind == "fraction":
+        return z3.Q(known.numerator, known.denominator, value.term.ctx)
+    if value.kind == "decimal":
+        return int(known.scaleb(value.scale))
+    return int(next(iter(encode(known).values())))
 
 
 def _pin_cell(path: Path, cell: object, known: Any) -> None:
@@ -103,8 +114,8 @@ class Pinned(Path):
     free: bool = True
 
     def assume_preconditions(self, names: Mapping[str, Any]) -> None:
-        for name, value in names.items():
-            pin(self, value, self.known[name])
+        for name in self.known:
+            pin(self, names[name], self.known[name])
 
 
 def symbolic_result(target: Target, known: Mapping[str, object]) -> dict[str, object] | None:
@@ -171,7 +182,7 @@ def compare(source: str, function: str, known: Mapping[str, object], scope: Mapp
     arguments = copy.deepcopy(dict(known))
     try:
         result = scope[function](**arguments)
-        truth: dict[str, object] = {"result": typed(result), "after": {k: typed(v) for k, v in arguments.items()}}
+        truth: dict[str, object] = {"result": encode(result), "after": {k: encode(v) for k, v in arguments.items()}}
     except Exception as error:  # noqa: BLE001 - whatever CPython raises is the answer
         lines = []
         trace = error.__traceback__
@@ -185,19 +196,3 @@ def compare(source: str, function: str, known: Mapping[str, object], scope: Mapp
     if said != truth:
         raise DisagreementError(f"{source[:60]}\n{function}({dict(known)!r})\nexecutor: {said}\nCPython:  {truth}")
     return True
-
-
-def typed(value: Any) -> object:
-    """As the executor writes values, for plain data and objects of the tested source."""
-    if isinstance(value, enum.Enum):
-        return {"member": f"{type(value).__name__}.{value.name}"}
-    if isinstance(value, list | tuple):
-        return {type(value).__name__: [typed(v) for v in value]}
-    if isinstance(value, dict):
-        return {"dict": [[typed(k), typed(v)] for k, v in value.items()]}
-    if hasattr(value, "__dataclass_fields__"):
-        return {
-            "obj": type(value).__name__,
-            "fields": {n: typed(getattr(value, n)) for n in value.__dataclass_fields__},
-        }
-    return encoded(value)

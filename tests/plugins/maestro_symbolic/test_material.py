@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("z3")
 sys.path[:0] = [str(Path(__file__).parent / "material")]
 
+from everyday import Everyday, everyday  # noqa: E402 - beside the tests, not in a package
 from families import CASES, Case  # noqa: E402 - beside the tests, not in a package
 from rendering import STYLES, Style, render  # noqa: E402 - beside the tests, not in a package
 
@@ -76,3 +77,52 @@ def test_the_material_kept_unseen(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_all_material_in_all_styles(tmp_path: Path) -> None:
     judged(CASES, tmp_path, {c.name: STYLES for c in CASES})
+
+
+def everyday_table(cases: list[Everyday], folder: Path) -> dict[str, list[str]]:
+    """Names of everyday modules by what became of them."""
+    subjects: list[Subject] = []
+    owners: list[tuple[str, bool]] = []
+    for case in cases:
+        for faulty, text in ((False, case.right), (True, case.faulty)):
+            place = folder / f"{case.name}_{'faulty' if faulty else 'right'}.py"
+            place.write_text(text)
+            found = [Subject(t, place) for t in targets_of(place.name, text)]
+            assert found, case.name
+            subjects += found
+            owners += [(case.name, faulty)] * len(found)
+    outcomes = [one.outcome for one in judge(subjects, folder, None, Budget(10**12))]
+    said: dict[tuple[str, bool], list[str]] = {}
+    for owner, outcome in zip(owners, outcomes, strict=True):
+        said.setdefault(owner, []).append(outcome.verdict)
+    kinds: dict[str, list[str]] = {
+        k: [] for k in ("false refutation", "missed", "open", "kept", "caught", "false proof")
+    }
+    for (name, faulty), verdicts in said.items():
+        holds = set(verdicts) <= {"proven", "bounded"}
+        if faulty:
+            kind = "caught" if "refuted" in verdicts else "false proof" if holds else "missed"
+        else:
+            kind = "kept" if holds else "false refutation" if "refuted" in verdicts else "open"
+        kinds[kind].append(name)
+    return kinds
+
+
+def judged_everyday(cases: list[Everyday], folder: Path) -> None:
+    found = everyday_table(cases, folder)
+    assert found["false proof"] == []
+    assert found["false refutation"] == []
+    assert len(found["caught"]) >= 0.95 * len(cases), found["missed"]
+    assert len(found["kept"]) >= 0.9 * len(cases), found["open"]
+
+
+def test_some_everyday_functions(tmp_path: Path) -> None:
+    judged_everyday(everyday("everyday_unseen.txt")[::5], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", ["everyday.txt", "everyday_unseen.txt"])
+def test_all_everyday_functions(tmp_path: Path, file: str) -> None:
+    cases = everyday(file)
+    assert len(cases) >= 20
+    judged_everyday(cases, tmp_path)

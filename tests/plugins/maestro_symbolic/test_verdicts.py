@@ -260,6 +260,197 @@ def test_the_replay_refuses_to_write_and_a_module_that_cannot_be_imported_proves
     assert "cannot be imported" in outcome.reason
 
 
+def test_deals_single_argument_stands_for_all_arguments(check: Check) -> None:
+    source = """
+import deal
+
+@deal.pre(lambda _: _.low <= _.high)
+@deal.ensure(lambda _: _.result + _.low == _.high)
+@deal.post(lambda r: r >= 0)
+def width(low: int, high: int) -> int:
+    return high - low
+"""
+    assert check(source)["width"].verdict == "proven"
+    assert check(source.replace("return high - low", "return low - high"))["width"].verdict == "refuted"
+
+
+def test_lengths_inside_other_containers_are_asked_about(check: Check) -> None:
+    source = '''
+def beyond(xss: list[list[int]]) -> bool:
+    """
+    pre: len(xss) <= 1
+    post: _
+    """
+    return all(len(xs) <= 4 for xs in xss)
+
+
+def within(xss: list[list[int]]) -> bool:
+    """
+    pre: len(xss) <= 1 and all(len(xs) <= 2 for xs in xss)
+    post: _
+    """
+    return all(len(xs) <= 4 for xs in xss)
+'''
+    found = check(source)
+    assert (found["beyond"].verdict, found["within"].verdict) == ("bounded", "proven")
+    assert "xss[0]" in found["beyond"].bound
+
+
+def test_what_only_cpython_knows_is_searched_and_not_proven(check: Check) -> None:
+    source = '''
+def cents(x: float) -> float:
+    """
+    pre: 0.0 <= x <= 100.0
+    post: _ >= 0.0
+    """
+    return round(x, 2)
+
+
+def squared(x: float) -> float:
+    """
+    pre: -100.0 <= x <= 100.0
+    post: _ <= 100.0
+    """
+    return x**2
+'''
+    found = check(source)
+    assert found["cents"].verdict == "unknown"
+    assert "not modelled to the last digit" in found["cents"].reason
+    assert found["squared"].verdict == "refuted"
+
+
+def test_inputs_are_run_through_what_is_outside_the_subset(check: Check) -> None:
+    source = '''
+import heapq
+
+
+def wrong(xs: list[int]) -> int:
+    """
+    pre: 1 <= len(xs) <= 3
+    post: all(_ <= x for x in xs)
+    """
+    heap = list(xs)
+    heapq.heapify(heap)
+    return heap[-1]
+
+
+def right(xs: list[int]) -> int:
+    """
+    pre: 1 <= len(xs) <= 3
+    post: all(_ <= x for x in xs)
+    """
+    heap = list(xs)
+    heapq.heapify(heap)
+    return heap[0]
+
+
+def endless(x: int) -> int:
+    """post: True"""
+    heapq.heapify([])
+    return sum(range(10**11)) + x
+'''
+    began = time.process_time()
+    found = check(source)
+    assert found["wrong"].verdict == "refuted"
+    assert found["right"].verdict == found["endless"].verdict == "unsupported"
+    assert "inputs were run and kept the contract" in found["right"].reason
+    assert "were run" not in found["endless"].reason
+    assert time.process_time() - began < 30
+
+
+def test_a_defect_of_the_engine_costs_one_function_only(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = 'def f(x: int) -> int:\n    """post: _ == x"""\n    return abs(x) if x > 0 else x\n'
+    source += 'def g(x: int) -> int:\n    """post: _ == x"""\n    return x\n'
+    monkeypatch.setattr("maestro_symbolic.engine.builtin_calls.BuiltinCalls._call_abs", lambda _self, _x: 1 // 0)
+    found = check(source)
+    assert (found["f"].verdict, found["g"].verdict) == ("unknown", "proven")
+    assert "defect" in found["f"].reason
+
+
+TRAPS = '''
+import functools, sys, threading
+from decimal import Decimal, getcontext
+from dataclasses import dataclass
+getcontext().prec = 3
+
+def a(xs: list[int]) -> int:
+    """
+    pre: len(xs) == 2
+    post: _ == 2
+    """
+    n = 0
+    for i, x in enumerate(xs):
+        xs.pop()
+        n += 1
+    return n
+
+@functools.lru_cache
+def helper(xs: list[int]) -> int:
+    return len(xs)
+
+def b(x: int) -> int:
+    """post: _ == 1"""
+    return helper([x])
+
+def c(x: Decimal) -> Decimal:
+    """
+    pre: Decimal(0) <= x <= Decimal(100000)
+    post: _ == x
+    """
+    return x + 0
+
+class Counter:
+    count = 0
+    def bump(self) -> None:
+        Counter.count += 1
+
+def d(x: int) -> int:
+    """post: _ == 0"""
+    return Counter.count
+
+def e(n: int) -> bool:
+    """post: _"""
+    match range(3):
+        case [0, 1, 2]:
+            return True
+    return False
+
+def gen(xs: list[int]):
+    for x in xs:
+        yield x
+
+def f(xs: list[int]) -> int:
+    """
+    pre: len(xs) == 2
+    post: _ == 2
+    """
+    n = 0
+    for x in gen(xs):
+        xs.clear()
+        n += 1
+    return n
+try:
+    from json import loads as pick
+except ImportError:
+    from os import getcwd as pick
+
+def g(x: int) -> int:
+    """post: _ == x"""
+    return pick(x)
+
+def h(x: int) -> bool:
+    """post: not _"""
+    lock = threading.Lock()
+    with lock:
+        return lock.locked()
+'''
+
+
+def test_what_changes_behind_an_iterator_a_cache_or_a_class_is_never_proven(check: Check) -> None:
+    found = {name: one.verdict for name, one in check(TRAPS).items()}
+    assert found == dict.fromkeys("abfgh", "refuted") | dict.fromkeys("cde", "unsupported")
+
+
 def test_verdicts_do_not_depend_on_order_or_company(check: Check) -> None:
     f = 'def f(x: int, y: int) -> int:\n    """\n    pre: x > 0 and y > 0\n    post: __return__ >= x\n    """\n'
     f += "    return x * y\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import shutil
 import stat
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 
 from maestro_hooks.evidence import canonical
 from maestro_hooks.evidence.bundle import parse_bundle, sign_bundle
+from maestro_hooks.evidence.disclosure import parse_disclosures
 from maestro_hooks.policy.load import load_policy
 from maestro_hooks.sealing.signers import find_signer
 from tests.support.user import User
@@ -50,16 +52,16 @@ COVERAGE = {
     "meta": {"version": "7.6", "branch_coverage": False},
     "files": {
         "toy.py": {
-            "executed_lines": list(range(1, 9)),
-            "missing_lines": [9, 10],
-            "summary": {"covered_lines": 8, "num_statements": 10, "missing_lines": 2},
+            "executed_lines": list(range(1, 8148)),
+            "missing_lines": list(range(8148, 10001)),
+            "summary": {"covered_lines": 8147, "num_statements": 10000, "missing_lines": 1853},
         }
     },
-    "totals": {"covered_lines": 8, "num_statements": 10, "missing_lines": 2},
+    "totals": {"covered_lines": 8147, "num_statements": 10000, "missing_lines": 1853},
 }
 BENCHMARK = {
     "version": "5.1",
-    "benchmarks": [{"name": "sort", "fullname": "sort", "stats": {"median": 0.00125, "rounds": 5}}],
+    "benchmarks": [{"name": "sort", "fullname": "sort", "stats": {"median": 0.001953617, "rounds": 5}}],
 }
 
 
@@ -107,6 +109,21 @@ def resigned(user: User, bundle: Path, change: Callable[[dict[str, Any]], None])
     return report
 
 
+def assert_no_digit_is_told(user: User, bundle: Path) -> None:
+    """No file of the release, no form of the card, no export."""
+    told = {place.name: place.read_bytes().decode("utf-8", "replace") for place in bundle.parent.glob("*.json")}
+    told |= {form: user.run("maestro", "card", form) for form in ("--markdown", "--html", "--json")}
+    told |= {
+        "card": user.run("maestro", "card"),
+        "payload": parse_bundle(bundle.read_bytes()).envelope.payload.decode(),
+    }
+    told |= {"export": user.run("maestro", "ledger", "export")}
+    leaves = parse_disclosures(bundle.with_name("toy-1.0.ce-leaf.json").read_bytes())
+    told |= {f"leaf {n}": d.leaf.decode() for n, d in enumerate(leaves)}
+    assert len(told) > 12
+    assert {name for name, text in told.items() if re.search(r"8147|81[.,]47|1953617|1\.953", text)} == set()
+
+
 @pytest.mark.slow
 def test_private_numbers_from_run_to_audit(user: User, tmp_path: Path) -> None:
     bundle, report = sealed(user)
@@ -114,13 +131,16 @@ def test_private_numbers_from_run_to_audit(user: User, tmp_path: Path) -> None:
     assert "the value the signer committed to meets the bound" in step(report, "zk")["detail"]
     stated = {(s["id"], s["op"], s["threshold"]) for s in report["statements"]}
     assert stated == {("coverage/total/coverage.json", ">=", "7500"), ("benchmark/median_us/sort", "<=", "5000000")}
-    shown = json.dumps(report) + bundle.read_text() + bundle.with_name("toy-1.0.ce-leaf.json").read_text()
-    assert '"q": "8000"' not in shown
+    disclosed = bundle.with_name("toy-1.0.ce-leaf.json")
+    shown = json.dumps(report) + bundle.read_text() + disclosed.read_text()
+    assert '"q": "8147"' not in shown
     (openings,) = (user.root / ".maestro" / "zk").glob("*.openings.json")
     assert stat.S_IMODE(openings.stat().st_mode) == 0o600
     assert {o["id"]: o["q"] for o in json.loads(openings.read_text())["openings"]}[
         "coverage/total/coverage.json"
-    ] == "8000"
+    ] == "8147"
+
+    assert_no_digit_is_told(user, bundle)
 
     # A signer who edits the threshold, or swaps two commitments, fails at zk although the signature is good.
     def lower(predicate: dict[str, Any]) -> None:
@@ -139,22 +159,22 @@ def test_private_numbers_from_run_to_audit(user: User, tmp_path: Path) -> None:
     auditor = User(tmp_path / "auditor")
     shutil.copytree(user.root / "dist", auditor.root)
     key = "coverage/total/coverage.json"
-    user.run("maestro", "zk", "prove", f"{key}>=0.79", f"{key}<=0.81", "-o", str(auditor.root / "more.json"))
+    user.run("maestro", "zk", "prove", f"{key}>=0.79", f"{key}<=0.82", "-o", str(auditor.root / "more.json"))
     user.run("maestro", "zk", "open", key, "-o", str(auditor.root / "opening.json"))
     audit = ("maestro", "zk", "verify", bundle.name)
     seen = auditor.json(*audit, "--proof", "more.json", "--opening", "opening.json")
     assert seen["verdict"] == "pass"
     details = " ".join(s["detail"] for s in seen["steps"])
     assert f"{key} >= 79/100" in details
-    assert f"the signer committed to {key} = 8000/10000" in details
+    assert f"the signer committed to {key} = 8147/10000" in details
 
     # A claim that is not true cannot be proved; a file that was edited does not pass.
-    assert "does not meet the bound" in user.run("maestro", "zk", "prove", f"{key}>=0.81", code=1)
+    assert "does not meet the bound" in user.run("maestro", "zk", "prove", f"{key}>=0.82", code=1)
     more = (auditor.root / "more.json").read_text()
     (auditor.root / "more.json").write_text(more.replace("7900", "7950"))
     assert auditor.json(*audit, "--proof", "more.json", code=4)["first_failure"] == "proof more.json"
     opening = (auditor.root / "opening.json").read_text()
-    (auditor.root / "opening.json").write_text(opening.replace("8000", "9000"))
+    (auditor.root / "opening.json").write_text(opening.replace("8147", "9147"))
     assert auditor.json(*audit, "--opening", "opening.json", code=4)["first_failure"] == "opening opening.json"
     (auditor.root / "toy-1.0.ce-leaf.json").unlink()
     assert auditor.json(*audit, code=3)["first_failure"] == "zk"

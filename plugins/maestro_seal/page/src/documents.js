@@ -1,7 +1,7 @@
 // The files of a release: bundle, manifest, leaves, policy, trust file. Parsing only; nothing is verified here.
 import * as s from "./strict.js";
 import { EvidenceError } from "./strict.js";
-import { loadPublic } from "./signature.js";
+import { ML_DSA_44, loadPublic } from "./signature.js";
 import { sha256 } from "./merkle.js";
 
 const IN_TOTO = "application/vnd.in-toto+json";
@@ -33,9 +33,20 @@ export function parseBundle(bytes) {
   s.text(s.members(material.publicKey, ["hint"], [], `${where} publicKey`).hint, `${where} hint`);
   const envelope = parseEnvelope(body.dsseEnvelope, `${where} dsseEnvelope`);
   if (envelope.signatures.length !== 1) throw new EvidenceError("a bundle has one signature", where);
-  const entries = s.array(material.tlogEntries ?? [], `${where} tlogEntries`);
+  const entries = s.array("tlogEntries" in material ? material.tlogEntries : [], `${where} tlogEntries`);
   if (entries.length > 1) throw new EvidenceError("a bundle has one log entry at most", where);
-  return { envelope, entry: entries.length ? parseLogged(entries[0], `${where} log entry`) : null };
+  return {
+    envelope,
+    entry: entries.length ? parseLogged(entries[0], `${where} log entry`) : null,
+    timestamps: parseTimestamps("timestampVerificationData" in material ? material.timestampVerificationData : {}, `${where} timestamps`),
+  };
+}
+
+function parseTimestamps(value, where) {
+  const body = s.members(value, [], ["rfc3161Timestamps"], where);
+  return s.array("rfc3161Timestamps" in body ? body.rfc3161Timestamps : [], where).map((token) =>
+    s.base64(s.members(token, ["signedTimestamp"], [], where).signedTimestamp, where),
+  );
 }
 
 function parseEnvelope(value, where) {
@@ -197,7 +208,7 @@ export function parseLeaf(bytes) {
   const producer = s.members(body.producer, ["plugin", "version"], [], where);
   s.text(producer.plugin, where);
   s.text(producer.version, where);
-  checkEvidence(body.evidence, where);
+  const evidence = parseEvidence(body.evidence, where);
   for (const name of ["predicateType", "value"]) if (name in body) s.text(body[name], where);
   const metrics = "metrics" in body ? parseMetrics(body.metrics, where) : {};
   const outcomes = Object.values(metrics).map(holds);
@@ -207,16 +218,18 @@ export function parseLeaf(bytes) {
   if (body.verdict === "fail" && outcomes.length && outcomes.every((outcome) => outcome === true)) {
     throw new EvidenceError("verdict fail, but every open number is inside its bound", where);
   }
-  return { id: body.id, kind: body.kind, verdict: body.verdict, value: body.value, metrics };
+  return { id: body.id, kind: body.kind, verdict: body.verdict, value: body.value, metrics, evidence };
 }
 
-function checkEvidence(value, where) {
+/** The digests of what a leaf rests on. */
+function parseEvidence(value, where) {
   const entries = s.array(value, where).map((item) => {
     const entry = s.members(item, ["name", "digest"], [], where);
     return `${s.digest(entry.digest, where)} ${s.text(entry.name, where)}`;
   });
   const inputs = entries.filter((entry) => entry.slice(65) === "inputs").length;
   if (new Set(entries).size !== entries.length || inputs > 1) throw new EvidenceError("an entry is listed twice", where);
+  return entries.map((entry) => entry.slice(0, 64));
 }
 
 function parseMetrics(value, where) {
@@ -334,10 +347,14 @@ function parseKey(value, where) {
   const body = s.members(value, names, ["maxIndex"], where);
   const key = loadPublic(s.text(body.alg, where), s.base64(body.public, where), where);
   if (body.id !== key.id) throw new EvidenceError("the id is not the SHA-256 of the public key", where);
+  const role = s.oneOf(body.role, ["root", "release", "log", "witness"], where);
+  if (key.alg === ML_DSA_44 && role !== "witness") {
+    throw new EvidenceError("an ML-DSA-44 key cosigns, it has no other role", where);
+  }
   return {
     name: s.text(body.name, where),
     public: key,
-    role: s.oneOf(body.role, ["root", "release", "log", "witness"], where),
+    role,
     validFrom: s.time(body.validFrom, where),
     validTo: s.time(body.validTo, where),
     maxIndex: "maxIndex" in body ? s.natural(body.maxIndex, where) : null,

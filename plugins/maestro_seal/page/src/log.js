@@ -2,12 +2,12 @@
 import * as s from "./strict.js";
 import { EvidenceError } from "./strict.js";
 import { leafHash, sha256, verifyInclusion } from "./merkle.js";
-import { ED25519, verify } from "./signature.js";
+import { ED25519, ML_DSA_44, rawOf, verify } from "./signature.js";
 import { NONE } from "./documents.js";
 
 const NAMES = ["log-entry", "log-inclusion", "checkpoint", "witness", "freshness"];
 const LOG_KEY = 1;
-const COSIGNATURE = 4;
+const COSIGNATURES = { [ED25519]: 4, [ML_DSA_44]: 6 };
 const SKEW = 5 * 60 * 1000;
 const EMPTY_ROOT = sha256(new Uint8Array());
 const DETAILS = { ed25519: "PKIX_ED25519", "ecdsa-p256": "PKIX_ECDSA_P256_SHA_256" };
@@ -58,6 +58,12 @@ async function checkBundle(bundle, trust, now) {
   const placed = included.status === "pass" && signed.status === "pass";
   const dated = steps.slice(0, 4).every((one) => one.status === "pass");
   return { steps, witnesses: witness.count, time: dated ? witness.time : null, index: placed ? entry.index : null, way };
+}
+
+/** The proof of a log entry as a file of its own (C2SP tlog-proof). */
+export function alone(entry) {
+  const lines = ["c2sp.org/tlog-proof@v1", `index ${entry.index}`, ...entry.hashes.map(s.toBase64), "", ""];
+  return s.joined(s.bytesOf(lines.join("\n")), entry.checkpoint);
 }
 
 function entryStep(envelope, entry, trust) {
@@ -126,9 +132,9 @@ async function witnessStep(checkpoint, trust, now) {
   const times = [];
   try {
     for (const key of noteKeys(trust, "witness")) {
-      const blobs = matching(checkpoint, key, COSIGNATURE);
+      const blobs = matching(checkpoint, key, COSIGNATURES[key.public.alg]);
       const stamped = blobs.map((blob) => ({ seconds: stamp(blob), sig: blob.slice(8) }));
-      const signed = stamped.map(({ seconds, sig }) => [sig, cosigned(checkpoint.text, seconds)]);
+      const signed = stamped.map(({ seconds, sig }) => [sig, cosigned(checkpoint, key, seconds)]);
       if (!(await allValid(key, signed))) continue;
       const seconds = stamped.map((one) => one.seconds).reduce((a, b) => (b < a ? b : a));
       const moment = seconds < 253402300800n ? Number(seconds) * 1000 : null;
@@ -159,10 +165,21 @@ function freshnessStep(checkpoint, trust) {
   return step("freshness", "pass", `size ${size} is at least ${trust.minTreeSize}; no earlier head to compare`);
 }
 
-const noteKeys = (trust, role) => trust.keys.filter((key) => key.role === role && key.public.alg === ED25519);
+const noteKeys = (trust, role) => trust.keys.filter((key) => key.role === role && key.public.alg in COSIGNATURES);
 const keyHash = (key, kind) =>
-  sha256(s.joined(s.bytesOf(`${key.name}\n`), Uint8Array.of(kind), key.public.spki.slice(-32)));
-const cosigned = (text, seconds) => s.joined(s.bytesOf(`cosignature/v1\ntime ${seconds}\n`), text);
+  sha256(s.joined(s.bytesOf(`${key.name}\n`), Uint8Array.of(kind), rawOf(key.public)));
+
+/** What a cosignature is over: text for Ed25519; for ML-DSA-44 a structure that holds the witness's name too. */
+function cosigned(checkpoint, key, seconds) {
+  if (key.public.alg === ED25519) return s.joined(s.bytesOf(`cosignature/v1\ntime ${seconds}\n`), checkpoint.text);
+  const [name, origin] = [key.name, checkpoint.origin].map(s.bytesOf);
+  if (name.length > 255 || origin.length > 255) throw new EvidenceError("a name is longer than 255 bytes", "cosignature");
+  const label = s.bytesOf("subtree/v1\n\0");
+  const names = [Uint8Array.of(name.length), name, u64(seconds), Uint8Array.of(origin.length), origin];
+  return s.joined(label, ...names, u64(0n), u64(checkpoint.size), checkpoint.root);
+}
+
+const u64 = (number) => new Uint8Array(new BigUint64Array([number]).buffer).reverse();
 const stamp = (blob) => blob.slice(0, 8).reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
 
 function matching(checkpoint, key, kind) {

@@ -19,9 +19,11 @@ const MEANING = {
   required: "Everything the policy demands is there",
   leaf: "The shown obligations are in the signed tree",
   zk: "Hidden numbers meet their bounds",
+  timestamp: "The time is attested",
   sbom: "The list of components is the signed one",
 };
 const MARK = { pass: "✓", fail: "✗", "not-checked": "?", "not-required": "–" };
+const MAX_ROWS = 500;
 let files = [];
 
 async function add(list) {
@@ -48,11 +50,13 @@ function show({ object, ways, trust }, names, milliseconds) {
   fact("Took", `${Math.round(milliseconds)} ms, nothing was sent anywhere`);
   $("#files").empty().append(names.map(({ name, kind }) => $("<li>").text(`${name} (${kind})`)));
   $("#steps").empty().append(object.steps.map(stepRow));
-  $("#leaves").empty().append(object.disclosed.map((leaf) => leafRow(leaf, ways)));
+  const rest = object.disclosed.length - MAX_ROWS;
+  const more = rest > 0 ? [$("<tr>").append($("<td colspan=3>").text(`and ${rest} more: they are in the JSON below`))] : [];
+  $("#leaves").empty().append(object.disclosed.slice(0, MAX_ROWS).map((leaf) => leafRow(leaf, ways)), more);
   $("#obligations").prop("hidden", !object.disclosed.length);
   draw(object.disclosed.length ? ways.leaves.values().next().value : null);
   $("#log-way").prop("hidden", !ways?.log);
-  if (ways?.log) $("#log-way").empty().append($("<h3>").text("Way of the log entry to the log's root"), picture(ways.log));
+  if (ways?.log) $("#log-way").empty().append($("<h3>").text("Way of the log entry to the log's root"), drawn(ways.log));
   $("#json").text(JSON.stringify(object, null, 2));
   $("#verdict").trigger("focus");
 }
@@ -99,8 +103,10 @@ function draw(one) {
   $("#way").empty();
   if (!one) return;
   const title = `Way of ${one.leaf.id} (leaf ${one.index}) to the signed root`;
-  $("#way").append($("<h3>").text(title), picture(one.way));
+  $("#way").append($("<h3>").text(title), drawn(one.way));
 }
+
+const drawn = (way) => (way.length ? picture(way) : $("<p>").text("It is the only one, so its hash is the root."));
 
 /** The path as a picture: the leaf below, at each step the sibling on its true side, the root on top. */
 function picture(way) {

@@ -1,10 +1,11 @@
 // Every step of a verification, in the order and with the verdicts of `maestro verify`. No document object, no network.
 // Invariant: a verdict is `pass` only if every mandatory step passed; a step not checked is never green.
 import { EvidenceError, hex } from "./strict.js";
-import { leafHash, sha256, verifyInclusion } from "./merkle.js";
+import { InclusionVerifier, leafHash, sha256 } from "./merkle.js";
 import { engine, verify as verifySignature } from "./signature.js";
 import * as documents from "./documents.js";
-import { checkLog, step } from "./log.js";
+import { alone, checkLog, step } from "./log.js";
+import { checkSection, hiddenBounds } from "./zk.js";
 
 const ORDER = [
   "parse", "signature", "subject", "log-entry", "log-inclusion", "checkpoint", "witness", "freshness", "required",
@@ -15,9 +16,10 @@ const ORDER = [
  * Verify one release. `bundles` and `leaves` are arrays of bytes, `trust` and `policy` bytes or null, `artifacts`
  * pairs of name and SHA-256 in hexadecimal, `now` milliseconds. Never throws for bad evidence.
  */
-export async function verify({ bundles, trust = null, policy = null, leaves = [], artifacts = [], now }) {
+export async function verify({ bundles, trust = null, policy = null, leaves = [], artifacts = [], twice = [], now }) {
   let parsed;
   try {
+    if (twice.length) throw new EvidenceError("there is more than one: give the one you trust", `${twice[0]} file`);
     parsed = parse(bundles, trust, policy, leaves);
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
@@ -32,11 +34,12 @@ export async function verify({ bundles, trust = null, policy = null, leaves = []
   const steps = [
     step("parse", "pass", `${files} files read strictly; ${manifest.size} leaves in the manifest`),
     await checkSignatures(parsed.bundles, parsed.trust, now, log),
-    checkSubject(artifacts, manifest),
+    checkSubject(artifacts, parsed, found),
     ...log.steps,
     checkRequired(manifest, found, parsed.policy, parsed.trust ? parsed.trust.policy : null, now),
     tree.step,
-    ...sections(artifacts, manifest),
+    ...sections(artifacts, manifest, tree.good),
+    ...timestamps(parsed.bundles),
   ];
   return report(steps, {
     manifest,
@@ -107,33 +110,38 @@ async function checkSignatures(bundles, trust, now, log) {
   return step(name, "fail", words);
 }
 
-function checkSubject(artifacts, manifest) {
+/** Each file must be a subject, what a disclosed leaf rests on, or the log entry's proof as a file of its own. */
+function checkSubject(artifacts, { manifest, bundles }, leaves) {
   const name = "subject";
   if (!artifacts.length) {
     return step(name, "not-checked", "no artifact given: which files the manifest means is not compared");
   }
   const files = new Set(manifest.subjects.map((subject) => subject.digest.sha256).filter(Boolean));
-  const known = new Set(files);
+  const proofs = bundles.filter((bundle) => bundle.entry).map((bundle) => hex(sha256(alone(bundle.entry))));
+  const known = new Set([...files, ...proofs, ...[...leaves.values()].flatMap((leaf) => leaf.evidence)]);
   if (manifest.sections.sbom) known.add(manifest.sections.sbom.digest.sha256);
   const strangers = artifacts.filter(([, digest]) => !known.has(digest)).map(([file]) => file);
   if (strangers.length) {
     return step(name, "fail", `the manifest does not speak about ${strangers.slice(0, 3).join(", ")}`);
   }
   if (artifacts.every(([, digest]) => !files.has(digest))) {
-    return step(name, "not-checked", "only the SBOM was given, none of the released files");
+    return step(name, "not-checked", "none of the released files was given: what the manifest means is not compared");
   }
-  const names = artifacts.slice(0, 3).map(([file]) => file).join(", ");
-  return step(name, "pass", `${names}: SHA-256 is a subject`);
+  const shown = (released) => artifacts.filter(([, digest]) => files.has(digest) === released).map(([file]) => file);
+  const listed = (names, words) => (names.length ? [`${names.slice(0, 3).join(", ")}: ${words}`] : []);
+  const words = [...listed(shown(true), "SHA-256 is a subject"), ...listed(shown(false), "named by a leaf, a section or the log entry")];
+  return step(name, "pass", words.join("; "));
 }
 
 function checkLeaves(disclosures, manifest) {
   const good = new Map();
   if (!disclosures.length) return { step: step("leaf", "not-required", "no leaf given, nothing to check"), good };
   const problems = [];
+  const tree = new InclusionVerifier(manifest.size, manifest.root);
   for (const item of disclosures) {
     try {
-      const way = verifyInclusion(leafHash(item.leaf), item.index, manifest.size, item.hashes, manifest.root);
-      good.set(item.index, { leaf: documents.parseLeaf(item.leaf), way, index: item.index, hash: leafHash(item.leaf) });
+      const way = tree.verify(leafHash(item.leaf), item.index, item.hashes);
+      good.set(item.index, { leaf: documents.parseLeaf(item.leaf), way, index: item.index });
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
       problems.push(`leaf at index ${item.index}: ${error.message}`);
@@ -150,13 +158,9 @@ function checkLeaves(disclosures, manifest) {
   return { step: step("leaf", "pass", words), good: sorted };
 }
 
-function sections(artifacts, manifest) {
-  const found = [];
-  if (manifest.sections.zk) {
-    found.push(step("zk", "not-checked", "there is a zero-knowledge section and nothing here to check it"));
-  } else {
-    found.push(step("zk", "not-required", "the manifest has no zero-knowledge section"));
-  }
+function sections(artifacts, manifest, good) {
+  const leaves = new Map([...good.values()].map((one) => [one.index, one.leaf]));
+  const found = [step("zk", ...hiddenNumbers(manifest, leaves))];
   if (manifest.sections.sbom) {
     const digest = manifest.sections.sbom.digest.sha256;
     const given = artifacts.find(([, sha]) => sha === digest);
@@ -164,6 +168,20 @@ function sections(artifacts, manifest) {
     found.push(step("sbom", given ? "pass" : "not-checked", words));
   }
   return found;
+}
+
+function hiddenNumbers(manifest, leaves) {
+  if (manifest.sections.zk) return checkSection(manifest, leaves);
+  const unproved = [...leaves.values()].find((leaf) => hiddenBounds(leaf).length);
+  if (!unproved) return ["not-required", "the manifest has no zero-knowledge section"];
+  return ["fail", `${unproved.id}: a hidden number with a bound, and the manifest has no zero-knowledge section`];
+}
+
+/** What is there and not checked is said, and is not green. */
+function timestamps(bundles) {
+  const count = bundles.reduce((sum, bundle) => sum + bundle.timestamps.length, 0);
+  const words = `${count} RFC 3161 tokens are in the bundle, and nothing here checks them`;
+  return count ? [step("timestamp", "not-checked", words)] : [];
 }
 
 function matches(pattern, id) {
@@ -269,7 +287,7 @@ function report(steps, found = {}) {
       version: manifest.release.version,
     },
     disclosed: [...good.values()].map((one) => leafObject(one.index, one.leaf)),
-    statements: manifest?.sections.zk?.statements ?? [],
+    statements: manifest?.sections.zk ? manifest.sections.zk.statements : [],
     witnesses: found.witnesses ?? 0,
     engine: { ed25519: found.engine ?? "none" },
   };

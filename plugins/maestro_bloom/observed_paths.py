@@ -1,0 +1,87 @@
+"""Questions about a path that open nothing: whether it exists, what it is, how large it is.
+
+``os.stat`` and its kin raise no audit event, so they are wrapped. Whoever asks only for existence depends on that
+alone; whoever asks for more (a size, a time) depends on the content.
+
+Invariant: a wrapper returns what the wrapped returns, and stands in the same sets of ``os``.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from maestro_bloom.recorder import Recorder
+
+_ASKED_OF_OS = ("stat", "lstat", "access", "readlink")
+_CAPABILITIES = ("supports_dir_fd", "supports_effective_ids", "supports_fd", "supports_follow_symlinks")
+# Modules that ask in somebody's name, and what they ask for when it is existence.
+_IN_BETWEEN = ("genericpath", "posixpath", "ntpath", "pathlib", "pathlib._local", "pathlib._abc", "glob", "os")
+_EXISTENCE = frozenset(
+    """
+    exists lexists isfile isdir islink ismount isjunction is_file is_dir is_symlink is_mount samefile sameopenfile
+    access readlink glob iglob _glob1 _iterdir rglob makedirs mkdir walk
+    """.split()  # noqa: SIM905 - twenty names in columns read better than one to a line
+)
+# The structure of links, asked for by every ``resolve``; and readers that are seen on their own.
+_ASIDE_FUNCTIONS = frozenset({"realpath", "_joinrealpath", "resolve"})
+_ASIDE_MODULES = ("linecache", "_pytest", "pluggy", "xdist", "coverage", "maestro_bloom", "maestro_hooks")
+
+
+def watch(recorder: Recorder) -> list[Callable[[], None]]:
+    """Wrap the questions of ``os``; what is returned puts them back."""
+    undo: list[Callable[[], None]] = []
+    for name in _ASKED_OF_OS:
+        original = getattr(os, name)
+        wrapper = _wrapper(recorder, original)
+        setattr(os, name, wrapper)
+        undo.append(functools.partial(setattr, os, name, original))
+        for capability in _CAPABILITIES:
+            members: set[Any] = getattr(os, capability)
+            if original in members:
+                members.add(wrapper)
+                undo.append(functools.partial(members.discard, wrapper))
+    return undo
+
+
+def _wrapper(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
+    path_of = recorder.territory.path
+
+    @functools.wraps(original)
+    def asked(path: Any, *arguments: Any, **named: Any) -> Any:
+        if recorder.active and isinstance(path, str | bytes | os.PathLike) and named.get("dir_fd") is None:
+            found = path_of(os.fsdecode(path))
+            if found is not None:
+                _remember(recorder, found, sys._getframe(1))  # noqa: SLF001 - who asks
+        return original(path, *arguments, **named)
+
+    return asked
+
+
+def _remember(recorder: Recorder, path: str, frame: FrameType | None) -> None:
+    existence = False
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        function = frame.f_code.co_name
+        if module not in _IN_BETWEEN:
+            break
+        if function in _ASIDE_FUNCTIONS:
+            return
+        existence = existence or function in _EXISTENCE
+        frame = frame.f_back
+    if frame is None or _aside(recorder, frame):
+        return
+    for bag in recorder.targets(frame):
+        (bag.paths if existence else bag.files).add(path)
+
+
+def _aside(recorder: Recorder, frame: FrameType) -> bool:
+    """Whether the machinery of the test run asks, unless that is the project under test."""
+    module = frame.f_globals.get("__name__", "").partition(".")[0]
+    return module in _ASIDE_MODULES and recorder.territory.path(frame.f_code.co_filename) is None

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# One machine records, another selects: the index travels through the project's own cache, found by the commit.
+
+TEST = "def test_one():\n    assert 1\n\n\ndef test_two():\n    assert 1\n"
+
+
+def git(root: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True)
+
+
+def run(root: Path, *arguments: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "pytest", "--maestro", "--maestro-json=result.out", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run([*command, *arguments], cwd=root, capture_output=True, text=True, check=False)
+    result: dict[str, Any] = json.loads((root / "result.out").read_text())
+    return result | {"output": done.stdout}
+
+
+@pytest.fixture
+def clones(tmp_path: Path) -> tuple[Path, Path]:
+    """Two clones of one repository that share one store of results."""
+    origin = tmp_path / "origin"
+    origin.mkdir()
+    git(origin, "init", "-q")
+    store = tmp_path / "store"
+    (origin / "pyproject.toml").write_text(f'[tool.maestro.cas]\ndirectory = "{store}"\n')
+    (origin / ".gitignore").write_text("*.out\n__pycache__/\n")
+    (origin / "test_x.py").write_text(TEST)
+    git(origin, "add", "-A")
+    git(origin, "commit", "-qm", "start")
+    for name in ("nightly", "change"):
+        git(tmp_path, "clone", "-q", "origin", name)
+    return tmp_path / "nightly", tmp_path / "change"
+
+
+def test_an_index_reaches_a_clone_that_never_recorded(clones: tuple[Path, Path]) -> None:
+    nightly, change = clones
+    assert len(run(nightly, "--maestro-full")["tests"]) == 2
+    (change / "test_x.py").write_text(TEST.replace("test_two():\n    assert 1", "test_two():\n    assert 2"))
+    git(change, "commit", "-qam", "change")
+    result = run(change, "--maestro-record=off")
+    assert [test["nodeid"] for test in result["tests"]] == ["test_x.py::test_two"], result["output"]
+
+
+def test_what_is_not_the_commit_is_not_offered(clones: tuple[Path, Path]) -> None:
+    nightly, change = clones
+    (nightly / "more.txt").write_text("not committed")
+    run(nightly, "--maestro-full")
+    assert len(run(change, "--maestro-record=off")["tests"]) == 2
