@@ -28,13 +28,20 @@ class Demand:
     def __init__(self, solver: Solver, tokens: Tokens, solve: Callable[[Module, str], None]) -> None:
         self.solver = solver
         self.tokens = tokens
-        self.solve = solve
+        self._solve = solve
+        self.tried: set[str] = set()
         self.words: set[str] = set()  # names of functions, globals and classes that hand sources on
         self.dirty: set[str] = set()  # classes that do
         self.members: set[str] = set()  # their methods and fields that do
         self.locals: dict[str, frozenset[str]] = {}
         self.seen: set[str] = set()
         self.named: dict[str, bool] = {}
+
+    def solve(self, module: Module, qn: str) -> None:
+        """Run a function once, whatever comes of it."""
+        if qn not in self.tried:
+            self.tried.add(qn)
+            self._solve(module, qn)
 
     def run(self, modules: list[Module], *, sinks: bool) -> None:
         """Run what meets a source (or, with ``sinks``, a sink); then, until nothing is added, who is handed it."""
@@ -217,7 +224,7 @@ class Demand:
         renamed = {alias for alias, _, symbol in module.aliases if symbol in words and alias != symbol}
         renamed |= self._bound(module)
         for qn, fn in module.functions.items():
-            if (qn, ()) in self.solver.done:
+            if qn in self.tried:
                 continue
             mentions = not (words.isdisjoint(fn.names) and words.isdisjoint(fn.touched))
             family = fn.cls in self.dirty and not self.members.isdisjoint(fn.touched)
