@@ -12,7 +12,7 @@ import pytest
 from maestro_hooks.policy.load import load_policy
 from tests.support.user import User
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # The rooms of the evidence and the policy are enough tests for the policy's floor, and end in a minute.
 ROOMS = 'pytest_arguments = ["-q", "-m", "not slow", "tests/evidence", "tests/policy"]'
 
