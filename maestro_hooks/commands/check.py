@@ -41,13 +41,12 @@ def run(arguments: Namespace) -> ExitCode:
     """0 clean, 1 unmet, 3 a gate failed (1 wins over 3)."""
     only = [name for name in arguments.only.split(",") if name] if arguments.only else None
     if is_loose(arguments.root, arguments.paths):
-        if arguments.fix or arguments.sarif:
-            raise UsageError(
-                "--fix and --sarif need a repository", where=arguments.paths[0], fix="run 'git init' there"
-            )
-        runs = check_loose(arguments.paths, only=only)
+        if arguments.sarif:
+            raise UsageError("--sarif needs a repository", where=arguments.paths[0], fix="run 'git init' there")
+        root, runs = check_loose(arguments.paths, only=only, fix=arguments.fix)
     else:
         workspace = open_workspace(arguments.root)
+        root = workspace.root
         runs = check_paths(workspace, arguments.paths, only=only, fix=arguments.fix, fresh=arguments.fresh)
         if arguments.sarif:
             rules = {p.name: p.registry.rules for p in workspace.host.plugins if p.registry is not None}
@@ -59,7 +58,7 @@ def run(arguments: Namespace) -> ExitCode:
         failures = [f"::error::{run.failure}" for run in runs if run.failure is not None]
         emit({}, [*github_annotations(findings), *failures], as_json=False)
     else:
-        lines = check_lines(runs, workspace.root, everything=arguments.all)
+        lines = check_lines(runs, root, everything=arguments.all)
         emit(check_payload(runs), lines, as_json=arguments.json)
     return exit_code(runs)
 

@@ -1,6 +1,7 @@
 """``maestro check`` on files that belong to no repository, or not to this one: checked like any, recorded nowhere.
 
-Invariant: nothing is written beside the files; what the gates say goes to the output only.
+Invariant: nothing is written beside the files (with ``--fix``, the files themselves); what the gates say goes to the
+output only.
 """
 
 from __future__ import annotations
@@ -51,8 +52,10 @@ def is_loose(start: Path, paths: Sequence[str]) -> bool:
     return bool(paths) and not any(_resolved(text).is_relative_to(root) for text in paths)
 
 
-def check_loose(paths: Sequence[str], *, only: Iterable[str] | None) -> tuple[GateRun, ...]:
-    """Run gates over files and directories outside any repository of ours.
+def check_loose(
+    paths: Sequence[str], *, only: Iterable[str] | None, fix: bool = False
+) -> tuple[Path, tuple[GateRun, ...]]:
+    """Run gates over files and directories outside any repository of ours: the directory they share, and the runs.
 
     Raises:
         UsageError: a path does not exist, or holds no file.
@@ -69,8 +72,9 @@ def check_loose(paths: Sequence[str], *, only: Iterable[str] | None) -> tuple[Ga
     host = Host.load(read_configuration(root, found), found)
     with tempfile.TemporaryDirectory(prefix="maestro-loose-") as scratch:
         whole = all(top.is_dir() for top in tops)
-        job = CheckJob(root=root, files=files, whole=whole, keep=False)
-        return run_checks(host, job, only=only, sink=Nowhere(), blobs=Blobs(Path(scratch)), told=lambda _: None)
+        job = CheckJob(root=root, files=files, whole=whole, fix=fix, keep=False)
+        blobs = Blobs(Path(scratch))
+        return root, run_checks(host, job, only=only, sink=Nowhere(), blobs=blobs, told=lambda _: None)
 
 
 def _resolved(text: str) -> Path:

@@ -31,12 +31,13 @@ RUN_STEPS = 200_000_000
 
 @dataclass(slots=True)
 class Analysis:
-    """What one run found: the solver holds flows and patterns by place."""
+    """What one run found: the solver holds flows and patterns; ``damaged`` counts cache entries thrown away."""
 
     solver: Solver
     gaps: list[Gap] = field(default_factory=list)
     analysed: list[str] = field(default_factory=list)
     lines: int = 0
+    damaged: int = 0
 
 
 def analyse(files: Iterable[tuple[str, bytes]], models: Models, *, sinks: bool = False) -> Analysis:

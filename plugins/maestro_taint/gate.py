@@ -104,6 +104,8 @@ def obligations(
     wrong = judged.notes(blocking=True)
     yield Obligation(key="taint/suppressions-wrong", value=len(wrong), max=0, kind="taint", files=paths, findings=wrong)
     yield from _bandit(joined, fresh, paths)
+    if outcome.damaged:
+        yield Obligation(key="taint/cache-damaged", value=outcome.damaged, kind="taint", files=paths)
     yield Obligation(key="taint/baselined", value=len(known), kind="taint", files=paths)
     yield Obligation(key="taint/files", value=len(chosen), min=1, kind="taint", files=paths)
     yield Obligation(key="taint/models", value=models.digest, kind="taint", files=paths)

@@ -38,6 +38,7 @@ def run(request: CheckRequest, chosen: list[SourceFile], models: Models, *, sink
     result = analyse_tree(Tree(paths, store), sorted(asked), models, index=index, sinks=sinks)
     if store is not None:
         store.close(paths)
+        result.damaged = store.damaged
     result.gaps = [g for g in result.gaps if g.path in asked]
     return result
 

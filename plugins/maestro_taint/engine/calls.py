@@ -178,6 +178,7 @@ class Calls:
         slots = self._bind(f, fn, given, callee)
         summary, cells = self.solver.chosen(qn, slots, f, callee)
         f.gives_up = f.gives_up or summary.gives_up
+        f.passes_on = f.passes_on or summary.passes_on
         if summary.interest:
             self._inherit_interest(f, summary.interest, slots, cells)
         made = Application(f, summary, slots, callee, given.at, fn.name).run()

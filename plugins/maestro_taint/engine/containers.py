@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import ELEMENT, Obj, key_place
 from maestro_taint.domain.values import CLEAN, NO_CONST, NONE, Val, constant, derived, join, join_atoms
-from maestro_taint.engine import folding, guards, texts
+from maestro_taint.engine import folding, guards, program, texts
 from maestro_taint.engine.expressions import glued, sequence
 from maestro_taint.engine.frame import ITER
 
@@ -42,7 +42,7 @@ def exact_keys(f: Frame, v: Val) -> dict[str, Val] | None:
     return {p[2:-1]: x for p, x in obj.fields.items() if p[1] in "'\""}
 
 
-def method(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[str, Val], at: int) -> Val | None:  # noqa: PLR0911 - one return per form
+def method(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[str, Val], at: int) -> Val | None:  # noqa: C901, PLR0911 - one branch per form
     """The result of a builtin method, or ``None`` if it is none."""
     if receiver.const is not NO_CONST:
         return _constant(f, receiver, name, args, kwargs)
@@ -59,6 +59,9 @@ def method(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[str
         made = texts.replaced(receiver, args)
         if made is not None and not any(f.get(o).origin is None for o in receiver.objs):
             return made
+    if name == "get" and args and receiver.types and not receiver.objs:
+        found = program.looked_up(receiver, args[0])
+        return None if found is None else join(found, args[1] if len(args) > 1 else NONE)
     if not receiver.objs:
         return None
     apply = _METHODS.get(name)

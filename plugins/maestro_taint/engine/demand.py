@@ -28,13 +28,20 @@ class Demand:
     def __init__(self, solver: Solver, tokens: Tokens, solve: Callable[[Module, str], None]) -> None:
         self.solver = solver
         self.tokens = tokens
-        self.solve = solve
+        self._solve = solve
+        self.tried: set[str] = set()
         self.words: set[str] = set()  # names of functions, globals and classes that hand sources on
         self.dirty: set[str] = set()  # classes that do
         self.members: set[str] = set()  # their methods and fields that do
         self.locals: dict[str, frozenset[str]] = {}
         self.seen: set[str] = set()
         self.named: dict[str, bool] = {}
+
+    def solve(self, module: Module, qn: str) -> None:
+        """Run a function once, whatever comes of it."""
+        if qn not in self.tried:
+            self.tried.add(qn)
+            self._solve(module, qn)
 
     def run(self, modules: list[Module], *, sinks: bool) -> None:
         """Run what meets a source (or, with ``sinks``, a sink); then, until nothing is added, who is handed it."""
@@ -44,9 +51,8 @@ class Demand:
             for qn, fn in module.functions.items():
                 if self.is_seed(module, fn) or (sinks and self._has_sink(fn)):
                     self.solve(module, qn)
-        told = bool(self.words)  # by declarations alone
-        while self._spread() or told:
-            told = False
+        size = -1
+        while size != (size := self._spread()):
             for module in modules:
                 self._receivers(module)
 
@@ -109,11 +115,21 @@ class Demand:
         found = self.locals.get(module.name)
         if found is None:
             models = self.solver.models
-            made = {a for a, dotted, symbol in module.aliases if self.tokens.imported(models, dotted, symbol)}
+            self.locals[module.name] = frozenset()  # a cycle of imports ends here
+            made = {a for a, *whole in module.aliases if self._brings(module, *whole)}
             for star in module.stars:
                 made |= models.names_of(star)
             found = self.locals[module.name] = frozenset(made)
         return found
+
+    def _brings(self, module: Module, dotted: str, symbol: str) -> bool:
+        """Whether an import binds a source, perhaps by way of other modules of the project."""
+        if self.tokens.imported(self.solver.models, dotted, symbol):
+            return True
+        program = self.solver.program
+        home = program.module(dotted, module.name) if symbol else None
+        other = program.modules.get(home) if home is not None else None
+        return other is not None and symbol in self._imported(other)
 
     def _tells(self, fn: Function) -> bool:
         """Whether an attribute or key has a name that says what it holds."""
@@ -144,14 +160,13 @@ class Demand:
 
     # -- who receives what is handed on --------------------------------------------------------------------------------
 
-    def _spread(self) -> bool:
-        """Look at what was run since; whether anything new is handed on."""
-        before = len(self.words), len(self.dirty), len(self.members)
+    def _spread(self) -> int:
+        """Look at what was run since; how much is handed on by now."""
         for (qn, context), summary in list(self.solver.done.items()):
             if not context and qn not in self.seen and self._hands_on(summary):
                 self.seen.add(qn)
                 self._note(self.solver.program.functions[qn], summary)
-        return before != (len(self.words), len(self.dirty), len(self.members))
+        return len(self.words) + len(self.dirty) + len(self.members) + len(self.seen)
 
     def _note(self, fn: Function, summary: Summary) -> None:
         if fn.cls:
@@ -176,6 +191,8 @@ class Demand:
 
     def _hands_on(self, summary: Summary) -> bool:
         """Whether a source, or something by which one is had, leaves a function."""
+        if summary.passes_on:
+            return True
         vals = [summary.ret, summary.raises]
         objs: list[Obj] = list(summary.heap.values())
         for held in summary.writes.values():
@@ -207,7 +224,7 @@ class Demand:
         renamed = {alias for alias, _, symbol in module.aliases if symbol in words and alias != symbol}
         renamed |= self._bound(module)
         for qn, fn in module.functions.items():
-            if (qn, ()) in self.solver.done:
+            if qn in self.tried:
                 continue
             mentions = not (words.isdisjoint(fn.names) and words.isdisjoint(fn.touched))
             family = fn.cls in self.dirty and not self.members.isdisjoint(fn.touched)

@@ -34,6 +34,7 @@ def summarize(f: Frame) -> Summary:
         raises=f.raises,
         interest=frozenset(f.interest),
         callees=frozenset(f.callees),
+        passes_on=f.passes_on,
         gives_up=f.gives_up,
         normal=bool(exits),
     )

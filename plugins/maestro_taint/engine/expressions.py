@@ -23,7 +23,7 @@ from maestro_taint.domain.values import (
     join_atoms,
     root_value,
 )
-from maestro_taint.engine import folding, guards, protocols
+from maestro_taint.engine import folding, guards, program, protocols
 from maestro_taint.engine.frame import DEFAULT, ITER, join_states
 from maestro_taint.frontend import ir
 from maestro_taint.kinds import BIT, HOSTS
@@ -83,7 +83,7 @@ def subscript(f: Frame, obj: Val, key: Val, at: int) -> Val:
         if folded is not NO_CONST:
             return constant(folded)
     if obj.types:
-        made = protocols.call(f, obj, "__getitem__", [key], at)
+        made = program.looked_up(obj, key) or protocols.call(f, obj, "__getitem__", [key], at)
         if made is not None:
             return made
     model = f.solver.attributes.item(f, obj, key, at)

@@ -148,6 +148,9 @@ def unknown(f: Frame, callee: Val, given: Arguments, *, dotted: str = "") -> Val
         inner, _ = given.flow("args")
         if inner:
             f.absorb(receiver, Val(inner))
+    target = callee if receiver is None else receiver
+    if target.sym is not None and not isinstance(target.sym, Source):
+        f.passes_on = f.passes_on or any(type(a) is Source for a in atoms)
     f.gives_up = f.gives_up or bool(atoms)
     types = (("x", dotted),) if dotted and len(dotted) < 100 and not dotted.startswith(BUILTIN) else ()
     if not atoms:

@@ -31,7 +31,8 @@ class Frame:
 
     __slots__ = (
         "breaks", "callees", "caught", "continues", "dead", "depth", "file", "fn", "gives_up", "interest", "module",
-        "raised", "raises", "refined", "returns", "sinks", "solver", "state", "table", "thrown", "yields",
+        "passes_on", "raised", "raises", "refined", "returns", "sinks", "solver", "state", "table", "thrown",
+        "yields",
     )  # fmt: skip
 
     def __init__(self, solver: Solver, fn: Function, module: Module, table: Any, depth: int = 0) -> None:
@@ -54,6 +55,7 @@ class Frame:
         self.sinks: dict[Any, tuple[int, Step]] = {}
         self.interest: set[Any] = set()
         self.callees: set[str] = set()
+        self.passes_on = False
         self.gives_up = False
         self.dead = False  # a call in the statement being run never returns
 

@@ -72,7 +72,7 @@ def _signed(facts: Any, *, positive: bool) -> Any:
 
 def _fixed_collection(f: Frame, b: Val) -> bool:
     """Whether membership means equality with one of a known few values (not a substring of a text)."""
-    if isinstance(b.const, tuple | frozenset):
+    if isinstance(b.const, tuple | frozenset) or any(t[:2] == ("tag", "items") for t in b.types):
         return True
     if not b.objs or f.own(b):
         return False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain.objects import key_place
 from maestro_taint.domain.values import CLEAN, NO_CONST, Val, join, root_value
 from maestro_taint.frontend import ir
 
@@ -159,7 +160,8 @@ class Program:
         if single and (static.const is not NO_CONST or binding[0] in ("f", "c", "i")):
             return static
         root = ("g", home, name)
-        unknown = root_value(root, types=static.types)
+        # What a mapping held at first says nothing once something was put in.
+        unknown = root_value(root, types=tuple(t for t in static.types if single or t[0] != "tag"))
         if single and static.lit and not static.atoms and not static.objs:
             return Val(types=static.types, lit=True)
         return unknown
@@ -191,10 +193,7 @@ class Program:
         if binding[1] is None:
             return CLEAN
         found, frame = self.solver.isolated(module, binding[1])
-        if found.objs:
-            text = _constant_items(frame, found)
-            return Val(found.atoms, text, found.types, objs=(), lit=found.lit and text is not NO_CONST)
-        return found
+        return _kept(frame, found) if found.objs else found
 
 
 def _constant_items(f: Frame, v: Val) -> Any:
@@ -207,6 +206,35 @@ def _constant_items(f: Frame, v: Val) -> Any:
     if any(x.const is NO_CONST for x in obj.fields.values()):
         return NO_CONST
     return tuple(x.const for x in obj.fields.values())
+
+
+def _kept(f: Frame, v: Val) -> Val:
+    """A module-level container as functions see it: what of it is constant, or known by key."""
+    text, table = _constant_items(f, v), _table(f, v)
+    if table is not None:
+        return Val(types=(("tag", "items", table),), lit=True)
+    return Val(v.atoms, text, v.types, objs=(), lit=v.lit and text is not NO_CONST)
+
+
+def _table(f: Frame, v: Val) -> dict[str, Val] | None:
+    """A module-level mapping with known keys to constants, functions and classes, by place."""
+    if len(v.objs) != 1 or v.atoms:
+        return None
+    obj = f.get(v.objs[0])
+    if obj.kind != "dict" or not obj.exact or obj.rest is not None or obj.keys is not None:
+        return None
+    known = all(not x.atoms and not x.objs and (x.const is not NO_CONST or x.types) for x in obj.fields.values())
+    return obj.fields if known else None
+
+
+def looked_up(v: Val, key: Val) -> Val | None:
+    """An item of what :func:`_table` made: the one at a constant key, else any; ``None`` for another value."""
+    table = next((t[2] for t in v.types if t[:2] == ("tag", "items")), None)
+    if table is None:
+        return None
+    if key.const is not NO_CONST:
+        return table.get(key_place(key.const), CLEAN)  # type: ignore[no-any-return]
+    return merged(list(table.values()))
 
 
 def resolve_type(f: Frame, node: Node | None) -> tuple[Any, ...]:

@@ -50,5 +50,9 @@ def iterated(f: Frame, v: Val) -> Val | None:
         made = call(f, v, name, [], 0)
         if made is not None:
             following = call(f, made, "__next__" if name == "__iter__" else "__anext__", [], 0)
-            return following if following is not None else f.place(made, frames.ITER)
+            if following is not None:
+                return following
+            # An iterator that says it is its own: what it holds is all there is to say.
+            endless = any(t[0] in ("i", "s") for t in made.types)
+            return Val(f.deep(made)) if endless else f.place(made, frames.ITER)
     return None

@@ -12,6 +12,7 @@ from maestro_taint.domain import steps
 from maestro_taint.domain.steps import joined
 from maestro_taint.domain.values import Source, Val, compose, join, root_value, source_value
 from maestro_taint.engine.apply import Application
+from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.external import reach
 from maestro_taint.frontend import ir
 from maestro_taint.kinds import SURE
@@ -19,7 +20,7 @@ from maestro_taint.kinds import SURE
 if TYPE_CHECKING:
     from maestro_taint.engine.solver import Solver
     from maestro_taint.engine.summary import Summary
-    from maestro_taint.frontend.ir import Function
+    from maestro_taint.frontend.ir import Function, Module
     from maestro_taint.models.model import EntryModel
 
 
@@ -31,6 +32,8 @@ def enter_all(solver: Solver) -> None:
             entry = _entry(solver, frame, fn) if fn.decorators else None
             if entry is not None:
                 _handler(solver, qn, fn, entry)
+            elif fn.decorators and not fn.cls and not fn.parent and (qn, ()) in solver.done:
+                _wrapped(solver, module, qn)
     _shared(solver)
 
 
@@ -66,6 +69,14 @@ def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel) -> None:
         atoms = _body(f, made)
         position = _last_return(fn)
         reach(f, atoms, entry.returns, f"{fn.name} response", entry.id, position)
+
+
+def _wrapped(solver: Solver, module: Module, qn: str) -> None:
+    """Call a decorated function as its wrapper does: the wrapper may give it what it did not get from its caller."""
+    made = solver.decorated(module, qn)
+    if any(t[0] == "w" for t in made.types) and solver.done[qn, ()].sinks:
+        f = solver.scratch(module)
+        solver.calls.dispatch(f, made, Arguments(f, [], module.functions[qn].position))
 
 
 FRAMEWORKS = ("flask.", "werkzeug.", "django.", "starlette.", "fastapi.", "aiohttp.", "tornado.")

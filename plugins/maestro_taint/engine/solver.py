@@ -35,6 +35,7 @@ CONTEXTS = 8
 CONTEXT_DEPTH = 4
 CONTEXT_SIZE = 600
 FUNCTION_STEPS = 1_000_000
+MAX_ITERATING = 4
 
 
 class Exhausted(Exception):  # noqa: N818 - not an error: a bound that was reached
@@ -73,6 +74,7 @@ class Solver:
         self.assign = assign
         self.deferred: list[str] = []
         self.steps = 0
+        self.iterating = 0
         self.limit = FUNCTION_STEPS
         self.cells: dict[Any, tuple[Any, ...]] = {}
 
@@ -315,10 +317,15 @@ class Solver:
             return f.place(value, ITER)
         return value
 
-    @staticmethod
-    def iterated(f: Frame, value: Val) -> Val | None:
-        """One element of an instance that says how it is iterated."""
-        return protocols.iterated(f, value)
+    def iterated(self, f: Frame, value: Val) -> Val | None:
+        """One element of an instance that says how it is iterated; ``None`` while just that is being found out."""
+        if self.iterating >= MAX_ITERATING:
+            return None
+        self.iterating += 1
+        try:
+            return protocols.iterated(f, value)
+        finally:
+            self.iterating -= 1
 
     def diverges(self, f: Frame) -> None:
         """A callee never returns: nothing after the call runs."""

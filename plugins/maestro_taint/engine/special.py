@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import CLEAN, LITERAL, NO_CONST, Val, cleared, constant, join, join_atoms
-from maestro_taint.engine import containers, guards, library, personal, texts
+from maestro_taint.engine import containers, library, personal, regexes, texts
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.frame import ITER
-from maestro_taint.kinds import BIT, PATHS
+from maestro_taint.kinds import PATHS
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
@@ -229,51 +229,6 @@ def _setattr(f: Frame, given: Arguments) -> Val:
     return constant(None)
 
 
-def _regex(how: str) -> Any:
-    def apply(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
-        pattern, value = given.get(0, "pattern"), given.get(1, "string")
-        if pattern is None or value is None:
-            return CLEAN
-        return Val(value.atoms, pred=guards.matched(value, pattern, how))
-
-    return apply
-
-
-def _compiled(how: str) -> Any:
-    def apply(f: Frame, given: Arguments) -> Val | None:  # noqa: ARG001 - one signature for all table entries
-        value = given.get(0, "string")
-        pattern = (
-            next((t[2] for t in given.receiver.types if t[:2] == ("tag", "pattern")), None) if given.receiver else None
-        )
-        if value is None:
-            return None
-        return Val(value.atoms, pred=guards.matched(value, pattern, how) if pattern is not None else None)
-
-    return apply
-
-
-def _compile(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - table entry
-    pattern = given.get(0, "pattern")
-    return Val(types=(("x", "re.Pattern"), ("tag", "pattern", pattern)), lit=True) if pattern is not None else CLEAN
-
-
-def _substituted(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
-    """``re.sub(pattern, replacement, text)``: deleting everything outside a safe class sanitizes."""
-    from maestro_taint.engine import charsets  # noqa: PLC0415 - rare
-
-    pattern, new, text = given.get(0), given.get(1), given.get(2, "string")
-    if pattern is None or new is None or text is None:
-        return CLEAN
-    bits = 0
-    if isinstance(pattern.const, str) and isinstance(new.const, str):
-        inverted = re.fullmatch(r"\[\^(.+)\][+*]?", pattern.const)
-        if inverted is not None:
-            bits = charsets.kinds_of_pattern(f"[{inverted[1]}{re.escape(new.const)}]*", "fullmatch")
-        elif re.fullmatch(r"\[(\\r|\\n|\r|\n)+\]\+?|\\r?\\?\\?n", pattern.const):
-            bits = BIT["log_injection"] | BIT["header"]
-    return Val(cleared(join_atoms(text.atoms, new.atoms), bits), lit=text.lit and new.lit)
-
-
 def _resolved(f: Frame, given: Arguments) -> Val:
     """``os.path.realpath(x)``, ``Path.resolve()``: now comparable with its base."""
     source = given.get(0) if given.get(0) is not None else given.receiver
@@ -348,6 +303,7 @@ def _isinstance(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - table entr
 _BUILTIN_TYPES: dict[str, type] = {"str": str, "int": int, "bytes": bytes, "float": float, "bool": bool}
 _TABLE: dict[str, Any] = {
     **library.TABLE,
+    **regexes.TABLE,
     "string.Template": texts.template,
     "string.Template.substitute": texts.substituted,
     "string.Template.safe_substitute": texts.substituted,
@@ -384,14 +340,6 @@ _TABLE: dict[str, Any] = {
     "asyncio.wait_for": _first,
     "contextlib.closing": _first,
     "typing.cast": lambda f, given: given.get(1) or CLEAN,  # noqa: ARG005 - table entry
-    "re.fullmatch": _regex("fullmatch"),
-    "re.match": _regex("match"),
-    "re.search": _regex("search"),
-    "re.compile": _compile,
-    "re.Pattern.fullmatch": _compiled("fullmatch"),
-    "re.Pattern.match": _compiled("match"),
-    "re.Pattern.search": _compiled("search"),
-    "re.sub": _substituted,
     "os.path.realpath": _resolved,
     "pathlib.Path.resolve": _resolved,
     "os.path.basename": _basename,

@@ -40,6 +40,7 @@ class Summary:
         raises: what may be carried by an exception that leaves it.
         ensures: root atom to kinds cleared whenever it returns; ``if_true``, ``if_false`` by the result's truth.
         interest: indices of parameters, and captured names, whose constant or type would change the result.
+        passes_on: whether a source is given to a function value or an object only the caller knows.
         gives_up: whether something inside could not be followed.
         normal: whether it can return at all.
     """
@@ -54,6 +55,7 @@ class Summary:
     if_false: dict[Any, int] = field(default_factory=dict)
     interest: frozenset[Any] = frozenset()
     callees: frozenset[str] = frozenset()
+    passes_on: bool = False
     gives_up: bool = False
     normal: bool = True
 

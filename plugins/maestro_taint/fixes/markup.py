@@ -10,7 +10,7 @@ from typing import Any
 
 import libcst as cst
 
-from maestro_taint.fixes.site import Built, Site, bare
+from maestro_taint.fixes.site import TEXT_CALLS, TEXT_METHODS, Built, Site, bare
 from maestro_taint.fixes.template import Hole, Text
 from maestro_taint.fixes.view import TIGHT, Edit, Refusal, added, argument
 
@@ -18,6 +18,7 @@ URLS = frozenset({"href", "src", "action", "formaction", "data", "xlink:href", "
 RAW = re.compile(
     r"<(script|style|title|textarea|iframe|noscript|xmp)\b[^>]*>(?!.*</\1)[^\0]*$", re.IGNORECASE | re.DOTALL
 )
+GETTERS = frozenset({"get", "getlist", "pop", "get_json", "get_argument", "get_data", "json", "form", "text", "values"})
 MAKES_MARKUP = re.compile(r"html|render|markup|template|mark_safe|format_tag|to_tag|widget|linkify", re.IGNORECASE)
 OPEN_TAG = re.compile(r"<[a-zA-Z!/?][^<>]*$")
 ATTRIBUTE = re.compile(r"([\w:.-]+)\s*=\s*(?:([\"'])((?:(?!\2).)*))?$", re.DOTALL)
@@ -38,7 +39,7 @@ def html(site: Site) -> Edit | Refusal:
         if not isinstance(piece, Hole) or not built.is_hot(piece):
             continue
         whole = any(f.tree is piece for f in built.feeds) and not _is_data(site, piece.expr)
-        if _holds_markup(site, piece.expr) or (whole and _writes_markup(site)):
+        if _holds_markup(site, piece.expr) or (whole and (_writes_markup(site) or _made_elsewhere(site, piece.expr))):
             return Refusal("the page's markup is built elsewhere: escape where the value is put into it")
         problem = _context(built, i)
         if problem:
@@ -74,8 +75,24 @@ def _holds_markup(site: Site, expr: cst.BaseExpression) -> bool:
         calls = (site.view.code(c.func).rpartition(".")[2] for c in site.view.nodes(cst.Call, source))
         if any(MAKES_MARKUP.search(name) for name in calls):
             return True
-    lines = {s.line for s in site.finding.trace[:-1] if s.path == site.finding.at.path} - _own_lines(site)
-    return any("<" in text for n in lines for text in re.findall(r"""['"]([^'"]*)['"]""", site.view.lines[n - 1]))
+    own = _own_lines(site)
+    steps = (s for s in site.finding.trace[:-1] if s.path != site.finding.at.path or s.line not in own)
+    texts = (t for s in steps for t in re.findall(r"""['"]([^'"]*)['"]""", site.line(s.path, s.line)))
+    return any("<" in text for text in texts)
+
+
+def _made_elsewhere(site: Site, expr: cst.BaseExpression) -> bool:
+    """Whether a value comes from a function that is not seen here: what it makes may be markup."""
+    local = {d.name.value for d in site.view.nodes(cst.FunctionDef)} | {
+        d.name.value for d in site.view.nodes(cst.ClassDef)
+    }
+    for source in site.sources_of(expr):
+        for call in site.view.nodes(cst.Call, source):
+            name = site.view.code(call.func).rpartition(".")[2]
+            plain = isinstance(call.func, cst.Name) and name in local
+            if not plain and name not in (TEXT_METHODS | TEXT_CALLS | GETTERS):
+                return True
+    return False
 
 
 def _writes_markup(site: Site) -> bool:

@@ -69,7 +69,12 @@ def patched(
         word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b")
         return any(word.search(data) for other, data in files.items() if other != path)
 
-    site = Site(view, finding, node, str(finding.properties.get("sink", "")), settings, probe, canonical, elsewhere)
+    def line(where: str, number: int) -> str:
+        lines = files.get(where, b"").split(b"\n")
+        return lines[number - 1].decode("utf-8", "replace") if 0 < number <= len(lines) else ""
+
+    sink = str(finding.properties.get("sink", ""))
+    site = Site(view, finding, node, sink, settings, probe, canonical, elsewhere, line)
     made = edit(site)
     if isinstance(made, Refusal):
         return made

@@ -83,6 +83,7 @@ class Site:
     probe: Probe
     canonical: Callable[[str], str] = str
     elsewhere: Callable[[str], bool] = lambda _: False
+    line: Callable[[str, int], str] = lambda *_: ""
     needed: list[str] = field(default_factory=list)
     hoisted: list[tuple[cst.CSTNode, tuple[str, ...]]] = field(default_factory=list)
     named: set[str] = field(default_factory=set)

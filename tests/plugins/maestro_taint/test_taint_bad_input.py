@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a program per line reads better than a broken one
 """Files nobody wants: each is analysed or named, in bounded time, without a crash."""
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def test_large_and_twisted_programs_end(text: str) -> None:
 
 
 def test_newer_syntax_is_read_by_the_fallback() -> None:
-    text = 'import os\nfrom flask import request\nd = {"k": request.args["q"]}\nos.system(f"ls {d["k"]}")\ndef f[T](x: T) -> T:\n    return x\n'  # noqa: E501 - a program in one piece
+    text = 'import os\nfrom flask import request\nd = {"k": request.args["q"]}\nos.system(f"ls {d["k"]}")\ndef f[T](x: T) -> T:\n    return x\n'
     assert (4, "taint-command") in blocking(text)
 
 
@@ -57,3 +58,19 @@ def test_a_byte_order_mark_and_latin_1_are_read() -> None:
         result = analyse([("a.py", data)], models())
         assert not result.gaps
         assert result.solver.flows
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class A:\n    def __iter__(self):\n        return A()\ndef f(request):\n    for x in A():\n        print(x, request)\nimport django\n",
+        "class A:\n    def __getattr__(self, n):\n        return getattr(self, n + 'x')\nimport os\nos.system(A().y + os.environ['A_TOKEN'])\n",
+        "class A:\n    def __str__(self):\n        return str(self)\nimport os\nprint(A(), os.environ['A_TOKEN'])\n",
+        "class A:\n    def __getitem__(self, k):\n        return self[k]\nimport os\nprint(A()['k'], os.environ['A_TOKEN'])\n",
+        "class A:\n    def __add__(self, o):\n        return self + o\nimport os\nprint(A() + os.environ['A_TOKEN'])\n",
+    ],
+)  # fmt: skip
+def test_special_methods_that_call_themselves_end(text: str) -> None:
+    result = analyse([("a.py", text.encode())], models())
+    assert result.analysed == ["a.py"]
+    assert result.gaps == []

@@ -350,3 +350,13 @@ def test_random_numbers_elsewhere_stay() -> None:
     made = fixed(text.encode()).decode()
     assert "    random.shuffle(c)" in made
     assert "token = str(secrets.SystemRandom().random()) * n" in made
+
+
+def test_a_page_made_by_another_file_is_not_escaped_as_a_whole() -> None:
+    files = {
+        "a.py": PAGE.format(head="import b\n", body="    return b.page(request.args['i'])\n").encode(),
+        "b.py": b"def page(x):\n    x = '<p>' + x + '</p>'\n    return x\n",
+    }
+    tree = Tree(dict(files), TaintSettings(), models())
+    assert {o.state for o in repair(tree)} == {"refused"}
+    assert tree.files == files

@@ -169,3 +169,14 @@ def test_the_obligations_say_what_was_not_followed(tmp_path: Path) -> None:
     assert (found["taint/unanalysed"].value, found["taint/unanalysed"].max) == (1, 0)
     assert len(str(found["taint/models"].value)) == 64
     assert {"taint/flows", "taint/suppressed", "taint/pii-leaks", "taint/secret-leaks", "taint/bandit"} <= set(found)
+
+
+def test_files_in_no_repository_are_checked_shown_and_repaired(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(TWO_STEPS, encoding="utf-8")
+    shown = maestro(tmp_path, "check", "--only", "taint", "app.py")
+    assert shown.returncode == 1, shown.stderr
+    assert '      | name = request.args["q"]' in shown.stdout.splitlines()
+    assert maestro(tmp_path, "check", "--only", "taint", "--fix", "app.py").returncode == 1
+    assert "name = ?" in (tmp_path / "app.py").read_text(encoding="utf-8")
+    assert maestro(tmp_path, "check", "--only", "taint", "app.py").returncode == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["app.py"]
