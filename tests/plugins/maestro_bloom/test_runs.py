@@ -14,6 +14,8 @@ from msgspec.structs import replace
 from maestro_bloom import index_file
 from maestro_bloom.fork_server import ForkServer
 from maestro_bloom.store import Store
+from maestro_hooks.pipeline.gathering import gather, look_at_tree
+from maestro_hooks.workspace import open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,6 +165,15 @@ def test_stopping_early_keeps_the_rest_stale(project: Project) -> None:
     project.edit("src/pkg.py", "return 2", "return 9")
     assert ran(project.run("-x")) == {"test_one"}
     assert ran(project.run()) == {"test_one", "test_two"}
+
+
+def test_one_of_two_sessions_of_a_tree_speaks_for_it(project: Project) -> None:
+    assert len(project.run()["tests"]) == len(project.run("--maestro-full")["tests"]) == 2
+    workspace = open_workspace(project.root)
+    merged = gather(workspace, look_at_tree(workspace), test_run="", allow_unfinished=False)
+    assert not merged.ambiguous
+    assert {"pytest/passed", "bloom/tests_run", "bloom/index"} <= {record.key for record in merged.records}
+    assert len({record.inputs for record in merged.records if record.key.startswith("bloom/")}) == 1
 
 
 def test_the_mark_always_runs(project: Project) -> None:
