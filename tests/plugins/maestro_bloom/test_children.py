@@ -20,6 +20,7 @@ FILES = {
     "pk/other.py": "THREE = 3\n",
     "pk/__main__.py": "import pk\n\nprint(pk.one(), open('data.txt').read())\n",
     "test_children.py": """
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -55,9 +56,31 @@ def test_program():
 
 def test_two():
     assert pk.two() == 2
+
+
+def test_spawned():
+    child = multiprocessing.get_context("spawn").Process(target=pk.two)
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+
+
+def test_spawning_child():
+    assert said("spawning.py").stdout == "0\\n"
+""",
+    "spawning.py": """
+import multiprocessing
+
+import pk
+
+if __name__ == "__main__":
+    child = multiprocessing.get_context("spawn").Process(target=pk.two)
+    child.start()
+    child.join()
+    print(child.exitcode)
 """,
 }
-OPAQUE = {"test_isolated", "test_killed", "test_program"}
+OPAQUE = {"test_isolated", "test_killed", "test_program", "test_spawned", "test_spawning_child"}
 
 
 def ran(root: Path, *arguments: str) -> dict[str, str]:
