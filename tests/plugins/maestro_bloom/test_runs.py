@@ -188,7 +188,12 @@ def test_workers_record_shards_that_are_merged(project: Project) -> None:
     assert len(stored.index.tests) == 2
     assert stored.index.last_full > 0
     assert not list((project.root / ".maestro/bloom/shards").rglob("*.shard"))
-    # One environment, whoever asks: workers use what the controller chose.
+
+
+@pytest.mark.slow
+def test_workers_use_the_index_the_controller_chose(project: Project) -> None:
+    project.run("-n", "2")
+    # One environment, whoever asks.
     project.edit("src/pkg.py", "return 2", "return 1 + 1")
     assert ran(project.run("-n", "2")) == {"test_two"}
     assert ran(project.run()) == set()
