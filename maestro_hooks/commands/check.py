@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,14 +99,15 @@ def exit_code(runs: Iterable[GateRun]) -> ExitCode:
 
 def _below(workspace: Workspace, paths: Sequence[str]) -> list[str]:
     """The repository files that ``paths`` name, directly or below a directory."""
-    known = dict(workspace.repository.files())
-    places = {place: path for path, place in known.items()}
+    places = [(str(place), path) for path, place in workspace.repository.files()]
     chosen: list[str] = []
     for text in paths:
         # Not resolve(): a path through a symbolic link must be the file git lists, not its target.
         place = Path.cwd() / text
         place = Path(str(place.parent.resolve() / place.name)) if place.name not in ("", "..") else place.resolve()
-        found = [path for at, path in places.items() if at == place or place in at.parents]
+        name = str(place)
+        below = name.rstrip(os.sep) + os.sep
+        found = [path for at, path in places if at == name or at.startswith(below)]
         if not found:
             raise UsageError(
                 "no such file in this repository (or git ignores it)",

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,10 +141,13 @@ class Repository:
         listing = git(self.root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", *_NOT_DERIVED)
         found: dict[str, Path] = {}
         for raw in listing.split(b"\0"):
+            if not raw:
+                continue
             place = self.root / os.fsdecode(raw)
             # A symbolic link's content is its target's name, which is in the tree id; its target is not ours.
-            if raw and place.is_file() and not place.is_symlink():
-                found[path_text(raw)] = place
+            with suppress(OSError):
+                if stat.S_ISREG(os.lstat(place).st_mode):
+                    found[path_text(raw)] = place
         return tuple(sorted(found.items()))
 
     def remote_url(self) -> str:

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import gc
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
+from maestro_taint.engine.callers import Callers
 from maestro_taint.engine.demand import Demand
 from maestro_taint.engine.program import Program
 from maestro_taint.engine.roots import enter_all
 from maestro_taint.engine.solver import FUNCTION_STEPS, Exhausted, Solver
 from maestro_taint.frontend import ir
-from maestro_taint.frontend.facts import mentions
 from maestro_taint.frontend.tree import Gap, Tree
 from maestro_taint.models.tokens import tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from maestro_taint.frontend.index import Index
     from maestro_taint.models.model import Models
@@ -31,13 +33,20 @@ RUN_STEPS = 200_000_000
 
 @dataclass(slots=True)
 class Analysis:
-    """What one run found: the solver holds flows and patterns; ``damaged`` counts cache entries thrown away."""
+    """What one run found.
+
+    Attributes:
+        solver: holds flows and patterns.
+        unsearched: files that may call those asked about, not followed to the end because the bound was reached.
+        damaged: how many cache entries were thrown away.
+    """
 
     solver: Solver
     gaps: list[Gap] = field(default_factory=list)
     analysed: list[str] = field(default_factory=list)
     lines: int = 0
     damaged: int = 0
+    unsearched: list[str] = field(default_factory=list)
 
 
 def analyse(files: Iterable[tuple[str, bytes]], models: Models, *, sinks: bool = False) -> Analysis:
@@ -48,23 +57,43 @@ def analyse(files: Iterable[tuple[str, bytes]], models: Models, *, sinks: bool =
 
 
 def analyse_tree(
-    tree: Tree, asked: list[str], models: Models, *, index: Index | None = None, sinks: bool = False
+    tree: Tree,
+    asked: list[str],
+    models: Models,
+    *,
+    index: Index | None = None,
+    sinks: bool = False,
+    bound: int | None = None,
 ) -> Analysis:
-    """Analyse the files ``asked`` about; with an ``index``, what may call them, or be called, is read as needed."""
+    """Analyse the files ``asked`` about; with an ``index``, what may call them, or be called, is read as needed.
+
+    Other files' functions that may call these get ``bound`` steps, or as many as the files asked about took if that is
+    more (``None``: no bound); what is left then is named in the result.
+    """
     limit = sys.getrecursionlimit()
-    collecting = gc.isenabled()
-    # Lowered code is long-lived and holds no cycles worth looking for while it is being made.
-    gc.disable()
     try:
         sys.setrecursionlimit(max(limit, STACK))
-        return _solved(tree, asked, models, index, sinks=sinks)
+        with uncollected():
+            return _solved(tree, asked, models, index, bound, sinks=sinks)
     finally:
         sys.setrecursionlimit(limit)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No look for cycles meanwhile: lowered code is large, long-lived and holds none worth finding."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
         if collecting:
             gc.enable()
 
 
-def _solved(tree: Tree, asked: list[str], models: Models, index: Index | None, *, sinks: bool) -> Analysis:
+def _solved(
+    tree: Tree, asked: list[str], models: Models, index: Index | None, bound: int | None, *, sinks: bool
+) -> Analysis:
     program = Program(tree, index)
     solver = Solver(program, models)
     gaps = tree.gaps
@@ -72,11 +101,14 @@ def _solved(tree: Tree, asked: list[str], models: Models, index: Index | None, *
     first = [module for module in (_opened(program, path) for path in asked) if module is not None]
     result.analysed = [module.path for module in first]
     result.lines = sum(module.lines for module in first)
-    demand = Demand(solver, tokens_of(models), lambda module, qn: _solve(solver, module, qn, gaps))
+    demand = Demand(solver, tokens_of(models), partial(_solve, solver, gaps))
     if index is None:
         demand.run(first, sinks=sinks)
     else:
-        demand.run_for(first, _further(program, index.importers(asked)))
+        callers = Callers(program, index.importers(asked), bound)
+        demand.run_for(first, callers)
+        result.unsearched = sorted(callers.left())
+    solver.limit = RUN_STEPS
     enter_all(solver)
     for qn in dict.fromkeys(solver.deferred):
         fn = program.functions[qn]
@@ -90,29 +122,12 @@ def _opened(program: Program, path: str) -> ir.Module | None:
     return found
 
 
-def _further(program: Program, waiting: list[str]) -> Callable[[set[str]], list[ir.Module]]:
-    """Reads those of some files that mention given words, each once."""
-
-    def read(words: set[str]) -> list[ir.Module]:
-        found = []
-        for path in list(waiting):
-            data = program.tree.paths[path]()
-            if data is not None and mentions(data, words):
-                waiting.remove(path)
-                module = _opened(program, path)
-                if module is not None:
-                    found.append(module)
-        return found
-
-    return read
-
-
 def _giving(data: bytes) -> Callable[[], bytes | None]:
     return lambda: data
 
 
-def _solve(solver: Solver, module: ir.Module, qn: str, gaps: list[Gap]) -> None:
-    solver.limit = min(solver.steps + FUNCTION_STEPS, RUN_STEPS)
+def _solve(solver: Solver, gaps: list[Gap], module: ir.Module, qn: str, most: int | None = None) -> None:
+    solver.limit = min(solver.steps + FUNCTION_STEPS, RUN_STEPS, *(() if most is None else (most,)))
     try:
         solver.summary(qn)
     except Exhausted:

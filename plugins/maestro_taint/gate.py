@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from maestro_hooks.evidence import sarif
 from maestro_hooks.evidence.obligation import Attachment, Finding, Location, Obligation
 from maestro_taint import secret_literals
+from maestro_taint.analysis import uncollected
 from maestro_taint.bandit import join as bandit
 from maestro_taint.models.load import project_models
 from maestro_taint.report import baseline, suppress
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from maestro_taint.fixes.apply import Outcome
     from maestro_taint.frontend.tree import Gap
 
+# Statements run of other files that may call those asked about: about a third of a second. A whole tree has no bound.
+CALLER_STEPS = 4_000
 RANK = {"note": 0, "warning": 1, "error": 2}
 
 
@@ -63,9 +66,18 @@ def obligations(
     request: CheckRequest, settings: TaintSettings, chosen: list[SourceFile], outcomes: Sequence[Outcome] = ()
 ) -> Iterator[Obligation]:
     """Analyse and state what was found; what was just repaired still counts once, so that a commit stops to show it."""
+    with uncollected():
+        made = list(_obligations(request, settings, chosen, outcomes))
+    yield from made
+
+
+def _obligations(
+    request: CheckRequest, settings: TaintSettings, chosen: list[SourceFile], outcomes: Sequence[Outcome]
+) -> Iterator[Obligation]:
     models = project_models(request.root, settings)
     asked = {f.path for f in chosen}
-    outcome = run(request, chosen, models, sinks=bandit.wanted(chosen, settings))
+    bound = CALLER_STEPS if settings.callers == "bounded" else None
+    outcome = run(request, chosen, models, sinks=bandit.wanted(chosen, settings), bound=bound)
     literals = [one for f in chosen for one in secret_literals.findings(f.path, f.data)]
     found = [f for f in findings_of(outcome, settings, models, literals) if f.at.path in asked]
     joined = bandit.join(found, chosen, outcome, models, settings)
@@ -107,6 +119,8 @@ def obligations(
     if outcome.damaged:
         yield Obligation(key="taint/cache-damaged", value=outcome.damaged, kind="taint", files=paths)
     yield Obligation(key="taint/baselined", value=len(known), kind="taint", files=paths)
+    if outcome.unsearched:
+        yield Obligation(key="taint/callers-left", value=len(outcome.unsearched), kind="taint", files=paths)
     yield Obligation(key="taint/files", value=len(chosen), min=1, kind="taint", files=paths)
     yield Obligation(key="taint/models", value=models.digest, kind="taint", files=paths)
 

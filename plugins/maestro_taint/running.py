@@ -26,8 +26,18 @@ MAX_LOOSE = 5000  # files looked at beside one that lies in no repository
 PYTHON = (".py", ".pyi")
 
 
-def run(request: CheckRequest, chosen: list[SourceFile], models: Models, *, sinks: bool = False) -> Analysis:
-    """Analyse the request; with ``sinks``, say of every sink whether what it gets is constant."""
+def run(
+    request: CheckRequest,
+    chosen: list[SourceFile],
+    models: Models,
+    *,
+    sinks: bool = False,
+    bound: int | None = None,
+) -> Analysis:
+    """Analyse the request; with ``sinks``, say of every sink whether what it gets is constant.
+
+    ``bound`` is that of :func:`maestro_taint.analysis.analyse_tree`.
+    """
     asked = {f.path: f for f in chosen}
     store = _store(request.root)
     places = {} if request.whole else _neighbours(request.root)
@@ -35,7 +45,7 @@ def run(request: CheckRequest, chosen: list[SourceFile], models: Models, *, sink
     paths.update({path: _given(f) for path, f in asked.items()})
     places.update({path: f.place for path, f in asked.items()})
     index = None if request.whole else Index(_facts(paths, places, store))
-    result = analyse_tree(Tree(paths, store), sorted(asked), models, index=index, sinks=sinks)
+    result = analyse_tree(Tree(paths, store), sorted(asked), models, index=index, sinks=sinks, bound=bound)
     if store is not None:
         store.close(paths)
         result.damaged = store.damaged

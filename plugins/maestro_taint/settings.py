@@ -22,6 +22,7 @@ class TaintSettings(Settings, frozen=True, kw_only=True):
     names: bool = True
     bandit: Literal["auto", "always", "never"] = "auto"
     baseline: str = ".maestro-taint-baseline.json"
+    callers: Literal["bounded", "all"] = "bounded"
     redactor: str = ""
     hosts: tuple[str, ...] = ()
     fix_tests: tuple[str, ...] = ()

@@ -87,6 +87,22 @@ class Scope:
         return any(start.startswith(f"{below}/") for globs in (self.outputs, self.caches) for start, _ in globs.starts)
 
 
+def git_elsewhere(scope: Scope) -> tuple[str, ...]:
+    """Where a linked work tree keeps what stands below ``.git`` in others, if ``.git`` is declared as a tool's notes.
+
+    See gitrepository-layout(5): ``.git`` is a file then that names a directory, whose ``commondir`` names another.
+    """
+    if not scope.caches.matches(".git/HEAD"):
+        return ()
+    try:
+        with open(f"{scope.root}/.git", encoding="utf-8") as stream:
+            own = absolute(stream.read().removeprefix("gitdir:").strip(), scope.root)
+        with open(f"{own}/commondir", encoding="utf-8") as stream:
+            return own, absolute(stream.read().strip(), own)
+    except (OSError, UnicodeDecodeError):  # a plain repository, or none
+        return ()
+
+
 def prefixes(places: Iterable[str]) -> tuple[str, ...]:
     """Directories as texts that what is in them begins with."""
     return tuple(f"{place.rstrip('/')}/" for place in places if place.strip("/"))

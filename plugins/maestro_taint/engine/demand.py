@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from maestro_taint.domain.objects import Obj
+    from maestro_taint.engine.callers import Callers
     from maestro_taint.engine.solver import Solver
     from maestro_taint.engine.summary import Summary
     from maestro_taint.frontend.ir import ClassInfo, Function, Module
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 class Demand:
     """The work list; make one per solver and call :meth:`run`."""
 
-    def __init__(self, solver: Solver, tokens: Tokens, solve: Callable[[Module, str], None]) -> None:
+    def __init__(self, solver: Solver, tokens: Tokens, solve: Callable[[Module, str, int | None], None]) -> None:
         self.solver = solver
         self.tokens = tokens
         self._solve = solve
@@ -34,14 +35,15 @@ class Demand:
         self.dirty: set[str] = set()  # classes that do
         self.members: set[str] = set()  # their methods and fields that do
         self.locals: dict[str, frozenset[str]] = {}
+        self.reexported: dict[tuple[str, str], bool] = {}
         self.seen: set[str] = set()
         self.named: dict[str, bool] = {}
 
-    def solve(self, module: Module, qn: str) -> None:
-        """Run a function once, whatever comes of it."""
+    def solve(self, module: Module, qn: str, most: int | None = None) -> None:
+        """Run a function once, whatever comes of it; no further than to ``most`` steps in all."""
         if qn not in self.tried:
             self.tried.add(qn)
-            self._solve(module, qn)
+            self._solve(module, qn, most)
 
     def run(self, modules: list[Module], *, sinks: bool) -> None:
         """Run what meets a source (or, with ``sinks``, a sink); then, until nothing is added, who is handed it."""
@@ -56,21 +58,19 @@ class Demand:
             for module in modules:
                 self._receivers(module)
 
-    def run_for(self, modules: list[Module], more: Callable[[set[str]], list[Module]]) -> None:
-        """Run all of some modules, and whoever else may bring data to a sink in them.
-
-        ``more`` reads those modules that mention one of some words and may call these.
-        """
+    def run_for(self, modules: list[Module], callers: Callers) -> None:
+        """Run all of some modules, and whoever else may bring data to a sink in them."""
         paths = {module.path for module in modules}
         for module in modules:
             for qn, fn in module.functions.items():
                 if self._has_sink(fn) or self.is_seed(module, fn):
                     self.solve(module, qn)
-        known = list(modules)
+        callers.begin()
         while self._exposed(paths):
-            known += more(self.words)
-            for module in known:
+            for module in modules:
                 self._receivers(module)
+            for module in callers.mentioning(self.words):
+                self._receivers(module, callers)
 
     def _exposed(self, paths: set[str]) -> bool:
         """Note by which names that is called or set whose data reaches a sink in these files; whether that is news."""
@@ -115,7 +115,6 @@ class Demand:
         found = self.locals.get(module.name)
         if found is None:
             models = self.solver.models
-            self.locals[module.name] = frozenset()  # a cycle of imports ends here
             made = {a for a, *whole in module.aliases if self._brings(module, *whole)}
             for star in module.stars:
                 made |= models.names_of(star)
@@ -129,7 +128,18 @@ class Demand:
         program = self.solver.program
         home = program.module(dotted, module.name) if symbol else None
         other = program.modules.get(home) if home is not None else None
-        return other is not None and symbol in self._imported(other)
+        return other is not None and self._reexports(other, symbol)
+
+    def _reexports(self, module: Module, name: str) -> bool:
+        """Whether a module imports a source under that name; other imports of it are not looked at, nor read."""
+        found = self.reexported.get((module.name, name))
+        if found is None:
+            self.reexported[module.name, name] = False  # a cycle of imports ends here
+            found = any(name in self.solver.models.names_of(star) for star in module.stars) or any(
+                alias == name and self._brings(module, *whole) for alias, *whole in module.aliases
+            )
+            self.reexported[module.name, name] = found
+        return found
 
     def _tells(self, fn: Function) -> bool:
         """Whether an attribute or key has a name that says what it holds."""
@@ -218,8 +228,22 @@ class Demand:
             return t[1] in self.seen
         return t[0] == "x" and t[1] in self.tokens.paths
 
-    def _receivers(self, module: Module) -> None:
-        """Run the functions of a module that mention what is handed on."""
+    def _receivers(self, module: Module, callers: Callers | None = None) -> None:
+        """Run the functions of a module that mention what is handed on; of ``callers``, those with a source first."""
+        chosen = self._mentioning(module)
+        if callers is None:
+            for qn in chosen:
+                self.solve(module, qn)
+            return
+        for qn in sorted(chosen, key=lambda qn: not self.is_seed(module, module.functions[qn])):
+            if not callers.spent:
+                self.solve(module, qn, callers.most)
+            if callers.spent:
+                callers.leave(module.path)
+
+    def _mentioning(self, module: Module) -> list[str]:
+        """The functions of a module that mention what is handed on and were not run yet."""
+        chosen = []
         words = self.words
         renamed = {alias for alias, _, symbol in module.aliases if symbol in words and alias != symbol}
         renamed |= self._bound(module)
@@ -229,7 +253,8 @@ class Demand:
             mentions = not (words.isdisjoint(fn.names) and words.isdisjoint(fn.touched))
             family = fn.cls in self.dirty and not self.members.isdisjoint(fn.touched)
             if mentions or family or not renamed.isdisjoint(fn.names):
-                self.solve(module, qn)
+                chosen.append(qn)
+        return chosen
 
     def _bound(self, module: Module) -> set[str]:
         """Module-level names bound to an expression that mentions something handed on, or a source."""

@@ -151,6 +151,9 @@ def glued(f: Frame, parts: list[Val]) -> Val:
     return Val(atoms, lit=lit)
 
 
+SEPARATORS = ((("x", "os.sep"),), (("x", "os.path.sep"),))
+
+
 def binary(f: Frame, n: Node) -> Val:
     """An arithmetic operator, or text concatenation and formatting."""
     op, a, b = n[2], f.eval(n[3]), f.eval(n[4])
@@ -174,7 +177,7 @@ def combine(f: Frame, op: str, a: Val, b: Val, at: int) -> Val:  # noqa: C901, P
         if not x and not y:
             made = glued(f, [a, b])
             # A base with a separator at its end can be compared with by prefix.
-            if b.types == (("x", "os.sep"),) or b.const == "/":
+            if b.types in SEPARATORS or b.const == "/":
                 return Val(made.atoms, types=(("tag", "closed"),), lit=made.lit)
             return made
     if op == "%" and isinstance(a.const, str):

@@ -5,6 +5,7 @@ Invariant: without a model all taint of arguments and receiver reaches the resul
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
@@ -26,14 +27,14 @@ from maestro_taint.engine import containers, folding, personal, special
 from maestro_taint.engine.frame import ITER
 from maestro_taint.engine.program import BUILTIN
 from maestro_taint.engine.summary import SinkSite
-from maestro_taint.frontend.ir import PLACE
+from maestro_taint.frontend.ir import PLACE, constants
 from maestro_taint.frontend.statements import MUTATORS
 from maestro_taint.kinds import BY_BIT, CERTAIN, SURE
 
 if TYPE_CHECKING:
     from maestro_taint.engine.arguments import Arguments
     from maestro_taint.engine.frame import Frame
-    from maestro_taint.models.model import CallModel, SinkModel
+    from maestro_taint.models.model import CallModel, PatternModel, SinkModel
 
 NEVER = frozenset(
     ("sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit", "flask.abort", "werkzeug.exceptions.abort")
@@ -66,7 +67,7 @@ def modelled(f: Frame, model: CallModel, dotted: str, given: Arguments, made: Va
     for sink in model.sinks:
         meet(f, sink, dotted, given)
     for pattern in model.patterns:
-        if all(given.holds(c) for c in pattern.when):
+        if all(given.holds(c) for c in pattern.when) and not prescribed(f, pattern):
             f.solver.pattern(f, pattern, given.at, dotted)
     if made is not None:
         return made
@@ -85,6 +86,18 @@ def modelled(f: Frame, model: CallModel, dotted: str, given: Arguments, made: Va
         if target is not None:
             f.absorb(target, Val(atoms))
     return Val(atoms, types=_types(f, model, dotted), lit=lit or model.literal)
+
+
+def prescribed(f: Frame, pattern: PatternModel) -> bool:
+    """Whether the function's name or a constant it uses says that a protocol, not the author, chose the call."""
+    if any(fnmatchcase(f.fn.name.lower(), name) for name in pattern.unless_in):
+        return True
+    if not pattern.unless_beside:
+        return False
+    known = [f.solver.program.global_value(f, name).const for name in sorted(f.fn.names)]
+    held = (c for c in (*known, *constants(f.fn.body)) if isinstance(c, str | bytes))
+    texts = {c.decode("latin-1") if isinstance(c, bytes) else c for c in held}
+    return not texts.isdisjoint(pattern.unless_beside)
 
 
 def _types(f: Frame, model: CallModel, dotted: str) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
 
 NOTHING: tuple[Any, ...] = ()
+EVERY_PATH = object()  # stands for all resolved paths, in a fact about a base that is the file system's root
 ALNUM = charsets.kinds_excluded(charsets.ALNUM)
 METHODS = {
     "isdigit": charsets.kinds_excluded(charsets.DIGITS),
@@ -50,6 +51,9 @@ def _below(f: Frame, v: Val, base: Val) -> Any:
 def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:
     """Facts from ``a op b``."""
     if op in ("==", "!="):
+        place = _same_place(f, a, b)
+        if place:
+            return _signed(place, positive=op == "==")
         if a.const is not NO_CONST or (a.lit and not a.atoms):
             a, b = b, a
         if not (b.const is not NO_CONST or (b.lit and not b.atoms)):
@@ -62,6 +66,20 @@ def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:
         if isinstance(a.const, str):
             return _signed(about(b, _absent(a.const)), positive=op == "not in")
     return None
+
+
+def _same_place(f: Frame, a: Val, b: Val) -> Any:
+    """Facts from the equality of paths: one lies where its base does, or ``dirname(x) == x``: all lie below ``x``."""
+    for x, base in ((a, b), (b, a)):
+        if any(t[:2] == ("tag", "parent") and t[2] is base for t in x.types):
+            kept = frozenset(f.deep(base))
+            if any(isinstance(atom, Source) for atom in kept):
+                return NOTHING
+            return ((EVERY_PATH, PATHS, kept),) if kept else ((EVERY_PATH, PATHS),)
+        # One direction only: two unknown paths that are equal clear nothing.
+        if "resolved" in _tags(x) and f.deep(base) and f.deep(base).keys() < f.deep(x).keys():
+            return _below(f, x, base)
+    return NOTHING
 
 
 def _signed(facts: Any, *, positive: bool) -> Any:
@@ -158,17 +176,22 @@ def disjunction(preds: list[Any]) -> Any:
 
 
 def _common(sides: list[Any]) -> Any:
-    first, *others = sides
+    first, *others = sorted(sides, key=lambda side: any(fact[0] is EVERY_PATH for fact in side))
     made = []
     for target, bits, *kept in first:
         left = bits
         for other in others:
-            left &= next(
-                (b for t, b, *k in other if k == kept and (t is target or (not isinstance(t, Val) and t == target))), 0
-            )
+            left &= next((b for t, b, *k in other if k == kept and _covers(t, target)), 0)
         if left:
             made.append((target, left, *kept))
     return tuple(made)
+
+
+def _covers(t: Any, target: Any) -> bool:
+    """Whether a fact about ``t`` is one about ``target``."""
+    if t is EVERY_PATH:
+        return isinstance(target, Val) and "resolved" in _tags(target)
+    return t is target or (not isinstance(t, Val) and bool(t == target))
 
 
 def apply(f: Frame, pred: Any, *, truth: bool) -> None:
@@ -176,6 +199,8 @@ def apply(f: Frame, pred: Any, *, truth: bool) -> None:
     if pred is None:
         return
     for target, bits, *kept in pred[0] if truth else pred[1]:
+        if target is EVERY_PATH:
+            continue  # says something only beside other tests
         if kept:
             refine_value(f, target, bits, kept[0])
         elif isinstance(target, Val):

@@ -230,11 +230,17 @@ def _setattr(f: Frame, given: Arguments) -> Val:
 
 
 def _resolved(f: Frame, given: Arguments) -> Val:
-    """``os.path.realpath(x)``, ``Path.resolve()``: now comparable with its base."""
+    """``os.path.realpath(x)``, ``os.path.abspath(x)``, ``Path.resolve()``: now comparable with its base."""
     source = given.get(0) if given.get(0) is not None else given.receiver
     if source is None:
         return CLEAN
     return Val(f.deep(source), types=(("x", "pathlib.Path"), ("tag", "resolved")), lit=source.lit)
+
+
+def _parent(f: Frame, given: Arguments) -> Val:
+    """``os.path.dirname(x)``, which equals ``x`` for the root alone."""
+    v = given.get(0)
+    return CLEAN if v is None else Val(f.deep(v), types=(("tag", "parent", v),), lit=v.lit)
 
 
 def _basename(f: Frame, given: Arguments) -> Val:
@@ -341,6 +347,9 @@ _TABLE: dict[str, Any] = {
     "contextlib.closing": _first,
     "typing.cast": lambda f, given: given.get(1) or CLEAN,  # noqa: ARG005 - table entry
     "os.path.realpath": _resolved,
+    "os.path.abspath": _resolved,
+    "os.path.normcase": _first,
+    "os.path.dirname": _parent,
     "pathlib.Path.resolve": _resolved,
     "os.path.basename": _basename,
     "werkzeug.utils.secure_filename": _basename,

@@ -24,13 +24,9 @@ class Facts(NamedTuple):
 
 def facts_of(data: bytes) -> Facts:
     """Look at a file's bytes."""
-    return Facts(_words(b" ".join(_IMPORT.findall(data))), _words(b" ".join(_CLASS.findall(data))))
+    return Facts(words_of(b" ".join(_IMPORT.findall(data))), words_of(b" ".join(_CLASS.findall(data))))
 
 
-def _words(data: bytes) -> frozenset[str]:
+def words_of(data: bytes) -> frozenset[str]:
+    """The names in a file's bytes, keywords and words of comments among them."""
     return frozenset(word.decode("utf-8", "replace") for word in set(_WORD.findall(data)))
-
-
-def mentions(data: bytes, words: frozenset[str] | set[str]) -> bool:
-    """Whether a file's bytes hold one of some words."""
-    return not words.isdisjoint(w.decode("utf-8", "replace") for w in set(_WORD.findall(data)))

@@ -30,18 +30,19 @@ class Index:
                 self._deriving[word].append(path)
 
     def importers(self, paths: Iterable[str]) -> list[str]:
-        """The files that import one of ``paths``, directly or through others; those themselves not included."""
-        start = set(paths)
-        found: set[str] = set(start)
-        waiting = sorted(start)
+        """The files that import one of ``paths``, directly or not, nearest first; those themselves not included."""
+        waiting = sorted(set(paths))
+        found = set(waiting)
+        made: list[str] = []
         while waiting:
-            name = module_name(waiting.pop())[0]
-            home, _, last = name.rpartition(".")
-            for path in self._importing.get(last, ()):
-                if path not in found and self._may_mean(path, home):
-                    found.add(path)
-                    waiting.append(path)
-        return sorted(found - start)
+            level: set[str] = set()
+            for one in waiting:
+                home, _, last = module_name(one)[0].rpartition(".")
+                level.update(p for p in self._importing.get(last, ()) if p not in found and self._may_mean(p, home))
+            waiting = sorted(level)
+            found |= level
+            made += waiting
+        return made
 
     def _may_mean(self, path: str, home: str) -> bool:
         """Whether an import in ``path`` that names a module's last word can mean the one in ``home``."""

@@ -7,7 +7,10 @@ that begin at one place apart; no tuple refers to a syntax tree.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Node: TypeAlias = tuple[Any, ...]
 
@@ -56,6 +59,15 @@ def around(inner: Node, position: int) -> int:
 def line_of(position: int) -> int:
     """The 1-based line of a packed position."""
     return (position & PLACE) >> 12
+
+
+def constants(node: Any) -> Iterator[Any]:
+    """The constants in some code."""
+    if isinstance(node, tuple):
+        if len(node) > 2 and node[0] == CONST:
+            yield node[2]
+        for part in node:
+            yield from constants(part)
 
 
 def column_of(position: int) -> int:

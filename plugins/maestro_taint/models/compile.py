@@ -101,7 +101,7 @@ def _add(models: Models, document: Document, where: str) -> None:  # noqa: C901,
         for decorator in names(e.decorator):
             models.entries[decorator] = EntryModel(e.id, e.params, _mask(e.returns, where), e.skip)
     for w in document.patterns:
-        made = PatternModel(w.id, w.rule, w.cwe, w.message, _conditions(w.when))
+        made = PatternModel(w.id, w.rule, w.cwe, w.message, _conditions(w.when), w.unless_in, w.unless_beside)
         for call in names(w.call):
             old = models.calls.get(call, CallModel())
             _merge(models.calls, call, patterns=(*old.patterns, made), returns=w.returns)

@@ -95,7 +95,11 @@ class EntrypointEntry(Entry, frozen=True):
 
 
 class PatternEntry(Entry, frozen=True):
-    """A call that is wrong by itself, under conditions on its arguments."""
+    """A call that is wrong by itself, under conditions on its arguments.
+
+    ``unless_in``: not in functions with such a name (globs, lower case); ``unless_beside``: not where one of these
+    constants is used, by which a protocol is known.
+    """
 
     id: str
     call: tuple[str, ...] | str
@@ -103,6 +107,8 @@ class PatternEntry(Entry, frozen=True):
     cwe: int
     message: str
     when: tuple[ConditionEntry, ...] = ()
+    unless_in: tuple[str, ...] = ()
+    unless_beside: tuple[str, ...] = ()
     returns: str = ""
     unchecked: bool = False
 

@@ -48,13 +48,18 @@ class SinkModel:
 
 @dataclass(frozen=True, slots=True)
 class PatternModel:
-    """A call that is wrong whatever flows into it: weak hash, insecure cookie, entity-resolving parser."""
+    """A call that is wrong whatever flows into it: weak hash, insecure cookie, entity-resolving parser.
+
+    Not in a function whose name matches ``unless_in``, nor in one that names a constant of ``unless_beside``.
+    """
 
     id: str
     rule: str
     cwe: int
     message: str
     when: tuple[Condition, ...] = ()
+    unless_in: tuple[str, ...] = ()
+    unless_beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

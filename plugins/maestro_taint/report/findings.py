@@ -86,6 +86,8 @@ def _confidence(source: Source, site: Any, doubts: int) -> str:
     """The weaker of the source's and the sink's; less where an unknown callee lies between, still less far away."""
     if source.model in LOG_ONLY and not site.bit & BIT["log"]:
         return "low"
+    if doubts and site.bit == BIT["trust"]:
+        return "low"  # a callee nobody knows may be the look-up or the check that makes it trustworthy
     known = CONFIDENCE.index(min(source.confidence, str(site.confidence), key=CONFIDENCE.index))
     return CONFIDENCE[max(known - doubts, 0)]
 

@@ -119,6 +119,25 @@ def test_the_size_of_a_file_that_was_only_asked_about_counts(work: Callable[...,
     assert "full" in made
 
 
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_linked_work_tree_reads_its_git_directories_as_any_reads_dot_git(
+    work: Callable[..., Work], declared: bool
+) -> None:
+    w = work()
+    git = ["git", "-C", str(w.root), "-c", "user.name=t", "-c", "user.email=t@example.invalid"]
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
+    subprocess.run([*git, "worktree", "add", "-q", str(w.root.parent / "linked")], check=True)
+    linked = Work(w.root.parent / "linked", w.strace)
+    (linked.root / "src").mkdir()
+    (linked.root / "src/x.txt").write_text("x\n")
+    options = ("--caches", ".git") if declared else ()
+    listed, said = linked.make("git rev-parse HEAD > out.txt", *options)
+    assert len(listed.strip()) == 40
+    assert ("commondir" in said) is not declared
+    assert ("undeclared read" in said) is not declared, said
+    assert "from local" in linked.make("git rev-parse HEAD > out.txt", *options)[1]
+
+
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("watch", ["strace", "audit"])
 def test_a_change_of_what_was_not_declared_is_no_hit(work: Callable[..., Work], watch: str, change: str) -> None:

@@ -113,3 +113,77 @@ def test_findings_do_not_depend_on_the_order_of_files() -> None:
 def test_a_blank_line_above_keeps_the_fingerprint() -> None:
     text = "import os\nfrom flask import request\nos.system(request.args['q'])\n"
     assert findings({"a.py": text})[0].fingerprint == findings({"a.py": "\n\n" + text})[0].fingerprint
+
+
+SAFE_JOIN = """
+from os.path import abspath, dirname, join, normcase, sep
+
+def safe_join(base, *paths):
+    final = abspath(join(base, *paths))
+    base = abspath(base)
+    if (
+        not normcase(final).startswith(normcase(base + sep))
+        and normcase(final) != normcase(base)
+        and dirname(normcase(base)) != normcase(base)
+    ):
+        raise ValueError(final)
+    return final
+"""
+SERVING = "from flask import request\nfrom joining import safe_join\ndef f():\n    return open({}).read()\n"
+
+
+def opened(helper: str, argument: str = 'safe_join("/srv", request.args["p"])') -> list[str]:
+    files = {"joining.py": helper, "app.py": SERVING.format(argument)}
+    return [f.rule for f in findings(files) if f.level == "error" and f.at.line == 4]
+
+
+def test_a_helper_that_raises_unless_the_path_is_below_its_base_is_a_guard() -> None:
+    assert opened(SAFE_JOIN) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("base + sep", "base"),  # "/srv-secret" begins with "/srv"
+        ("raise ValueError(final)", "pass"),
+        ("not normcase(final)", "normcase(final)"),
+        ("normcase(final) != normcase(base)", "normcase(final) != normcase(paths[0])"),
+        ("dirname(normcase(base)) != normcase(base)", "dirname(normcase(final)) != normcase(base)"),
+        ("return final", "return join(base, *paths)"),
+        ("abspath(join(base, *paths))", "join(base, *paths)"),
+    ],
+)
+def test_a_helper_that_nearly_guards_does_not(old: str, new: str) -> None:
+    assert old in SAFE_JOIN
+    assert opened(SAFE_JOIN.replace(old, new)) == ["taint-path"]
+
+
+def test_the_base_of_a_helper_that_guards_stays_dangerous() -> None:
+    assert opened(SAFE_JOIN, 'safe_join(request.args["b"], "x")') == ["taint-path"]
+
+
+def test_two_unknown_paths_that_are_equal_clear_nothing() -> None:
+    text = (
+        "import os\nfrom flask import request\ndef f():\n    a = os.path.abspath(request.args['a'])\n"
+        "    b = os.path.abspath(request.args['b'])\n    if a == b:\n        open(a)\n        open(b)\n"
+    )
+    assert [line for line, _ in blocking(text)] == [7, 8]
+
+
+def test_what_a_directory_name_is_made_of_goes_on() -> None:
+    text = "import os\nfrom flask import request\ndef f():\n    open(os.path.dirname(request.args['a']))\n"
+    assert blocking(text) == [(4, "taint-path")]
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        ("GUID = b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11'\ndef accept(k):\n    return hashlib.sha1(k + GUID)\n", 0),
+        ("def accept(k):\n    return hashlib.sha1(k + b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11')\n", 0),
+        ("def accept(k):\n    return hashlib.sha1(k + b'258EAFA5-E914-47DA-95CA-C5AB0DC85B12')\n", 1),
+        ("def compute_etag(data):\n    return hashlib.sha1(data)\n", 0),
+        ("def sign(data):\n    return hashlib.sha1(data)\n", 1),
+    ],
+)
+def test_a_hash_that_a_protocol_prescribes_is_no_finding(body: str, count: int) -> None:
+    assert len(blocking("import hashlib\n" + body)) == count

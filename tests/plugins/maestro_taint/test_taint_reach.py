@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from maestro_taint.analysis import analyse, analyse_tree
+from maestro_taint.analysis import Analysis, analyse, analyse_tree
 from maestro_taint.engine import statements
 from maestro_taint.frontend.facts import facts_of
 from maestro_taint.frontend.index import Index
@@ -131,3 +131,39 @@ def test_files_outside_any_repository_are_checked_and_nothing_is_written(tmp_pat
         [*words[:-1], str(tmp_path / "gone.py")], capture_output=True, text=True, check=False, timeout=120
     )
     assert gone.returncode == 2
+
+
+def many_callers(count: int) -> dict[str, str]:
+    """A sink that many quiet files call, and one that meets a source."""
+    text = "from sink import run\ndef quiet(x):\n    y = x\n    y = y\n    run(y)\n"
+    callers = {f"m{i:03}.py": text for i in range(count)}
+    view = "from flask import request\nfrom sink import run\ndef view():\n    run(request.args['q'])\n"
+    return {"sink.py": "import os\ndef run(x):\n    os.system(x)\n", **callers, "z.py": view}
+
+
+def bounded(files: dict[str, str], asked: list[str], bound: int | None) -> Analysis:
+    data = {path: text.encode() for path, text in files.items()}
+    tree = Tree({path: partial(bytes, d) for path, d in data.items()})
+    return analyse_tree(tree, asked, models(), index=Index({p: facts_of(d) for p, d in data.items()}), bound=bound)
+
+
+def test_what_the_bound_on_callers_leaves_is_named() -> None:
+    files = many_callers(50)
+    whole, part = bounded(files, ["sink.py"], None), bounded(files, ["sink.py"], 20)
+    assert whole.solver.flows
+    assert not whole.unsearched
+    assert "z.py" in part.unsearched
+    assert "m000.py" not in part.unsearched
+    assert part.unsearched == bounded(files, ["sink.py"], 20).unsearched
+    assert part.solver.steps < whole.solver.steps
+
+
+def test_files_asked_about_are_analysed_whatever_the_bound() -> None:
+    files = many_callers(50)
+    assert bounded(files, ["sink.py", "z.py"], 1).solver.flows
+
+
+def test_the_nearest_callers_are_searched_first() -> None:
+    files = {f"far{i}.py": f"import far{i - 1}\n" if i else "import sink\n" for i in range(3)}
+    index = Index({p: facts_of(t.encode()) for p, t in {"sink.py": "", "zz.py": "import sink\n", **files}.items()})
+    assert index.importers(["sink.py"]) == ["far0.py", "zz.py", "far1.py", "far2.py"]
