@@ -39,6 +39,7 @@ from tests.evidence.shipment import (
     trusted,
 )
 from tests.plugins.maestro_seal.authority import DAY, Tsa, make_tsa, send, serving, serving_tsa
+from tests.support.buildable import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -348,3 +349,33 @@ def test_a_demanded_timestamp_that_fails_stops_the_seal(
             sealing(root, nobody)
     with serving_tsa(make_tsa(tmp_path / "stranger")) as address, pytest.raises(ToolError, match="not by CN=Authority"):
         sealing(root, address)
+
+
+def test_a_release_from_the_settings_to_the_auditor(
+    repository: GitRepository,
+    tsa: Tsa,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_PLUGINS", "maestro_hooks.integrations.pytest_plugin")
+    monkeypatch.chdir(repository.root)
+    repository.commit({**PROJECT, "test_one.py": "def test_one():\n    assert 1 + 1 == 2\n"})
+    (tmp_path / "chain.pem").write_bytes(tsa.pem())
+    assert cli.main(["init"]) == 0
+    assert cli.main(["keys", "new", "--no-passphrase"]) == 0
+    add_tsa(capsys, tmp_path / "chain.pem", "--timestamps", "1")
+    with serving_tsa(tsa) as address:
+        (repository.root / "maestro.toml").write_text(f'[seal]\ntimestamp = "{address}"\n')
+        assert cli.main(["run"]) == 0, capsys.readouterr()
+    bundle = next((repository.root / "dist").glob("*.sigstore.json"))
+    assert len(parse_bundle(bundle.read_bytes()).timestamps) == 1
+    capsys.readouterr()
+    assert cli.main(["verify", str(bundle)]) == 0
+    assert "say 1 RFC 3161 token of named authorities" in " ".join(capsys.readouterr().out.split())
+    # With the authority gone, no bundle is made.
+    bundle.unlink()
+    assert cli.main(["seal"]) == 3
+    assert "demands 1 timestamps" in capsys.readouterr().err
+    assert not bundle.exists()
