@@ -59,7 +59,7 @@ def check_timestamps(bundles: Sequence[Bundle], trust: Trust | None, *, now: dat
         return _said(Status.NOT_CHECKED, f"{_tokens(count)}; to have them checked: {INSTALL}")
     except EvidenceError as error:
         return _said(Status.FAIL, error.what)
-    words = f"signed by {shape.time_text(max(times))}, say {_tokens(count)} of named authorities"
+    words = f"{_tokens(count)} of named authorities: signed by {shape.time_text(max(times))} at the latest"
     return Timestamps(Step(NAME, Status.PASS, words), max(times) if len(times) == len(bundles) else None)
 
 
@@ -69,7 +69,7 @@ def _said(status: Status, words: str) -> Timestamps:
 
 def _check_count(there: int, needed: int) -> None:
     if there < needed:
-        words = f"the trust file demands {needed} timestamps for each signature, there are {there}"
+        words = f"timestamps demanded for each signature: {needed}, there: {there}"
         raise EvidenceError(words, where=NAME)
 
 

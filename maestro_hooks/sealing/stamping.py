@@ -40,7 +40,7 @@ def stamped(workspace: Workspace, bundle: Bundle, trust_file: bytes) -> tuple[Bu
             tokens.append(token)
     needed = trust.thresholds.get(NAME, 0)
     if len(tokens) < needed:
-        words = f"the trust file demands {needed} timestamps for each signature, there are {len(tokens)}"
+        words = f"timestamps demanded by the trust file: {needed}, there: {len(tokens)}"
         raise ToolError(
             "; ".join([words, *problems]), fix="set timestamp in [tool.maestro.seal], or mend the authority"
         )

@@ -189,7 +189,7 @@ def test_one_authority_twice_is_one(tsa: Tsa, tmp_path: Path) -> None:
     demanded = {"root": 1, "release": 1, "timestamp": 2}
     shipment = stamped(tsa, authorities=(tsa.authority(), other.authority()), thresholds=demanded)
     bundle = parse_bundle(shipment.bundle)
-    assert "demands 2 timestamps" in detail(looked_at(shipment), "timestamp")
+    assert "demanded for each signature: 2, there: 1" in detail(looked_at(shipment), "timestamp")
     twice = encode_bundle(replace(bundle, timestamps=bundle.timestamps * 2))
     assert "1 of the 2 authorities" in detail(looked_at(shipment, bundles=[twice]), "timestamp")
     with serving_tsa(other) as address:
@@ -345,7 +345,7 @@ def test_a_demanded_timestamp_that_fails_stops_the_seal(
     with serving_tsa(tsa) as address:
         assert len(sealing(root, address)[0].timestamps) == 1
     for nobody in (address, ""):
-        with pytest.raises(ToolError, match="demands 1 timestamps for each signature, there are 0"):
+        with pytest.raises(ToolError, match="demanded by the trust file: 1, there: 0"):
             sealing(root, nobody)
     with serving_tsa(make_tsa(tmp_path / "stranger")) as address, pytest.raises(ToolError, match="not by CN=Authority"):
         sealing(root, address)
@@ -373,9 +373,9 @@ def test_a_release_from_the_settings_to_the_auditor(
     assert len(parse_bundle(bundle.read_bytes()).timestamps) == 1
     capsys.readouterr()
     assert cli.main(["verify", str(bundle)]) == 0
-    assert "say 1 RFC 3161 token of named authorities" in " ".join(capsys.readouterr().out.split())
+    assert "1 RFC 3161 token of named authorities: signed by" in " ".join(capsys.readouterr().out.split())
     # With the authority gone, no bundle is made.
     bundle.unlink()
     assert cli.main(["seal"]) == 3
-    assert "demands 1 timestamps" in capsys.readouterr().err
+    assert "timestamps demanded by the trust file: 1, there: 0" in capsys.readouterr().err
     assert not bundle.exists()

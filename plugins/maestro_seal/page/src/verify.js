@@ -196,7 +196,7 @@ function timestamps(bundles, trust) {
   }
   const fewest = Math.min(...counts);
   if (fewest < needed) {
-    return said("fail", `the trust file demands ${needed} timestamps for each signature, there are ${fewest}`);
+    return said("fail", `timestamps demanded for each signature: ${needed}, there: ${fewest}`);
   }
   return said("not-checked", `${tokens}: this page does not check them, 'maestro verify' does`);
 }
