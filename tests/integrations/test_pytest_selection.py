@@ -166,6 +166,16 @@ def test_when_every_test_is_skipped_for_a_reason_the_run_is_good(project: Projec
     result.stdout.fnmatch_lines(["3 skipped by Maestro (deselected)"])
 
 
+def test_a_run_of_which_only_tests_that_never_pass_are_left_is_good(project: Project) -> None:
+    project.plugin("pick", SKIPS_ALL.replace("in plan.nodeids", "in plan.nodeids[:-1]"))
+    project.write(test_a=THREE, test_b="import pytest\n\n\n@pytest.mark.xfail\ndef test_never():\n    assert 0\n")
+    project.commit()
+    result = project.run()
+    assert result.ret == 0
+    assert project.unmet() == set()
+    result.stdout.fnmatch_lines(["1 xfailed, 3 skipped by Maestro (deselected)"])
+
+
 def test_tests_others_deselected_are_not_asked_about(project: Project) -> None:
     project.plugin("pick", SKIPS_ALL)
     project.write(test_a="import os\ndef test_one(): assert 'GOOD' in os.environ\ndef test_two(): pass\n")
