@@ -25,6 +25,7 @@ import functools
 import importlib.util
 import re
 import shutil
+import statistics
 import subprocess
 import tempfile
 import time
@@ -105,10 +106,12 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="maestro-reuse-") as text:
         root = Path(text) / "work"
+        page_mark = "cas_reuse.py"
         if (given.history / ".git").exists():
             commits, about = last_commits(given.history, given.commits)
             source = given.history
         else:
+            page_mark += ", releases"
             source = Path(text) / "history"
             commits, about = releases(source, given.history, given.commits)
         assert len(commits) >= 30, f"only {len(commits)} commits: at least 30 are asked for"
@@ -128,15 +131,18 @@ def main() -> None:
     lines = [f"{about}, each built {given.builds} time(s), in order.", "", *report(build, per_commit)]
     print("\n".join(lines))
     if given.write:
-        publish(given.write, "cas_reuse.py", lines)
+        publish(given.write, page_mark, lines)
     assert build.wrong == 0
 
 
 def last_commits(repository: Path, count: int) -> tuple[list[str], str]:
-    """The last commits that change Python sources, oldest first."""
-    log = ["git", "-C", str(repository), "log", "--no-merges", "--topo-order", f"-{count}", "--format=%H", "--", "*.py"]
-    commits = subprocess.check_output(log, text=True).split()[::-1]
-    return commits, f"{len(commits)} commits of this project's history, {commits[0][:8]} to {commits[-1][:8]}"
+    """The last commits that change Python sources, oldest first, and how much each changes."""
+    log = ["git", "-C", str(repository), "log", "--no-merges", "--topo-order", f"-{count}", "--format=commit %H"]
+    entries = subprocess.check_output([*log, "--numstat", "--", "*.py"], text=True).split("commit ")[:0:-1]
+    commits = [entry.split()[0] for entry in entries]
+    changed = [len(entry.split("\n", 1)[1].split("\n")) - 2 for entry in entries]
+    about = f"{len(commits)} commits of the repository's history, {commits[0][:8]} to {commits[-1][:8]}"
+    return commits, f"{about} (Python files changed: median {statistics.median(changed):.0f}, at most {max(changed)})"
 
 
 def releases(place: Path, folder: Path, count: int) -> tuple[list[str], str]:
@@ -169,8 +175,8 @@ def build_tree(build: Build) -> None:
         build.act("document", [module], f"{OUT}/doc/{module}.txt")
         build.act("interface", [module], f"{OUT}/api/{module}.txt")
     for folder in sorted({str(Path(m).parent) for m in modules}):
-        build.act("names", [f"{OUT}/api/{folder}/*.txt" if folder != "." else f"{OUT}/api/*.txt"],
-                  f"{OUT}/names/{folder}/names.txt")  # fmt: skip
+        below = "" if folder == "." else f"{folder}/"
+        build.act("names", [f"{OUT}/api/{below}*.txt"], f"{OUT}/names/{below}names.txt")
     build.act("index", [f"{OUT}/names/**/*.txt"], f"{OUT}/index.txt")
     build.act("bundle", ["**/*.py"], f"{OUT}/bundle.txt")
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         SealedBundle,
         Section,
         Skip,
+        StampRequest,
         StoreRequest,
         TestOutcome,
         TestPlan,
@@ -61,6 +62,7 @@ KINDS: dict[str, HookKind] = {
     "maestro_before_seal": "gate",
     "maestro_commit": "gate",
     "maestro_attach": "gate",
+    "maestro_timestamp": "gate",
     "maestro_log": "gate",
     "maestro_sealed": "observer",
     "maestro_verify": "gate",
@@ -126,6 +128,15 @@ def maestro_commit(request: CommitRequest) -> Iterable[Commitment]:  # type: ign
 @hookspec
 def maestro_attach(draft: SealDraft) -> Iterable[Section | Documents]:  # type: ignore[empty-body]
     """Gate. Sealing process, after the tree, before the signature: sections of the predicate, files to ship."""
+
+
+@hookspec
+def maestro_timestamp(request: StampRequest) -> bytes | None:
+    """Gate. Sealing process, after the signature: an RFC 3161 token (``TimeStampResp`` in DER) over it.
+
+    ``None`` says that this plugin asks nobody. Failure stops the seal if the trust file demands timestamps; else it is
+    a warning.
+    """
 
 
 @hookspec

@@ -290,6 +290,15 @@ class Documents:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StampRequest:
+    """A signature that a timestamp authority should say the time about: the message of an RFC 3161 request."""
+
+    root: Path
+    signature: bytes
+    settings: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogRequest:
     """A log entry to append: canonical JSON in Rekor's shape (evidence format 4.7), at most 65,535 bytes."""
 

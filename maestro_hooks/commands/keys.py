@@ -1,4 +1,4 @@
-"""``maestro keys new|show|rotate|pin``: the signing keys of this repository and the trust file that announces them."""
+"""``maestro keys new|show|rotate|pin|add-tsa``: the signing keys and the trust file that announces them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import os
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maestro_hooks.config import host_settings
@@ -16,7 +17,6 @@ from maestro_hooks.workspace import read_configuration
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from pathlib import Path
 
     from maestro_hooks.evidence.trust import Trust
 
@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "action", choices=("new", "show", "rotate", "pin"), help="make, list or replace the keys; pin the policy"
+        "action",
+        choices=("new", "show", "rotate", "pin", "add-tsa"),
+        help="make, list or replace the keys; pin the policy; trust a timestamp authority",
+    )
+    parser.add_argument(
+        "--certificates", type=Path, metavar="PEM", help="add-tsa: its signing certificate, then the issuers, root last"
+    )
+    parser.add_argument(
+        "--timestamps", type=int, default=0, metavar="N", help="add-tsa: demand N timestamps for each signature (0)"
     )
     parser.add_argument(
         "--no-passphrase", action="store_true", help="store the private keys unencrypted (readable by you alone)"
@@ -49,6 +57,8 @@ def run(args: Namespace) -> ExitCode:
             warnings.append("WARNING: the private keys are NOT encrypted; whoever can read .maestro/keys can sign")
         if args.action == "new":
             trust = keys.create(root, now=now, encrypted_with=passphrase, policy=_policy_digest(root))
+        elif args.action == "add-tsa":
+            trust = _add_authority(args, root, now=now, passphrase=passphrase)
         elif args.action == "pin":
             trust = keys.pin(root, policy=_policy_to_pin(_policy_digest(root)), now=now, passphrase=passphrase)
         else:
@@ -57,6 +67,15 @@ def run(args: Namespace) -> ExitCode:
     payload = {"schema": "maestro.keys/1", "ok": True, "warnings": warnings, **_object(trust, str(path), now)}
     emit(payload, [*warnings, *_lines(trust, str(path), now)], as_json=args.json)
     return ExitCode.OK
+
+
+def _add_authority(args: Namespace, root: Path, *, now: datetime, passphrase: bytes | None) -> Trust:
+    from maestro_hooks.sealing import authorities, keys  # noqa: PLC0415
+
+    if args.certificates is None or args.timestamps < 0:
+        raise UsageError("which authority?", where="maestro keys add-tsa", fix="give --certificates CHAIN.pem")
+    found = authorities.read_authority(args.certificates)
+    return keys.add_authority(root, found, demanded=args.timestamps, now=now, passphrase=passphrase)
 
 
 def _policy_digest(root: Path) -> str | None:
@@ -126,6 +145,11 @@ def _object(trust: Trust, path: str, now: datetime) -> dict[str, object]:
             }
             for key in trust.keys
         ],
+        "timestamp_authorities": [
+            {"name": a.name, "validFrom": time_text(a.valid_from), "validTo": time_text(a.valid_to)}
+            for a in trust.authorities
+        ],
+        "timestamps": trust.thresholds.get("timestamp", 0),
     }
 
 
@@ -140,4 +164,6 @@ def _lines(trust: Trust, path: str, now: datetime) -> list[str]:
             f"  {'valid until' if key.valid_at(now) else 'NOT valid, until'} {time_text(key.valid_to)}"
             for key in trust.keys
         ),
+        *(f"  {'tsa':<8} {a.name}  until {time_text(a.valid_to)}" for a in trust.authorities),
+        *(f"  timestamps demanded: {count}" for role, count in trust.thresholds.items() if role == "timestamp"),
     ]

@@ -24,7 +24,7 @@ MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 class Bundle:
     """A parsed bundle; ``log_entry`` says where a transparency log holds its signature.
 
-    ``timestamps`` are RFC 3161 tokens. They are carried for other verifiers; this one trusts no timestamp authority.
+    ``timestamps`` are RFC 3161 tokens (``TimeStampResp`` in DER) over the signature.
     """
 
     hint: str
@@ -47,13 +47,17 @@ def sign_bundle(payload: bytes, key: PrivateKey) -> bytes:
 
 def encode_bundle(bundle: Bundle) -> bytes:
     """The bundle file: canonical JSON."""
+    material: dict[str, object] = {
+        "publicKey": {"hint": bundle.hint},
+        "tlogEntries": [] if bundle.log_entry is None else [logged_object(bundle.log_entry)],
+    }
+    if bundle.timestamps:
+        tokens = [{"signedTimestamp": canonical.base64_encode(token)} for token in bundle.timestamps]
+        material["timestampVerificationData"] = {"rfc3161Timestamps": tokens}
     return canonical.encode(
         {
             "mediaType": MEDIA_TYPE,
-            "verificationMaterial": {
-                "publicKey": {"hint": bundle.hint},
-                "tlogEntries": [] if bundle.log_entry is None else [logged_object(bundle.log_entry)],
-            },
+            "verificationMaterial": material,
             "dsseEnvelope": dsse.envelope_object(bundle.envelope),
         }
     )

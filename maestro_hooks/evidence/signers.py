@@ -18,17 +18,24 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.bundle import Bundle
     from maestro_hooks.evidence.log_steps import LogFindings
+    from maestro_hooks.evidence.timestamps import Timestamps
     from maestro_hooks.evidence.trust import Trust, TrustedKey, TrustFile
 
 NAME = "signature"
 
 
 def check_signatures(
-    bundles: Sequence[Bundle], file: TrustFile | None, *, now: datetime, log: LogFindings | None = None
+    bundles: Sequence[Bundle],
+    file: TrustFile | None,
+    *,
+    now: datetime,
+    log: LogFindings | None = None,
+    stamps: Timestamps | None = None,
 ) -> Step:
     """Run the step. ``bundles`` hold the identical payload, one signature each.
 
-    Where witnesses cosigned the log, a key counts if it was valid by the time they prove; else it must be valid now.
+    A key counts if it was valid by the earliest time that witnesses of the log or timestamps prove; without either, it
+    must be valid now. An expired key is no failure yet where timestamps could not be checked: they might date it.
     """
     if file is None:
         return Step(NAME, Status.NOT_CHECKED, "no trust file given: nobody says whose signature counts")
@@ -36,7 +43,8 @@ def check_signatures(
         trust = check_trust(file, now=now)
     except EvidenceError as error:
         return Step(NAME, Status.FAIL, f"{error.where}: {error.what}")
-    moment = log.time if log and log.time else now
+    proved = [found.time for found in (log, stamps) if found and found.time]
+    moment = min(proved, default=now)
     index = max(log.indices) if log and len(log.indices) == len(bundles) else None
     keys = [key for key in trust.of_role("release") if _refusal(key, trust, moment, index) is None]
     message = bundles[0].envelope.signed_bytes()
@@ -47,6 +55,11 @@ def check_signatures(
         names = ", ".join(f"{key.name} ({key.public.id[:12]})" for key in found)
         return Step(NAME, Status.PASS, f"signed by {names}; {needed} of {len(keys)} valid release keys needed")
     refused = {key: _refusal(key, trust, moment, index) for key in signers(trust.keys, message, signatures)}
+    if stamps and stamps.undecided:
+        dated = [key for key in refused if _refusal(key, trust, min(moment, key.valid_to), index) is None]
+        if len(dated) >= needed:
+            words = "; whether a timestamp dates it before that is not checked here"
+            return Step(NAME, Status.NOT_CHECKED, f"{_why_not(refused)}{words}")
     reason = _why_not(refused) or (
         f"{len(found)} of the {needed} signatures needed are by a trusted release key over this payload"
     )

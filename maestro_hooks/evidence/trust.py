@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from maestro_hooks.errors import EvidenceError
 from maestro_hooks.evidence import canonical, dsse, shape, signature
+from maestro_hooks.evidence.authority import authority_object, parse_authorities
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from maestro_hooks.evidence.authority import Authority
     from maestro_hooks.evidence.signature import PrivateKey, PublicKey
 
 PAYLOAD_TYPE = "application/vnd.maestro.trust+json"
@@ -47,7 +49,10 @@ class TrustedKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """The signed part. ``log`` is the log's origin or ``none``; ``quorum`` 0 means that no witness is demanded."""
+    """The signed part. ``log`` is the log's origin or ``none``; ``quorum`` 0 means that no witness is demanded.
+
+    ``thresholds`` of ``timestamp``: how many of ``authorities`` must have stamped each signature; none by default.
+    """
 
     version: int
     expires: datetime
@@ -57,6 +62,7 @@ class Trust:
     min_tree_size: int = 0
     quorum: int = 0
     policy: str | None = None
+    authorities: tuple[Authority, ...] = ()
 
     def of_role(self, role: str) -> tuple[TrustedKey, ...]:
         """The keys of a role, valid or not."""
@@ -87,6 +93,8 @@ def encode_trust(trust: Trust) -> bytes:
     }
     if trust.policy is not None:
         document["policy"] = {"digest": {"sha256": trust.policy}}
+    if trust.authorities:
+        document["timestampAuthorities"] = [authority_object(authority) for authority in trust.authorities]
     return canonical.encode(document)
 
 
@@ -175,7 +183,7 @@ def _key_object(key: TrustedKey) -> dict[str, object]:
 
 
 def _parse_signed(value: object) -> Trust:
-    body = shape.members(value, required=_SIGNED, optional=("policy",), where=_WHERE)
+    body = shape.members(value, required=_SIGNED, optional=("policy", "timestampAuthorities"), where=_WHERE)
     shape.one_of(body["schema"], (SCHEMA,), where=f"{_WHERE} schema")
     keys = tuple(_parse_key(item) for item in shape.array(body["keys"], where=f"{_WHERE} keys"))
     if len({key.public.spki for key in keys}) != len(keys):
@@ -190,21 +198,27 @@ def _parse_signed(value: object) -> Trust:
         quorum = shape.integer(body["quorum"], low=1, high=1000, where=f"{_WHERE} quorum")
     if not log or (log == NONE and quorum):
         raise EvidenceError("witnesses cosign a log: a quorum needs a log origin", where=f"{_WHERE} log")
+    thresholds = _parse_thresholds(body["thresholds"])
     return Trust(
         version=shape.integer(body["version"], low=1, high=canonical.MAX_SAFE_INTEGER, where=f"{_WHERE} version"),
         expires=shape.time(body["expires"], where=f"{_WHERE} expires"),
         keys=keys,
-        thresholds=_parse_thresholds(body["thresholds"]),
+        thresholds=thresholds,
         log=log,
         min_tree_size=shape.natural(body["minTreeSize"], where=f"{_WHERE} minTreeSize"),
         quorum=quorum,
         policy=policy,
+        authorities=parse_authorities(
+            body.get("timestampAuthorities", []),
+            demanded=thresholds.get("timestamp", 0),
+            where=f"{_WHERE} timestampAuthorities",
+        ),
     )
 
 
 def _parse_thresholds(value: object) -> dict[str, int]:
     where = f"{_WHERE} thresholds"
-    body = shape.members(value, required=("root", "release"), optional=("log", "witness"), where=where)
+    body = shape.members(value, required=("root", "release"), optional=("log", "witness", "timestamp"), where=where)
     return {role: shape.integer(count, low=1, high=1000, where=where) for role, count in body.items()}
 
 

@@ -24,6 +24,7 @@ from maestro_hooks.evidence.report import Report
 from maestro_hooks.evidence.required import check_required
 from maestro_hooks.evidence.signers import check_signatures
 from maestro_hooks.evidence.steps import Status, Step
+from maestro_hooks.evidence.timestamps import check_timestamps
 from maestro_hooks.evidence.trust import parse_trust
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Submission:
         leaves: leaf files.
         artifacts: (name, SHA-256 in hexadecimal) of the files at hand.
         source: the git tree id of a checkout at hand, or ``""``.
-        now: the verifier's clock; the only trusted time unless witnesses cosigned the log.
+        now: the verifier's clock; the only trusted time unless witnesses cosigned the log or an authority stamped it.
         seen: the head of the log accepted last, if the verifier keeps one.
         checkers: section name (``zk``) to the function that checks it, given the manifest and the included leaves
             by index.
@@ -90,10 +91,11 @@ def verify(submission: Submission) -> Report:
     manifest, trust = parsed.manifest, parsed.trust
     leaf_step, disclosed = _check_leaves(parsed.disclosures, manifest)
     leaves = {leaf.id: leaf for leaf in disclosed.values()}
+    stamps = check_timestamps(parsed.bundles, trust.trust if trust else None, now=submission.now)
     log = check_log(parsed.bundles, trust.trust if trust else None, now=submission.now, seen=submission.seen)
     found = [
         Step("parse", Status.PASS, f"{_count(submission)} read strictly; {manifest.size} leaves in the manifest"),
-        check_signatures(parsed.bundles, trust, now=submission.now, log=log),
+        check_signatures(parsed.bundles, trust, now=submission.now, log=log, stamps=stamps),
         _check_subject(submission, parsed, disclosed),
         *log.steps,
         check_required(
@@ -105,7 +107,7 @@ def verify(submission: Submission) -> Report:
         ),
         leaf_step,
         *_sections(submission, manifest, disclosed),
-        *_timestamps(parsed.bundles),
+        *([stamps.step] if stamps.step else []),
     ]
     return Report(
         steps=tuple(found),
@@ -206,13 +208,6 @@ def _sections(submission: Submission, manifest: Manifest, leaves: Mapping[int, L
         words = f"{given}: SHA-256 is the signed one" if given else f"the SBOM {digest[:12]} was not given"
         found.append(Step("sbom", status, words))
     return found
-
-
-def _timestamps(bundles: Sequence[Bundle]) -> list[Step]:
-    """What is there and not checked is said, and is not green."""
-    count = sum(len(bundle.timestamps) for bundle in bundles)
-    words = f"{count} RFC 3161 tokens are in the bundle, and nothing here checks them"
-    return [Step("timestamp", Status.NOT_CHECKED, words)] if count else []
 
 
 def _unproved(leaves: Mapping[int, Leaf]) -> str | None:

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from maestro_hooks.evidence import inputs as inputs_documents
 from maestro_hooks.pipeline.gates import claims_of, gate_inputs
+from maestro_hooks.pipeline.recorded_runs import SESSION_HOOK, session_arguments
 from maestro_hooks.requests import AppliedSkip, TestRun
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from maestro_hooks.evidence.inputs import Inputs
     from maestro_hooks.host import Host
     from maestro_hooks.integrations.pytest_claims import Session
     from maestro_hooks.pipeline.gates import Claim
     from maestro_hooks.project.blobs import Blobs
-
-HOOK = "maestro_tests_finished"
 
 
 def run_of(session: Session, *, root: Path, config: object) -> TestRun:
@@ -38,13 +39,17 @@ def run_of(session: Session, *, root: Path, config: object) -> TestRun:
     )
 
 
-def contributions(host: Host, run: TestRun, blobs: Blobs) -> tuple[Claim, ...]:
-    """The claims of every plugin that has something to say about the run, sorted by (plugin, key)."""
+def contributions(host: Host, run: TestRun, blobs: Blobs, *, test_run: Inputs) -> tuple[Claim, ...]:
+    """The claims of every plugin that has something to say about the run, sorted by (plugin, key).
+
+    ``test_run`` is the inputs document of pytest's own claims: whether the others count is decided by that.
+    """
     found: list[Claim] = []
-    for plugin in host.implementing(HOOK):
-        made_from = gate_inputs(host, plugin, HOOK, files=None, tree=run.tree)
-        inputs = msgspec.structs.replace(made_from, arguments=(HOOK, session_digest(run)))
-        claims, _ = claims_of(host, plugin, HOOK, request=run, inputs=inputs, blobs=blobs)
+    arguments = session_arguments(inputs_documents.digest(inputs_documents.encode(test_run)), session_digest(run))
+    for plugin in host.implementing(SESSION_HOOK):
+        made_from = gate_inputs(host, plugin, SESSION_HOOK, files=None, tree=run.tree)
+        inputs = msgspec.structs.replace(made_from, arguments=arguments)
+        claims, _ = claims_of(host, plugin, SESSION_HOOK, request=run, inputs=inputs, blobs=blobs)
         found.extend(claims)
     return tuple(found)
 

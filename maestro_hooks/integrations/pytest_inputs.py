@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 # What is shown, kept or distributed; how many failures end a run is said by ``pytest/completed``.
 PRESENTATION = frozenset(
     """
-    basetemp boxed cacheclear cacheshow capture code_highlight color debug disable_warnings dist distload doctestreport
-    durations durations_min file_or_dir fold_skipped force_short_summary fulltrace help junitprefix loadgroup
-    loadscopereorder looponfail maestro maestro_json maestro_run maestro_select maxfail maxprocesses maxschedchunk
-    maxworkerrestart no_fold_skipped no_header no_summary numprocesses pastebin px quiet report_log reportchars
-    rsyncdir rsyncignore showcapture showlocals tbstyle testrunuid trace traceconfig tx usepdb usepdb_cls
-    verbose version xfail_tb xmlpath
+    basetemp boxed cacheclear cacheshow capture code_highlight color debug disable_warnings dist distload
+    doctestreport durations durations_min file_or_dir fold_skipped force_short_summary fulltrace help junitprefix
+    loadgroup loadscopereorder looponfail maestro maestro_full maestro_json maestro_record maestro_run maestro_select
+    maxfail maxprocesses maxschedchunk maxworkerrestart no_fold_skipped no_header no_summary numprocesses pastebin px
+    quiet report_log reportchars rsyncdir rsyncignore showcapture showlocals tbstyle testrunuid trace traceconfig tx
+    usepdb usepdb_cls verbose version xfail_tb xmlpath
     """.split()  # noqa: SIM905 - forty names in columns read better than one to a line
 )
 # Values worth reading; any other value may hold a secret and is carried as a digest.

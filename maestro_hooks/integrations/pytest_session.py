@@ -258,7 +258,8 @@ class Controller:
         try:
             writer = self._workspace.writer("pytest")
             blobs = self._workspace.blobs
-            claims = contributions(self._workspace.host, run_of(happened, root=root, config=self._config), blobs)
+            run = run_of(happened, root=root, config=self._config)
+            claims = contributions(self._workspace.host, run, blobs, test_run=inputs)
             records = pytest_recording.record(happened, inputs=inputs, blobs=blobs, writer=writer, contributed=claims)
         except (MaestroError, OSError) as error:
             return (), "", str(error)

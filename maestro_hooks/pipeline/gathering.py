@@ -16,7 +16,7 @@ from maestro_hooks.pipeline import building
 from maestro_hooks.pipeline.checking import CheckJob, record_claims, run_checks
 from maestro_hooks.pipeline.gates import claims_of, gate_inputs, source_files
 from maestro_hooks.pipeline.privacy import conceal
-from maestro_hooks.pipeline.recorded_runs import PLUGIN, accepted_runs
+from maestro_hooks.pipeline.recorded_runs import PLUGIN, SESSION_HOOK, accepted_runs, accepted_sessions, speaks_of
 from maestro_hooks.requests import LedgerView
 from maestro_hooks.workspace import progress, progress_done
 
@@ -107,20 +107,32 @@ def gather(workspace: Workspace, tree: Tree, *, test_run: str, allow_unfinished:
 
 def _merge(workspace: Workspace, tree: Tree, *, test_run: str, allow_unfinished: bool) -> Merged:
     ledger = read_all(workspace.ledger_directory, run=workspace.run_id())
-    documents = [document for segment in ledger.segments for document in segment.inputs.values()]
-    runs = accepted_runs(documents, tree=tree.id, named=test_run)
+    documents = {digest: document for segment in ledger.segments for digest, document in segment.inputs.items()}
+    runs = accepted_runs(documents.values(), tree=tree.id, named=test_run)
+    of_now = _current(workspace.host, runs)
+    records = [entry.record for segment in ledger.segments for entry in segment.entries]
+    speaking = {d: i for d, i in documents.items() if i.tree == tree.id and speaks_of(i, runs) and of_now(i)}
+    sessions = accepted_sessions(records, speaking)
+
+    def current(inputs: Inputs) -> bool:
+        if inputs.arguments[:1] == (SESSION_HOOK,):
+            return inputs_module.digest(inputs_module.encode(inputs)) in sessions
+        return of_now(inputs)
+
     return merge(
         ledger,
         tree=tree.id,
         files=tree.files,
-        current=_current(workspace.host, runs),
+        current=current,
         allow_unfinished=allow_unfinished,
     )
 
 
 def _current(host: Host, test_runs: frozenset[str]) -> Callable[[Inputs], bool]:
     """Whether inputs name the plugin code, configuration and tools of now, or an accepted test run."""
-    known = {plugin.name: gate_inputs(host, plugin, CHECK, files={}) for plugin in host.implementing(CHECK)}
+    known = {
+        p.name: gate_inputs(host, p, hook, files={}) for hook in (SESSION_HOOK, CHECK) for p in host.implementing(hook)
+    }
     # An upgrade between two builds of one tree must not leave two claims of which neither counts.
     known[building.PLUGIN] = building.inputs_of_build("")
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from maestro_hooks.evidence.authority import Authority
     from maestro_hooks.evidence.signature import PrivateKey, PublicKey
 
 KEY_VARIABLE = "MAESTRO_SIGNING_KEY"
@@ -159,6 +160,24 @@ def add_witness(
     if len(trust.of_role("witness")) < quorum:
         raise UsageError(f"a quorum of {quorum} needs as many witnesses", where="--quorum")
     return _sign_next(root, old, trust, now=now, passphrase=passphrase)
+
+
+def add_authority(root: Path, authority: Authority, *, demanded: int, now: datetime, passphrase: bytes | None) -> Trust:
+    """Sign a trust file that counts tokens of this timestamp authority and demands ``demanded`` (0: none) in all.
+
+    Raises:
+        UsageError: if it is named already, too few are named for what is demanded, or no private root key is here.
+        EvidenceError: if the trust file is not sound.
+    """
+    old = check_trust(load_trust(root), now=now)
+    if authority.certificates[0] in [known.certificates[0] for known in old.authorities]:
+        raise UsageError("the trust file names this authority already", where=str(trust_path(root)))
+    if demanded > len(old.authorities) + 1:
+        raise UsageError(f"{demanded} timestamps need as many authorities", where="--timestamps")
+    thresholds = {role: count for role, count in old.thresholds.items() if role != "timestamp"}
+    thresholds |= {"timestamp": demanded} if demanded else {}
+    changed = replace(old, authorities=(*old.authorities, authority), thresholds=thresholds)
+    return _sign_next(root, old, changed, now=now, passphrase=passphrase)
 
 
 def log_key(root: Path, *, now: datetime, environ: Mapping[str, str]) -> tuple[str, PrivateKey]:

@@ -21,6 +21,7 @@ from maestro_hooks.evidence.manifest import seal as build_manifest
 from maestro_hooks.project.files import write_atomic
 from maestro_hooks.requests import Documents, LogProof, LogRequest, SealDraft, SealedBundle, Section
 from maestro_hooks.sealing.committing import commit
+from maestro_hooks.sealing.stamping import stamped
 from maestro_hooks.sealing.store import store_sealed
 from maestro_hooks.sealing.subjects import built_files, release_of, subjects_of
 
@@ -170,7 +171,9 @@ def _write(
     disclosed = [sealed.leaves.disclose(leaf_id) for leaf_id in shown]
     # The private store first: a bundle whose leaves are lost could never be proved from.
     store_sealed(workspace.root, sealed)
-    signed = _logged(workspace, sign_payload(sealed.payload, signer.key), signature.public_of(signer.key))
+    # The timestamp before the log: a demanded one that fails leaves no entry behind.
+    made, warnings = stamped(workspace, sign_payload(sealed.payload, signer.key), signer.trust)
+    signed = _logged(workspace, made, signature.public_of(signer.key))
     if not dist.exists():
         dist.mkdir(parents=True)
         (dist / ".gitignore").write_text("*\n", encoding="utf-8")
@@ -196,6 +199,7 @@ def _write(
             *(dist / f"{stem}.{name}" for name in documents),
         ),
         manifest_sha256=hashlib.sha256(sealed.payload).hexdigest(),
+        warnings=warnings,
     )
 
 
@@ -213,4 +217,4 @@ def _announce(workspace: Workspace, written: SealedRelease, sealed: Sealed) -> S
         subjects=tuple({"name": s.name, "digest": dict(s.digest)} for s in sealed.manifest.subjects),
     )
     results = workspace.host.call("maestro_sealed", told)
-    return replace(written, warnings=tuple(str(f) for f in results.failures))
+    return replace(written, warnings=(*written.warnings, *(str(f) for f in results.failures)))

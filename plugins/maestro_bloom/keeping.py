@@ -71,10 +71,14 @@ class Keeper:
         self._stored, self._absent = opened(self.path)
 
     @property
-    def usable(self) -> bool:
-        """Whether the index speaks about this environment."""
+    def lacking(self) -> bool:
+        """Whether no index here speaks about this environment. One that cannot be read makes a full run instead."""
+        if self.path is None:
+            return True
         stored = self._stored
-        return stored is not None and stored.index.environment == self.environment and stored.index.salt == self.salt
+        return stored is not None and not (
+            stored.index.environment == self.environment and stored.index.salt == self.salt
+        )
 
     @property
     def written(self) -> Path | None:

@@ -85,7 +85,25 @@ class Children:
                 children._armed -= 1
 
         subprocess.Popen._execute_child = execute  # type: ignore[attr-defined]  # noqa: SLF001 - as above
-        return [lambda: setattr(subprocess.Popen, "_execute_child", original)]
+        return [lambda: setattr(subprocess.Popen, "_execute_child", original), *self._watch_spawning()]
+
+    def _watch_spawning(self) -> list[Callable[[], None]]:
+        """``multiprocessing`` starts spawned children and fork servers by a call that raises no audit event."""
+        try:
+            import _posixsubprocess  # noqa: PLC0415 - absent where a start always raises an event
+        except ImportError:
+            return []
+        module: Any = _posixsubprocess
+        original = module.fork_exec
+
+        def fork_exec(*arguments: Any) -> Any:
+            if self._recorder.active:
+                for bag in self._recorder.targets(sys._getframe(1)):  # noqa: SLF001 - who starts it
+                    bag.opaque.add("multiprocessing")
+            return original(*arguments)
+
+        module.fork_exec = fork_exec
+        return [lambda: setattr(module, "fork_exec", original)]
 
     def _arm(self, args: Any, executable: Any, env: Mapping[str, str] | None) -> dict[str, str] | None:
         """The environment of a child that will record itself, or ``None`` for one that cannot."""

@@ -88,14 +88,10 @@ class Watcher:
     # Audit events -------------------------------------------------------------------------------------------------
 
     def _on_exec(self, arguments: tuple[Any, ...]) -> None:
-        filename = getattr(arguments[0], "co_filename", "")
-        path = self._path(filename)
+        path = self._path(getattr(arguments[0], "co_filename", ""))
         if path is not None and arguments[0].co_name == "<module>":
             self._recorder.executing(path)
             self._execute(arguments[0], path)
-        elif filename.endswith("multiprocessing/process.py"):
-            # A spawned child raises no event of its own.
-            self._opaque("multiprocessing", sys._getframe(1))  # noqa: SLF001 - the documented way
 
     def _on_open(self, arguments: tuple[Any, ...]) -> None:
         path = self._given(arguments[0])

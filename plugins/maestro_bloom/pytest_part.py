@@ -143,7 +143,7 @@ class Part:
         else:
             parts = environment_of(self._config, self._repository.root, self._keeper.variables)
             self._keeper.choose(parts, None, newest=True)
-            if not self._keeper.usable and not self._known.collectonly:
+            if self._keeper.lacking and not self._known.collectonly:
                 self._fetch(parts)
 
     def _fetch(self, parts: dict[str, str]) -> None:

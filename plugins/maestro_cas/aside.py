@@ -11,7 +11,7 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from maestro_cas.collecting import alive
+from maestro_cas.locks import alive
 from maestro_cas.scan import walk
 from maestro_hooks.errors import ToolError
 

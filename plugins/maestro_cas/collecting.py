@@ -122,7 +122,7 @@ def _sweep(store: Store) -> None:
     """Delete drafts of processes that are gone, locks nobody holds, and notes not used for a month."""
     for name in os.listdir(f"{store.home}/drafts"):
         owner = name.split("-")[0]
-        if not (owner.isdigit() and alive(int(owner))):
+        if not (owner.isdigit() and locks.alive(int(owner))):
             with suppress(OSError):
                 os.unlink(f"{store.home}/drafts/{name}")
     for name in os.listdir(f"{store.home}/locks"):
@@ -134,14 +134,3 @@ def _sweep(store: Store) -> None:
         with suppress(OSError):
             if time.time() - entry.stat().st_mtime > NOTES_KEPT_S:
                 os.unlink(entry.path)
-
-
-def alive(process: int) -> bool:
-    """Whether a process of this number exists."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

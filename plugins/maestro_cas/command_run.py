@@ -178,23 +178,14 @@ def _hint(code: int) -> str:
 
 def _watched(store: Store, action: Action, command: list[str], programs: list[Program]) -> tuple[Ended, Seen]:
     """Run the command and tell what it read; the programs and where they stand are part of the key."""
-    own = os.path.dirname(os.path.dirname(programs[0].path))
-    homes = [os.path.dirname(os.path.dirname(os.path.realpath(p.path))) for p in programs]
-    scope = replace(
-        action.scope,
-        covered=_prefixes((own, *homes), action.root),
-        programs=[os.path.realpath(p.path) for p in programs],
-    )
+    covered, beside = running.homes(programs, action.root)
+    named = [os.path.realpath(p.path) for p in programs]
+    scope = replace(action.scope, covered=covered, beside=beside, programs=named)
     with watching.watching(mode=action.mode) as watch:
         env = running.clean_environment(action.env, programs=programs, home=watch.scratch, extra=watch.env)
         ended = running.run([*watch.prefix, programs[0].path, *command[1:]], cwd=action.root, env=env)
         seen = watching.seen_by(watch, scope, cache=engine.seen_cache(store, action))
     return ended, seen
-
-
-def _prefixes(places: tuple[str, ...], root: str) -> list[str]:
-    """Prefixes a program's digest may speak for: never the root of the file system, and never the project."""
-    return [p for p in dict.fromkeys(places) if p not in ("/", "") and not f"{root}/".startswith(f"{p}/")]
 
 
 def _trim(store: Store, settings: CasSettings) -> None:

@@ -52,6 +52,17 @@ def single_flight(store: Store, key: str, *, waiting: Callable[[], None]) -> Ite
         os.close(descriptor)
 
 
+def alive(process: int) -> bool:
+    """Whether a process of this number exists."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 @contextmanager
 def _held(path: str, kind: int, *, wait_s: float | None = None) -> Iterator[None]:
     descriptor = _open(path)

@@ -20,7 +20,7 @@ from maestro_cas.tee import Tee
 from maestro_hooks.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -65,6 +65,37 @@ def distributions(program: str) -> str:
         f"{name} {file_digest(str(p))}" for name in names for p in home.glob(f"lib/python*/site-packages/{name}/RECORD")
     ]
     return hashlib.sha256("\n".join(records).encode()).hexdigest()
+
+
+def homes(programs: Sequence[Program], root: str) -> tuple[list[str], list[str]]:
+    """Prefixes around programs: those that the key speaks for, and those that it does not.
+
+    A compiled program's digest speaks for its home, and the first program's virtual environment is known by its
+    distributions. A script may start whatever stands beside it, as a version manager's shim does, and an
+    environment's base interpreter is named nowhere. Neither kind holds the project or the root of the file system.
+    """
+    covered: list[str] = []
+    beside: list[str] = []
+    for program in programs:
+        real = os.path.realpath(program.path)
+        for path in dict.fromkeys((program.path, real)):
+            home = os.path.dirname(os.path.dirname(path))
+            environment = os.path.isfile(f"{home}/pyvenv.cfg")
+            known = program is programs[0] if environment else not _is_script(real)
+            (covered if known else beside).append(home)
+            if environment:
+                beside.append(os.path.dirname(os.path.dirname(os.path.realpath(f"{home}/bin/python"))))
+    apart = [p for p in dict.fromkeys(beside) if p not in covered and not f"{p}/".startswith(f"{root}/")]
+    return _proper(dict.fromkeys(covered), root), _proper(apart, root)
+
+
+def _is_script(path: str) -> bool:
+    with open(path, "rb") as stream:
+        return stream.read(2) == b"#!"
+
+
+def _proper(places: Iterable[str], root: str) -> list[str]:
+    return [p for p in places if p not in ("/", "") and not f"{root}/".startswith(f"{p}/")]
 
 
 def clean_environment(

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.obligation import Obligation
     from maestro_hooks.registry import Registry
-    from maestro_hooks.requests import Documents, LedgerView, LogProof, LogRequest, SealDraft, SealedBundle, Section
+    from maestro_hooks.requests import (
+        Documents,
+        LedgerView,
+        LogProof,
+        LogRequest,
+        SealDraft,
+        SealedBundle,
+        Section,
+        StampRequest,
+    )
 
 MAESTRO_API = 1
 
@@ -60,6 +69,17 @@ def maestro_attach(draft: SealDraft) -> Iterator[Section | Documents]:
     from maestro_seal import shipping  # noqa: PLC0415 - loaded when something is sealed
 
     yield from shipping.attached(draft)
+
+
+@hookimpl
+def maestro_timestamp(request: StampRequest) -> bytes | None:
+    """Ask the configured timestamp authority; ``None`` where there is none."""
+    settings = request.settings if isinstance(request.settings, SealSettings) else SealSettings()
+    if not settings.timestamp:
+        return None
+    from maestro_seal.stamping import ask_authority  # noqa: PLC0415 - loaded at a seal
+
+    return ask_authority(settings.timestamp, request.signature, timeout_s=settings.timestamp_timeout_s)
 
 
 @hookimpl

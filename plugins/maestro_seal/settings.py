@@ -1,4 +1,4 @@
-"""The table ``[tool.maestro.seal]``: where the log is and who witnesses it."""
+"""The table ``[tool.maestro.seal]``: where the log is, who witnesses it and who says the time."""
 
 from __future__ import annotations
 
@@ -32,4 +32,13 @@ class SealSettings(Settings, frozen=True, kw_only=True):
         tuple[Literal["sbom", "provenance", "test-result", "page"], ...],
         Meta(description="Documents to seal as leaves and to ship; page is the verifier page."),
     ] = ()
+    timestamp: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^\s]+)?$",
+            max_length=500,
+            description="A timestamp authority (RFC 3161) to ask at a seal; empty asks nobody.",
+        ),
+    ] = ""
+    timestamp_timeout_s: Annotated[int, Meta(ge=1, le=60, description="How long the authority has to answer.")] = 10
     witness_timeout_s: Annotated[int, Meta(ge=1, le=60, description="How long to wait for each witness.")] = 5

@@ -14,18 +14,19 @@ import msgspec
 
 from maestro_hooks.project.files import write_atomic
 from maestro_hooks.project.state import state_directory
+from maestro_hooks.tools import code_digest
 from maestro_symbolic.verdicts import Outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ENGINE = "1"
 SOLVERS = ("z3-solver", "cvc5", "bitwuzla")
 
 
 def versions() -> tuple[str, ...]:
     """Engine, solvers and Python, as far as a verdict depends on them; without importing any."""
-    found = [f"engine {ENGINE}", f"python {'.'.join(platform.python_version_tuple()[:2])}"]
+    # By its code, not a number somebody must remember to raise: a mended engine must not repeat an old mistake.
+    found = [f"engine {code_digest('maestro_symbolic')}", f"python {'.'.join(platform.python_version_tuple()[:2])}"]
     for name in SOLVERS:
         try:
             found.append(f"{name} {version(name)}")

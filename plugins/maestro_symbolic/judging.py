@@ -133,7 +133,8 @@ def decide(target: Target, found: Examined, answers: Sequence[dict[str, Any]]) -
         if answer["status"] == "broken":
             return _outcome(target, found, "refuted", "", counterexample=_counterexample(target, candidate, answer))
     witness = answers[count] if len(answers) > count else None
-    if witness is not None and witness["status"] == "broken" and found.witness is not None:
+    broken = witness is not None and witness["status"] == "broken" and (not found.outside or _promised(target, witness))
+    if broken and witness is not None and found.witness is not None:
         shown = _witnessed(target, found.witness, witness)
         return _outcome(target, found, "refuted", "", counterexample=shown)
     for sample, answer in zip(found.samples, tried, strict=True):
@@ -152,7 +153,7 @@ def decide(target: Target, found: Examined, answers: Sequence[dict[str, Any]]) -
 
 
 def _promised(target: Target, answer: dict[str, Any]) -> bool:
-    """Whether what a sample broke is something its author promised.
+    """Whether what an input broke is something the author promised.
 
     An ``assert`` somewhere in a function that cannot be followed does not promise that no other exception leaves it.
     """

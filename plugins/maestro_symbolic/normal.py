@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ def canonical(node: ast.AST | list[object] | object) -> str:
     if isinstance(node, int) and not isinstance(node, bool):
         return f"int:{node:x}"
     return f"{type(node).__name__}:{node!r}"
+
+
+# Modules that many files import are read once; so are their definitions written out.
+_definition = lru_cache(maxsize=8192)(canonical)
 
 
 def _without_docstring(body: list[object]) -> list[object]:
@@ -105,6 +110,6 @@ def cache_key(target: Target, versions: tuple[str, ...]) -> str:
             parts += [contract_text(c) for m in info.methods.values() if (c := target.contract_of(m, info))]
         else:
             node = program.constants[name]
-        parts.append(f"{name}={canonical(node)}")
+        parts.append(f"{name}={_definition(node)}")
     parts += sorted(f"{k}={v}" for k, v in program.imports.items())
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

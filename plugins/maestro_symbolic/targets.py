@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from maestro_symbolic.contracts.clauses import Contract
-from maestro_symbolic.contracts.reading import is_contracted, read_contract, read_invariants
+from maestro_symbolic.contracts.reading import is_contracted, may_have_contract, read_contract, read_invariants
 from maestro_symbolic.linking import Finder
 from maestro_symbolic.program import read_program
 
@@ -42,11 +42,12 @@ def targets_of(
     Raises:
         SyntaxError: or ``ValueError``, ``RecursionError``, ``MemoryError``: the file does not parse.
     """
+    if not everything and not may_have_contract(path, source):
+        ast.parse(source, filename=path)  # most files have nothing to check: they cost one parse
+        return []
     program = read_program(path, source)
     if read is not None and (everything or any(is_contracted(program, n, i) for _, n, i in program.callables())):
-        program = read_program(
-            path, source, Finder(path, read)
-        )  # most files have nothing to check: they cost one parse
+        program = read_program(path, source, Finder(path, read))
 
     @functools.cache
     def invariants_of(info: ClassInfo) -> Contract:

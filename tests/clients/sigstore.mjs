@@ -17,7 +17,7 @@ const root = TrustedRoot.fromJSON({
   tlogs: [log],
   certificateAuthorities: [],
   ctlogs: [],
-  timestampAuthorities: [],
+  timestampAuthorities: trust.timestampAuthorities ?? [],
 });
 const publicKey = createPublicKey({ key: Buffer.from(trust.releaseKey, "base64"), format: "der", type: "spki" });
 const finder = () => ({ publicKey, validFor: () => true });

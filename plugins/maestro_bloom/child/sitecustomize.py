@@ -76,12 +76,28 @@ class _Recorder:
             self._monitor(monitoring)
         self._watch_variables()
         self._watch_paths()
+        self._watch_spawning()
         sys.addaudithook(self._audit)
         finders: list[Any] = sys.meta_path
         finders.append(self)
         import atexit
 
         atexit.register(self.finish)
+
+    def _watch_spawning(self) -> None:
+        """``multiprocessing`` starts spawned children by a call that raises no audit event."""
+        try:
+            import _posixsubprocess
+        except ImportError:
+            return
+        module: Any = _posixsubprocess
+        original = module.fork_exec
+
+        def fork_exec(*arguments: Any) -> Any:
+            self.opaque.add("multiprocessing")
+            return original(*arguments)
+
+        module.fork_exec = fork_exec
 
     def _monitor(self, monitoring: Any) -> None:
         self.tool = next((tool for tool in (4, 3) if monitoring.get_tool(tool) is None), None)

@@ -61,6 +61,7 @@ class Scope:
         outputs: declared outputs.
         caches: notes of tools, which change no result.
         covered: prefixes that the key speaks for besides ``SYSTEM``: interpreter, environment.
+        beside: prefixes around programs that the key does not speak for: no finding, and witnessed on every machine.
         private: prefixes that belong to the run itself and are gone or made again on a hit.
         programs: executables the key names; ``None`` if there is no way to name them.
         strict: whether a program that is not among them, and a file that was asked about only, count as undeclared;
@@ -73,10 +74,16 @@ class Scope:
     outputs: Globs
     caches: Globs = NOTHING
     covered: Sequence[str] = ()
+    beside: Sequence[str] = ()
     private: Sequence[str] = ()
     programs: Sequence[str] | None = None
     strict: bool = False
     absences: bool = True
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Prefixes below which nothing is a finding, besides ``SYSTEM``."""
+        return (*self.covered, *self.beside, *self.private)
 
     def declares(self, below: str) -> bool:
         """Whether a path below the root is an input, an output or a tool's notes."""
@@ -85,6 +92,22 @@ class Scope:
     def leads_to_outputs(self, below: str) -> bool:
         """Whether a path below the root is a directory above declared outputs."""
         return any(start.startswith(f"{below}/") for globs in (self.outputs, self.caches) for start, _ in globs.starts)
+
+
+def git_elsewhere(scope: Scope) -> tuple[str, ...]:
+    """Where a linked work tree keeps what stands below ``.git`` in others, if ``.git`` is declared as a tool's notes.
+
+    See gitrepository-layout(5): ``.git`` is a file then that names a directory, whose ``commondir`` names another.
+    """
+    if not scope.caches.matches(".git/HEAD"):
+        return ()
+    try:
+        with open(f"{scope.root}/.git", encoding="utf-8") as stream:
+            own = absolute(stream.read().removeprefix("gitdir:").strip(), scope.root)
+        with open(f"{own}/commondir", encoding="utf-8") as stream:
+            return own, absolute(stream.read().strip(), own)
+    except (OSError, UnicodeDecodeError):  # a plain repository, or none
+        return ()
 
 
 def prefixes(places: Iterable[str]) -> tuple[str, ...]:
@@ -121,22 +144,22 @@ def undeclared(accesses: Iterable[Access], scope: Scope) -> tuple[str, ...]:
     started, ``(written)`` that a file outside the declared outputs was left, which no hit would bring back.
     """
     writes, found = Writes(), set()
-    inside = tuple(p for p in prefixes((*SYSTEM, *scope.covered, *scope.private)) if p.startswith(f"{scope.root}/"))
-    outside = prefixes((*SYSTEM, *scope.covered, *scope.private))
+    outside = prefixes((*SYSTEM, *scope.known))
+    inside = tuple(p for p in outside if p.startswith(f"{scope.root}/"))
     for access in accesses:
         if not writes.follow(access) or (access.kind in _WITNESSED and not scope.strict):
             continue
         if (access.kind == "execute" and scope.programs is None) or (access.kind == "absent" and not scope.absences):
             continue
         path, slashed = access.path, f"{access.path}/"
-        if access.kind == "execute" and not slashed.startswith(prefixes(scope.covered)):
+        if access.kind == "execute" and not slashed.startswith(prefixes((*scope.covered, *scope.beside))):
             if path not in (scope.programs or ()):
                 found.add(f"{path} (program)")
         elif slashed.startswith(f"{scope.root}/"):
             below = path[len(scope.root) + 1 :]
             if not slashed.startswith(inside) and not _declared(scope, below, access.kind):
                 found.add(f"{below} (absent)" if access.kind == "absent" else below)
-        elif not slashed.startswith(outside) and not _way(access, (scope.root, *scope.covered, *scope.private)):
+        elif not slashed.startswith(outside) and not _way(access, (scope.root, *scope.known)):
             found.add(f"{path} (absent)" if access.kind == "absent" else path)
     found |= {f"{path} (written)" for path in left_behind(writes.paths, scope)}
     return tuple(sorted(found))
@@ -144,7 +167,7 @@ def undeclared(accesses: Iterable[Access], scope: Scope) -> tuple[str, ...]:
 
 def left_behind(written: Iterable[str], scope: Scope) -> Iterator[str]:
     """The files that were written outside the declared outputs and are still there; those below the root relative."""
-    apart = prefixes((*VOLATILE, *scope.covered, *scope.private))
+    apart = prefixes((*VOLATILE, *scope.known))
     for path in written:
         slashed = f"{path}/"
         if slashed.startswith(apart) or not os.path.lexists(path) or _directory(path):

@@ -88,7 +88,7 @@ def seen_by(
     """
     if watch.method == "none":
         return Seen(Reads("none"))
-    scope = replace(scope, private=(*scope.private, str(watch.scratch)))
+    scope = replace(scope, private=(*scope.private, str(watch.scratch), *judge.git_elsewhere(scope)))
     try:
         traced = _accesses(watch, scope.root)
         if ran and not traced and watch.method == "strace":

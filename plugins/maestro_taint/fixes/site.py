@@ -131,7 +131,7 @@ class Site:
             for store in own or self.view.stores(self.view.module, name.value):
                 value = store if isinstance(store, cst.FunctionDef) else getattr(store, "value", None)
                 value = store.iter if isinstance(store, cst.For | cst.CompFor) else value
-                if value is not None and not any(n is value for n in (expr, *self.view.up(expr))):
+                if isinstance(value, cst.CSTNode) and not any(n is value for n in (expr, *self.view.up(expr))):
                     found += [value] if isinstance(store, cst.FunctionDef) else self.sources_of(value, depth - 1)
         return found
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,7 @@ FILES = {
     "pk/other.py": "THREE = 3\n",
     "pk/__main__.py": "import pk\n\nprint(pk.one(), open('data.txt').read())\n",
     "test_children.py": """
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -55,27 +58,61 @@ def test_program():
 
 def test_two():
     assert pk.two() == 2
+
+
+def test_spawned():
+    child = multiprocessing.get_context("spawn").Process(target=pk.two)
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+
+
+def test_spawning_child():
+    assert said("spawning.py").stdout == "0\\n"
+""",
+    "spawning.py": """
+import multiprocessing
+
+import pk
+
+if __name__ == "__main__":
+    child = multiprocessing.get_context("spawn").Process(target=pk.two)
+    child.start()
+    child.join()
+    print(child.exitcode)
 """,
 }
-OPAQUE = {"test_isolated", "test_killed", "test_program"}
+OPAQUE = {"test_isolated", "test_killed", "test_program", "test_spawned", "test_spawning_child"}
+
+# The same in all runs, whatever a test's own fixtures set.
+VARIABLES = dict(os.environ)
 
 
 def ran(root: Path, *arguments: str) -> dict[str, str]:
     command = [sys.executable, "-m", "pytest", "--maestro", "--maestro-json=result.out", "-q", "-p", "no:cacheprovider"]
-    subprocess.run([*command, *arguments], cwd=root, capture_output=True, check=False)
+    subprocess.run([*command, *arguments], cwd=root, env=VARIABLES, capture_output=True, check=False)
     tests: list[dict[str, Any]] = json.loads((root / "result.out").read_text())["tests"]
     return {test["nodeid"].partition("::")[2]: test["outcome"] for test in tests}
 
 
-@pytest.fixture
-def recorded(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("children") / "project"
     for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    for command in (["git", "init", "-q"], ["git", "add", "-A"], ["git", "commit", "-qm", "start"]):
-        subprocess.run(command, cwd=tmp_path, check=True)
-    assert set(ran(tmp_path).values()) == {"passed"}
-    return tmp_path
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    for command in (["git", "init", "-q"], ["git", "add", "-A"]):
+        subprocess.run(command, cwd=root, check=True)
+    assert set(ran(root).values()) == {"passed"}
+    shutil.copytree(root, root.parent / "kept")
+    return root
+
+
+@pytest.fixture
+def recorded(recorded_once: Path) -> Path:
+    shutil.rmtree(recorded_once)
+    shutil.copytree(recorded_once.parent / "kept", recorded_once)
+    return recorded_once
 
 
 @pytest.mark.parametrize(

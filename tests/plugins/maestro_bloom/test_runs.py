@@ -14,6 +14,8 @@ from msgspec.structs import replace
 from maestro_bloom import index_file
 from maestro_bloom.fork_server import ForkServer
 from maestro_bloom.store import Store
+from maestro_hooks.pipeline.gathering import gather, look_at_tree
+from maestro_hooks.workspace import open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,6 +167,15 @@ def test_stopping_early_keeps_the_rest_stale(project: Project) -> None:
     assert ran(project.run()) == {"test_one", "test_two"}
 
 
+def test_one_of_two_sessions_of_a_tree_speaks_for_it(project: Project) -> None:
+    assert len(project.run()["tests"]) == len(project.run("--maestro-full")["tests"]) == 2
+    workspace = open_workspace(project.root)
+    merged = gather(workspace, look_at_tree(workspace), test_run="", allow_unfinished=False)
+    assert not merged.ambiguous
+    assert {"pytest/passed", "bloom/tests_run", "bloom/index"} <= {record.key for record in merged.records}
+    assert len({record.inputs for record in merged.records if record.key.startswith("bloom/")}) == 1
+
+
 def test_the_mark_always_runs(project: Project) -> None:
     project.edit("tests/test_one.py", "def test_one", "import pytest\n\n\n@pytest.mark.maestro_always\ndef test_one")
     project.run()
@@ -177,7 +188,12 @@ def test_workers_record_shards_that_are_merged(project: Project) -> None:
     assert len(stored.index.tests) == 2
     assert stored.index.last_full > 0
     assert not list((project.root / ".maestro/bloom/shards").rglob("*.shard"))
-    # One environment, whoever asks: workers use what the controller chose.
+
+
+@pytest.mark.slow
+def test_workers_use_the_index_the_controller_chose(project: Project) -> None:
+    project.run("-n", "2")
+    # One environment, whoever asks.
     project.edit("src/pkg.py", "return 2", "return 1 + 1")
     assert ran(project.run("-n", "2")) == {"test_two"}
     assert ran(project.run()) == set()

@@ -32,11 +32,12 @@ class Runner:
 
     def __call__(self, root: Path, *arguments: str, variables: dict[str, str] | None = None) -> dict[str, Any]:
         output = root / "output.out"
-        self.server.run(root, [*ALWAYS, *arguments], output=output, variables=variables)
-        result: dict[str, Any] = json.loads((root / "result.out").read_text())
-        (root / "result.out").unlink()
-        result["output"] = output.read_text()
-        return result
+        code = self.server.run(root, [*ALWAYS, *arguments], output=output, variables=variables)
+        place = root / "result.out"
+        # A run that ends while conftests are loaded has nothing to report.
+        result: dict[str, Any] = json.loads(place.read_text()) if place.exists() else {"tests": [], "skips": []}
+        place.unlink(missing_ok=True)
+        return result | {"code": code, "output": output.read_text()}
 
 
 def outcomes(result: dict[str, Any]) -> dict[str, str]:
@@ -110,7 +111,7 @@ def test_no_changed_outcome_is_skipped(
     if change.flips:
         assert any(change.flips in nodeid for nodeid in flipped), now["output"]
     else:
-        assert now["collectors"], now["output"]
+        assert now["code"] in (2, 4), now["output"]
     assert not flipped & skippable(now), now["output"]
 
 

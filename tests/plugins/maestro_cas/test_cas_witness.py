@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from maestro_cas.globs import compile_globs
+from maestro_cas.names import keys_of
 from maestro_cas.reads import strace, witness
 from maestro_cas.reads.judge import Access, Scope
 from maestro_cas.stat_cache import StatCache
+from maestro_cas.store import open_store
 from maestro_hooks.errors import EvidenceError
 
 if TYPE_CHECKING:
@@ -117,6 +119,63 @@ def test_the_size_of_a_file_that_was_only_asked_about_counts(work: Callable[...,
     made, said = w.make(SHELL)
     assert "from local" not in said
     assert "full" in made
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_linked_work_tree_reads_its_git_directories_as_any_reads_dot_git(
+    work: Callable[..., Work], declared: bool
+) -> None:
+    w = work()
+    git = ["git", "-C", str(w.root), "-c", "user.name=t", "-c", "user.email=t@example.invalid"]
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
+    subprocess.run([*git, "worktree", "add", "-q", str(w.root.parent / "linked")], check=True)
+    linked = Work(w.root.parent / "linked", w.strace)
+    (linked.root / "src").mkdir()
+    (linked.root / "src/x.txt").write_text("x\n")
+    options = ("--caches", ".git") if declared else ()
+    listed, said = linked.make("git rev-parse HEAD > out.txt", *options)
+    assert len(listed.strip()) == 40
+    assert ("commondir" in said) is not declared
+    assert ("undeclared read" in said) is not declared, said
+    assert "from local" in linked.make("git rev-parse HEAD > out.txt", *options)[1]
+
+
+def script(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def test_another_machine_s_choice_of_a_version_behind_a_shim_is_no_hit(work: Callable[..., Work]) -> None:
+    w = work()
+    manager = w.root.parent / "manager"
+    for version in ("1", "2"):
+        script(manager / f"versions/{version}/bin/tool", f'#!/bin/sh\necho {version} > "$1"\n')
+    shim = 'here="$(dirname "$0")/.."; exec "$here/versions/$(cat "$here/version")/bin/tool" "$@"'
+    w.program = (str(script(manager / "shims/tool", f"#!/bin/sh\n{shim}\n")),)
+    (manager / "version").write_text("1")
+    made, said = w.make("out.txt")
+    assert (made, "undeclared" in said) == ("1\n", False), said
+    store = open_store(str(w.root / ".maestro/cas"))
+    key = keys_of(store, "make")[0]
+    envelope = store.envelope(key)
+    assert envelope is not None
+    store.put_record(key, envelope, fetched=True)
+    assert "from local" in w.make("out.txt")[1], "the same choice: the other machine's result is ours"
+    (manager / "version").write_text("2")
+    made, said = w.make("out.txt")
+    assert made == "2\n", said
+
+
+def test_the_interpreter_under_a_virtual_environment_is_no_finding(work: Callable[..., Work]) -> None:
+    w = work()
+    place = w.root.parent / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
+    body = "import json, sys\nopen(sys.argv[1], 'w').write(json.dumps(1))"
+    w.program = (str(script(place / "bin/tool", f"#!{place}/bin/python\n{body}\n")),)
+    assert "undeclared" not in w.make("out.txt")[1]
+    assert "from local" in w.make("out.txt")[1]
 
 
 @pytest.mark.parametrize("change", CHANGES)

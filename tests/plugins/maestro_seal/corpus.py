@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from maestro_hooks.evidence import canonical, dsse, merkle, signature
+from maestro_hooks.evidence.authority import Authority
 from maestro_hooks.evidence.bundle import encode_bundle, parse_bundle, sign_payload
 from maestro_hooks.evidence.checkpoint import Head, parse_checkpoint
 from maestro_hooks.evidence.disclosure import encode_disclosures, parse_disclosures
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from tests.evidence.shipment import Shipment
 
 Case = tuple[str, "Submission"]
+AUTHORITY = Authority(name="tsa", certificates=(b"leaf", b"root"), valid_from=NOW - YEAR, valid_to=NOW + YEAR)
+TOKEN = {"rfc3161Timestamps": [{"signedTimestamp": "AAAA"}]}
 
 
 def honest() -> Iterator[Case]:
@@ -57,6 +60,9 @@ def honest() -> Iterator[Case]:
     yield "the proof of the log entry as a file", shipment.submission(artifacts=files)
     yield "no timestamps, said so", with_timestamps(shipment, {"rfc3161Timestamps": []})
     yield "nothing about timestamps", with_timestamps(shipment, {})
+    yield "a timestamp, and no authority named", with_timestamps(shipment, TOKEN)
+    demanding = {"authorities": (AUTHORITY,), "thresholds": {"root": 1, "release": 1, "log": 1}}
+    yield "an authority named, and no timestamp", ship_logged(trust=logged_trust(**demanding)).submission()
     yield "a witness by ML-DSA-44", ship_logged(trust=post_quantum_trust(), witnesses=ALL_WITNESSES).submission()
 
 
@@ -176,8 +182,11 @@ def other_inputs(shipment: Shipment) -> Iterator[tuple[str, str, Submission]]:
     yield "another file", "subject", shipment.submission(artifacts=[("demo.whl", "0" * 64)])
     yield "signed by another key", "signature", shipment.submission(bundles=[resigned(shipment, key=OTHER_KEY)])
     yield "a required leaf not shown", "required", shipment.submission(leaves=[some_leaves(shipment, 1)])
-    token = {"rfc3161Timestamps": [{"signedTimestamp": "AAAA"}]}
-    yield "a timestamp nobody checks", "timestamp", with_timestamps(shipment, token)
+    yield "a timestamp demanded and missing", "timestamp", ship_logged(trust=stamp_trust()).submission()
+    yield "a timestamp, and no trust file", "signature", replace(with_timestamps(shipment, TOKEN), trust=None)
+    for authorities in ((AUTHORITY, AUTHORITY), (replace(AUTHORITY, certificates=()),), ()):
+        bad_trust = stamp_trust(authorities=authorities)
+        yield f"{len(authorities)} bad authorities", "parse", shipment.submission(trust=bad_trust)
     wrong: tuple[object, ...] = (None, [], {"other": []}, {"rfc3161Timestamps": None}, {"rfc3161Timestamps": ["AAAA"]})
     for bad in wrong:
         yield f"timestamps {bad!r}", "parse", with_timestamps(shipment, bad)
@@ -191,6 +200,28 @@ def other_inputs(shipment: Shipment) -> Iterator[tuple[str, str, Submission]]:
     double = shipment.bundle.replace(b'"mediaType"', b'"mediaType":"x","mediaType"', 1)
     yield "duplicate key", "parse", shipment.submission(bundles=[double])
     yield "two payloads", "parse", shipment.submission(bundles=[shipment.bundle, ship(required=()).bundle])
+
+
+def unchecked_by_the_page() -> Iterator[tuple[str, str, Submission]]:
+    """(what, its first failure where tokens are checked, the release): the page says "not checked" of these tokens."""
+    shipment = ship_logged(trust=stamp_trust())
+    yield "not a token", "timestamp", with_timestamps(shipment, TOKEN)
+    stale = replace(trust_keys()[1], valid_to=NOW - timedelta(hours=2))
+    keys = (*trust_keys()[:1], stale, *trust_keys()[2:])
+    yield (
+        "a key that a timestamp might date",
+        "signature",
+        with_timestamps(ship_logged(trust=stamp_trust(keys=keys)), TOKEN),
+    )
+    unborn = replace(trust_keys()[1], valid_from=NOW + timedelta(hours=2))
+    keys = (*trust_keys()[:1], unborn, *trust_keys()[2:])
+    yield "a key no timestamp can help", "signature", with_timestamps(ship_logged(trust=stamp_trust(keys=keys)), TOKEN)
+
+
+def stamp_trust(**changes: Any) -> bytes:
+    """A trust file that demands a timestamp."""
+    demanded = {"root": 1, "release": 1, "timestamp": 1}
+    return logged_trust(**{"authorities": (AUTHORITY,), "thresholds": demanded, **changes})
 
 
 def some_leaves(shipment: Shipment, first: int) -> bytes:
@@ -311,6 +342,12 @@ def resigned_documents() -> Iterator[Case]:
     assert isinstance(signed, dict)
     for what, document in mutations(signed["signed"]):
         yield f"re-signed trust {what}", shipment.submission(trust=resigned_trust(document))
+    demanding = canonical.decode(stamp_trust()[:-1], canonical=True)
+    assert isinstance(demanding, dict)
+    for what, document in mutations(demanding["signed"]):
+        if what.startswith(("timestampAuthorities", "thresholds")):
+            trust = resigned_trust(document)
+            yield f"re-signed stamp trust {what}", replace(with_timestamps(shipment, TOKEN), trust=trust)
     entry = parse_bundle(shipment.bundle).log_entry
     assert entry is not None
     lines = parse_checkpoint(entry.checkpoint).note.text.decode().split("\n")
@@ -356,5 +393,6 @@ def every_case() -> list[Case]:
     """The whole corpus."""
     steps = [(name, submission) for name, _, submission in per_step()]
     edited = [*edited_documents(), *spelled_otherwise(), *resigned_documents(), *forged_leaves()]
+    stamps = [(name, submission) for name, _, submission in unchecked_by_the_page()]
     secret = [*hidden.honest(), *hidden.attacks(), *hidden.undecided(), *hidden.edited(mutations)]
-    return [*honest(), *steps, *edited, *secret]
+    return [*honest(), *steps, *edited, *stamps, *secret]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,14 @@ from maestro_hooks.evidence.report import report_object
 from maestro_hooks.evidence.verify import verify
 from tests.plugins.maestro_seal import hidden
 from tests.plugins.maestro_seal.clients import BUILT, CLIENTS, chromium
-from tests.plugins.maestro_seal.corpus import every_case, honest, mutations, per_step, spelled_otherwise
+from tests.plugins.maestro_seal.corpus import (
+    every_case,
+    honest,
+    mutations,
+    per_step,
+    spelled_otherwise,
+    unchecked_by_the_page,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +77,26 @@ def test_no_edited_document_passes() -> None:
     } | {name for name in edited if name.startswith("forged leaf ")}
 
 
-def test_the_page_agrees_about_every_case(tmp_path: Path) -> None:
+def test_tokens_are_judged_here_and_said_to_be_unchecked_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one step the page leaves to the command line: it says "not checked", as does a bare installation."""
+    cases = list(unchecked_by_the_page())
+    judged = [verify(submission) for _, _, submission in cases]
+    assert [report.first_failure for report in judged] == [step for _, step, _ in cases]
+    assert {report.verdict for report in judged} == {"fail"}
+    without_the_library(monkeypatch)
+    left = [verify(submission) for _, _, submission in cases]
+    assert [report.verdict for report in left] == ["incomplete", "incomplete", "fail"]
+
+
+def without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rfc3161_client", None)
+
+
+def test_the_page_agrees_about_every_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but the tokens of timestamps, which the page does not check: there it says what an installation without the
+    optional library says, and never that they are good.
+    """
+    without_the_library(monkeypatch)
     program = chromium()
     cases = every_case()
     given = tmp_path / "cases.json"
@@ -87,7 +114,7 @@ def test_the_page_agrees_about_every_case(tmp_path: Path) -> None:
         compared[str(ours["first_failure"])] += 1
     # Every step is the first to fail somewhere, and some releases pass.
     assert {"None", "parse", "signature", "subject", "log-entry", "log-inclusion", "checkpoint"} <= compared.keys()
-    assert {"witness", "freshness", "required", "leaf", "zk"} <= compared.keys()
+    assert {"witness", "freshness", "required", "leaf", "zk", "timestamp"} <= compared.keys()
 
 
 def comparable(report: dict[str, Any]) -> dict[str, Any]:

@@ -14,30 +14,39 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from maestro_hooks.evidence import merkle, note, signature, tiles
-from maestro_hooks.evidence.bundle import parse_bundle
+from maestro_hooks.evidence.bundle import encode_bundle, parse_bundle
 from maestro_hooks.evidence.checkpoint import Head, cosign, log_signed, parse_checkpoint
 from maestro_seal import shipping
+from maestro_seal.stamping import ask_authority
 from maestro_seal.writer import LogWriter
 from tests.evidence.shipment import RELEASE_KEY, ship
 from tests.plugins.maestro_seal import logged
+from tests.plugins.maestro_seal.authority import make_tsa, serving_tsa
 from tests.plugins.maestro_seal.clients import CLIENTS, need, node
 from tests.plugins.maestro_seal.corpus import flip_signature, resigned
 from tests.plugins.maestro_seal.logs import KEY, ORIGIN, OTHER, entries, make_log
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from maestro_hooks.evidence.authority import Authority
 
 
 def encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def sigstore_says(tmp_path: Path, bundles: list[bytes]) -> list[bool | str]:
+def sigstore_says(tmp_path: Path, bundles: list[bytes], authorities: Sequence[Authority] = ()) -> list[bool | str]:
     trust = {
         "origin": logged.ORIGIN,
         "logKey": encoded(signature.public_of(logged.LOG_KEY).spki),
         "logId": encoded(note.key_hash(logged.ORIGIN, note.ED25519, signature.public_of(logged.LOG_KEY))),
         "releaseKey": encoded(signature.public_of(RELEASE_KEY).spki),
+        "timestampAuthorities": [
+            {"certChain": {"certificates": [{"rawBytes": encoded(der)} for der in authority.certificates]}}
+            for authority in authorities
+        ],
     }
     given = tmp_path / "cases.json"
     given.write_text(json.dumps({"trust": trust, "cases": [bundle.decode() for bundle in bundles]}))
@@ -72,6 +81,20 @@ def test_sigstore_verifies_our_bundles(tmp_path: Path) -> None:
     answers = sigstore_says(tmp_path, [*honest, *forged.values()])
     assert answers[:2] == [True, True]
     assert {name for name, answer in zip(forged, answers[2:], strict=True) if answer is True} == set()
+
+
+@pytest.mark.engine("sigstore")
+def test_sigstore_checks_our_timestamps(tmp_path: Path) -> None:
+    shipment, tsa = logged.ship_logged(), make_tsa(tmp_path / "tsa")
+    bundle = parse_bundle(shipment.bundle)
+    with serving_tsa(tsa) as address:
+        token, foreign = (
+            ask_authority(address, message, timeout_s=10) for message in (bundle.envelope.signatures[0].sig, b"another")
+        )
+    flipped = token[:-5] + bytes([token[-5] ^ 1]) + token[-4:]
+    bundles = [encode_bundle(replace(bundle, timestamps=(made,))) for made in (token, foreign, flipped)]
+    assert [answer is True for answer in sigstore_says(tmp_path, bundles, [tsa.authority()])] == [True, False, False]
+    assert sigstore_says(tmp_path, bundles[:1]) != [True]  # its trusted root names nobody
 
 
 @pytest.fixture(scope="module")

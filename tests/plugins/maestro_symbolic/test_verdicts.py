@@ -479,3 +479,27 @@ def declared(text: str) -> int:
 """
     found = {name: outcome.verdict for name, outcome in check(source).items()}
     assert found == {"narrow": "unsupported", "broken": "refuted", "declared": "refuted"}
+
+
+def test_the_quick_look_for_contracts_never_says_no_to_one() -> None:
+    from maestro_symbolic.contracts.reading import may_have_contract
+
+    sources = [
+        'def f(x: int) -> int:\n    """pre: x > 0"""\n    return x\n',
+        "def f(x: int) -> int:\n    'post[x]: __return__ > 0'\n    return x\n",
+        "def f(x: int) -> int:\n    '''Doc.\n    raises: ValueError'''\n    return x\n",
+        "import icontract as i\n@i.require(lambda x: x > 0)\ndef f(x: int) -> int:\n    return x\n",
+        "from deal import pre\n@pre(lambda x: x > 0)\ndef f(x: int) -> int:\n    return x\n",
+        "import typing as t\ndef f(x: t.Annotated[int, 'x']) -> int:\n    assert x\n    return x\n",
+        "def f(x: int) -> int:\n    assert x\n    return x\n",
+        "class C:\n    'inv: self.n > 0'\n    n: int\n    def f(self) -> int:\n        return self.n\n",
+    ]
+    for source in sources:
+        assert targets_of("m.py", source), source
+        assert may_have_contract("m.py", source), source
+    plain = "def f(x: int) -> int:\n    return x\n"
+    assert not may_have_contract("m.py", plain)
+    assert not may_have_contract("tests/test_m.py", sources[6])
+    assert may_have_contract("tests/test_m.py", sources[0])
+    with pytest.raises(SyntaxError):
+        targets_of("m.py", "def f(:\n")

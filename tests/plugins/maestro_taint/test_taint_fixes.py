@@ -360,3 +360,11 @@ def test_a_page_made_by_another_file_is_not_escaped_as_a_whole() -> None:
     tree = Tree(dict(files), TaintSettings(), models())
     assert {o.state for o in repair(tree)} == {"refused"}
     assert tree.files == files
+
+
+def test_a_name_bound_by_a_walrus_or_an_import_is_no_obstacle() -> None:
+    text, outcomes = repaired("if (y := x):\n    z = y\n    os.system('ls ' + z)")
+    assert [state for state, _ in outcomes] == ["verified"]
+    assert "shlex.quote(" in text
+    text, outcomes = repaired("y, (z, *w) = x, (x, x)\nos.system('ls ' + y + z)")
+    assert [state for state, _ in outcomes] == ["verified"]

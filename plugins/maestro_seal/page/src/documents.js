@@ -318,7 +318,7 @@ export function parseTrust(bytes) {
 
 function parseTrustBody(value, where) {
   const names = ["schema", "version", "expires", "keys", "thresholds", "log", "minTreeSize", "quorum"];
-  const body = s.members(value, names, ["policy"], where);
+  const body = s.members(value, names, ["policy", "timestampAuthorities"], where);
   s.oneOf(body.schema, ["maestro.trust/1"], `${where} schema`);
   const keys = s.array(body.keys, `${where} keys`).map((item) => parseKey(item, `${where} key`));
   if (new Set(keys.map((key) => key.public.id)).size !== keys.length) {
@@ -328,7 +328,7 @@ function parseTrustBody(value, where) {
   const log = s.text(body.log, `${where} log`);
   const quorum = body.quorum === NONE ? 0 : s.integer(body.quorum, 1, 1000, `${where} quorum`);
   if (!log || (log === NONE && quorum)) throw new EvidenceError("a quorum needs a log origin", where);
-  const thresholds = s.members(body.thresholds, ["root", "release"], ["log", "witness"], `${where} thresholds`);
+  const thresholds = s.members(body.thresholds, ["root", "release"], ["log", "witness", "timestamp"], `${where} thresholds`);
   for (const count of Object.values(thresholds)) s.integer(count, 1, 1000, `${where} thresholds`);
   return {
     version: s.integer(body.version, 1, Number.MAX_SAFE_INTEGER, `${where} version`),
@@ -339,7 +339,24 @@ function parseTrustBody(value, where) {
     log,
     quorum,
     policy,
+    authorities: parseAuthorities("timestampAuthorities" in body ? body.timestampAuthorities : [], thresholds.timestamp ?? 0, where),
   };
+}
+
+/** Timestamp authorities are read as strictly as elsewhere, though their tokens are not checked here. */
+function parseAuthorities(value, demanded, where) {
+  const found = s.array(value, where).map((item) => {
+    const body = s.members(item, ["name", "certificates", "validFrom", "validTo"], [], where);
+    const certificates = s.array(body.certificates, where).map((one) => s.hex(s.base64(one, where)));
+    if (!certificates.length) throw new EvidenceError("an authority has no certificate", where);
+    s.text(body.name, where);
+    s.time(body.validFrom, where);
+    s.time(body.validTo, where);
+    return certificates[0];
+  });
+  if (new Set(found).size !== found.length) throw new EvidenceError("an authority is listed twice", where);
+  if (found.length < demanded) throw new EvidenceError(`${demanded} are demanded and ${found.length} named`, where);
+  return found;
 }
 
 function parseKey(value, where) {

@@ -68,7 +68,7 @@ def behaviour(files: dict[str, str]) -> tuple[str, str, tuple[str, ...]]:
         with os.fdopen(read, "rb") as stream:
             answer = stream.read()
         os.waitpid(child, 0)
-    return pickle.loads(answer) if answer else ("", "killed", ())  # noqa: S301 - our own child
+    return pickle.loads(answer) if answer else ("", "killed", ())  # noqa: S301  # nosec B301 - our own child
 
 
 def _child(root: Path, write: int) -> None:
