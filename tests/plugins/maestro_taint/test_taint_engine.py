@@ -187,3 +187,12 @@ def test_what_a_directory_name_is_made_of_goes_on() -> None:
 )
 def test_a_hash_that_a_protocol_prescribes_is_no_finding(body: str, count: int) -> None:
     assert len(blocking("import hashlib\n" + body)) == count
+
+
+@pytest.mark.parametrize(
+    ("value", "level"),
+    [("request.args['q']", "error"), ("look_up(request.args['q'])", "note"), ("request.args['q'].strip()", "error")],
+)
+def test_what_an_unknown_callee_gives_may_be_trusted_in_a_session(value: str, level: str) -> None:
+    text = f"from flask import request, session\nfrom users import look_up\ndef f():\n    session['user'] = {value}\n"
+    assert [(f.rule, f.level) for f in findings({"app.py": text})] == [("taint-trust", level)]
