@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 RAISE = "raise AssertionError('seeded fault')"
 
+# The server of the runs has loaded these plugins already; where warnings are errors no test would run.
+_QUIET = ("-W", "ignore:Module already imported so cannot be rewritten")
+
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
@@ -218,7 +221,7 @@ class _Runner:
         report = state / "audit.json"
         report.unlink(missing_ok=True)
         mode = ["--maestro-select=off"] if record else ["--maestro-select=report", "--maestro-record=off"]
-        arguments = ["--maestro", f"--maestro-json={report}", "-q", "-p", "no:cacheprovider", *mode]
+        arguments = ["--maestro", f"--maestro-json={report}", "-q", "-p", "no:cacheprovider", *_QUIET, *mode]
         self.server.run(self.copy, arguments, output=state / "audit.txt", timeout_s=self.timeout_s)
         try:
             document = json.loads(report.read_bytes())
