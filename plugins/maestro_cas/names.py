@@ -13,6 +13,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from maestro_cas.engine import Miss, Prepared
     from maestro_cas.journal import Event
     from maestro_cas.store import Store
@@ -66,9 +68,9 @@ def note_last(
 
 
 def looked_up(store: Store) -> list[str]:
-    """The names that were looked up, the latest first."""
-    found = [value.get("event", {}) for value in all_last(store)]
-    return [str(e["name"]) for e in sorted(found, key=lambda e: -int(e.get("at", 0))) if "name" in e]
+    """The names that were looked up, the latest first; by when their notes were written, for a second holds many."""
+    named = [(written, value["event"]["name"]) for written, value in _notes(store) if "name" in value.get("event", {})]
+    return [str(name) for _, name in sorted(named, reverse=True)]
 
 
 def last_of(store: Store, name: str) -> dict[str, Any] | None:
@@ -83,8 +85,16 @@ def last_of(store: Store, name: str) -> dict[str, Any] | None:
 
 def all_last(store: Store) -> list[dict[str, Any]]:
     """The latest look-up of every name."""
-    found = []
-    for name in sorted(os.listdir(f"{store.home}/last")):
-        with suppress(OSError, ValueError), open(f"{store.home}/last/{name}", "rb") as stream:
-            found.append(json.loads(stream.read()))
-    return [value for value in found if isinstance(value, dict)]
+    return [value for _, value in _notes(store)]
+
+
+def _notes(store: Store) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(when it was written in nanoseconds, its content) of each note that can be read, sorted by file."""
+    for file in sorted(os.listdir(f"{store.home}/last")):
+        place = f"{store.home}/last/{file}"
+        with suppress(OSError, ValueError):
+            written = os.stat(place).st_mtime_ns
+            with open(place, "rb") as stream:
+                value: Any = json.loads(stream.read())
+            if isinstance(value, dict):
+                yield written, value
