@@ -137,8 +137,8 @@ def run(command: Sequence[str], *, cwd: str, env: Mapping[str, str]) -> Ended:
         )
         try:
             code = child.wait()
-        except BaseException:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-            raise
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
     return Ended(code if code >= 0 else 128 - code, int((time.monotonic() - began) * 1000), tee.log)

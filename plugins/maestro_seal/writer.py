@@ -8,6 +8,7 @@ published size is never written again; what lies beyond it is not log content ye
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from maestro_hooks.errors import EvidenceError, UsageError
@@ -43,11 +44,10 @@ class LogWriter:
             raise UsageError("there is no log", where=str(disk.root), fix="run 'maestro log init'")
         self._disk, self.origin, self._key = disk, origin, key
         self._lock = disk.lock(LOCK)
-        try:
+        with ExitStack() as undo:
+            undo.callback(os.close, self._lock)
             self._recover()
-        except BaseException:
-            os.close(self._lock)
-            raise
+            undo.pop_all()
 
     @classmethod
     def create(cls, disk: Disk, origin: str, key: PrivateKey) -> Self:
