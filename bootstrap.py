@@ -85,13 +85,19 @@ def install_engines() -> list[str]:
     for folder in wanted["npm"]["folders"]:
         if shutil.which("npm") is None:
             missing.append(f"{folder}: npm is not installed")
-        elif not (ROOT / folder / "node_modules").is_dir():
+        elif outdated(ROOT / folder):
             print(f"bootstrap: npm ci in {folder}", flush=True)
             done = subprocess.run(
                 ["npm", "ci", "--ignore-scripts", "--silent", "--no-audit", "--no-fund"], cwd=ROOT / folder, check=False
             )
             missing += [f"{folder}: npm ci failed"] if done.returncode else []
     return missing
+
+
+def outdated(folder: Path) -> bool:
+    """Whether npm installed nothing in ``folder`` yet, or did so before its lock file changed."""
+    done = folder / "node_modules" / ".package-lock.json"
+    return not done.is_file() or done.stat().st_mtime < (folder / "package-lock.json").stat().st_mtime
 
 
 def debian_has(package: str) -> bool:
