@@ -75,7 +75,7 @@ def _obligations(
     paths = frozenset(f.path for f in request.files)
     owners = {id(target): file for file in files for target in read[file.path]}
     subjects = [Subject(target, file.place) for file in files for target in read[file.path]]
-    for judged in judge(subjects, request.root, Cache(request.root), Budget(settings.budget_units)):
+    for judged in judge(subjects, request.root, Cache(request.root, request.cache), Budget(settings.budget_units)):
         file = owners[id(judged.target)]
         one = _with_crosshair(judged, file, request.root, settings)
         yield _obligation(one, file, paths, settings, critical=is_critical(file.path, settings), used=used)

@@ -186,3 +186,33 @@ def test_our_own_critical_modules_are_proven() -> None:
             assert one.outcome.verdict == "proven", (one.target.name, one.outcome)
             seen += 1
     assert seen == 6
+
+
+def test_verdicts_travel_through_the_projects_cache(tmp_path: Path) -> None:
+    from maestro_hooks.requests import CacheEntry
+    from maestro_symbolic.cache import Cache
+    from maestro_symbolic.verdicts import Outcome
+
+    class Shared:
+        def __init__(self) -> None:
+            self.entries: dict[str, CacheEntry] = {}
+
+        def fetch(self, key: str) -> CacheEntry | None:
+            return self.entries.get(key)
+
+        def store(self, key: str, entry: CacheEntry) -> None:
+            self.entries[key] = entry
+
+    shared = Shared()
+    key = "ab" * 32
+    outcome = Outcome(verdict="proven", reason="", line=3)
+    here, there, alone = (Cache(tmp_path / name, s) for name, s in (("a", shared), ("b", shared), ("c", Shared())))
+    for cache in (here, there, alone):
+        cache.root.mkdir()
+    here.put(key, outcome)
+    assert there.get(key) == outcome
+    shared.entries.clear()
+    assert there.get(key) == outcome  # kept here from then on
+    assert alone.get(key) is None
+    shared.entries["cd" * 32] = CacheEntry(metadata={}, blobs={"outcome.json": b"{"})
+    assert there.get("cd" * 32) is None
