@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from maestro_hooks.caching import HostCache
 from maestro_hooks.errors import EvidenceError, UsageError
 from maestro_hooks.evidence import inputs as inputs_module
 from maestro_hooks.evidence.inputs import Inputs
@@ -18,7 +19,7 @@ from maestro_hooks.evidence.record import Record
 from maestro_hooks.pipeline.gates import Claim, GateRun, broken_claims, claims_of, findings_of, gate_inputs
 from maestro_hooks.project.files import write_atomic
 from maestro_hooks.project.state import state_directory
-from maestro_hooks.requests import CheckRequest
+from maestro_hooks.requests import NO_CACHE, CacheEntry, CheckRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
     from maestro_hooks.host import Host
     from maestro_hooks.pipeline.gates import Sink
     from maestro_hooks.project.blobs import Blobs
-    from maestro_hooks.requests import SourceFile
+    from maestro_hooks.requests import Cache, SourceFile
 
 HOOK = "maestro_check"
+SHARED = "gates"
+HELD = "held.json"
 
 
 class HeldClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,20 +67,22 @@ def run_checks(
     _check_names(wanted, host)
     files = {f.path: f.digest for f in job.files}
     runs = [r for r in broken_claims(host, HOOK) if wanted is None or r.plugin in wanted]
+    # A hook's few files change too often to be worth sharing.
+    shared = HostCache(host, SHARED, job.root) if job.whole and job.keep else NO_CACHE
     for plugin in gates:
         if wanted is not None and plugin.name not in wanted:
             continue
         told(plugin.name)
         inputs = gate_inputs(host, plugin, HOOK, files=files)
         beyond = plugin.registry is not None and plugin.registry.beyond_request and not job.whole
-        held = None if job.fix or job.fresh or beyond or not job.keep else _held(job.root, inputs, blobs)
+        held = None if job.fix or job.fresh or beyond or not job.keep else _held(job.root, inputs, blobs, shared)
         if held is not None:
             runs.append(GateRun(plugin.name, held, reused=True))
             continue
         request = CheckRequest(root=job.root, files=job.files, whole=job.whole, fix=job.fix)
         claims, failure = claims_of(host, plugin, HOOK, request=request, inputs=inputs, blobs=blobs)
         if failure is None and job.keep and not job.fix and not beyond:
-            _hold(job.root, inputs, claims)
+            _hold(job.root, inputs, claims, blobs, shared)
         runs.append(GateRun(plugin.name, claims, failure=failure))
     for run in runs:
         record_claims(run.claims, sink)
@@ -105,18 +110,33 @@ def _place(root: Path, inputs: Inputs) -> Path:
     return root / ".maestro" / "held" / f"{inputs_module.digest(inputs_module.encode(inputs))}.json"
 
 
-def _held(root: Path, inputs: Inputs, blobs: Blobs) -> tuple[Claim, ...] | None:
-    """The claims made earlier from equal inputs, or ``None`` if there are none whose evidence is intact."""
+def _held(root: Path, inputs: Inputs, blobs: Blobs, shared: Cache) -> tuple[Claim, ...] | None:
+    """The claims made from equal inputs, here or on a machine that shares its cache, if their evidence is intact."""
+    place = _place(root, inputs)
     try:
-        data = _place(root, inputs).read_bytes()
-        held = msgspec.json.decode(data, type=tuple[HeldClaim, ...])
-        return tuple(Claim(h.record, h.inputs, findings_of(h.record, blobs)) for h in held)
+        return _claims(place.read_bytes(), blobs)
     except (OSError, msgspec.DecodeError, EvidenceError):
+        entry = shared.fetch(place.stem)
+    try:
+        files = dict(entry.blobs) if entry is not None else {}
+        data = files.pop(HELD, b"")
+        for content in files.values():
+            blobs.put(content)
+        return _claims(data, blobs)
+    except (msgspec.DecodeError, EvidenceError):
         return None
 
 
-def _hold(root: Path, inputs: Inputs, claims: tuple[Claim, ...]) -> None:
+def _claims(data: bytes, blobs: Blobs) -> tuple[Claim, ...]:
+    held = msgspec.json.decode(data, type=tuple[HeldClaim, ...])
+    return tuple(Claim(h.record, h.inputs, findings_of(h.record, blobs)) for h in held)
+
+
+def _hold(root: Path, inputs: Inputs, claims: tuple[Claim, ...], blobs: Blobs, shared: Cache) -> None:
     place = _place(root, inputs)
     state_directory(root)
     place.parent.mkdir(exist_ok=True)
-    write_atomic(place, msgspec.json.encode([HeldClaim(c.record, c.inputs) for c in claims]), mode=0o600)
+    data = msgspec.json.encode([HeldClaim(c.record, c.inputs) for c in claims])
+    write_atomic(place, data, mode=0o600)
+    evidence = {reference.sha256: blobs.get(reference.sha256) for c in claims for reference in c.record.evidence}
+    shared.store(place.stem, CacheEntry(metadata={}, blobs={HELD: data, **evidence}))

@@ -28,10 +28,10 @@ class Blobs:
         return self.root / ".maestro" / "blobs" / "sha256" / sha256[:2] / sha256[2:]
 
     def put(self, data: bytes) -> str:
-        """Store ``data`` and return its lowercase hexadecimal SHA-256; storing twice is free."""
+        """Store ``data`` and return its lowercase hexadecimal SHA-256; what lies there damaged is replaced."""
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path(sha256)
-        if path.exists():
+        if path.is_file() and path.read_bytes() == data:
             return sha256
         state_directory(self.root)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sys
 import types
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from maestro_hooks.pipeline.checking import CheckJob, run_checks
 from maestro_hooks.pipeline.gates import source_files
 from maestro_hooks.project.blobs import Blobs
 from maestro_hooks.project.repository import Repository
+from maestro_hooks.requests import CacheEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from maestro_hooks.evidence.inputs import Inputs
     from maestro_hooks.evidence.record import Record
     from maestro_hooks.pipeline.gates import GateRun
-    from maestro_hooks.requests import CheckRequest
+    from maestro_hooks.requests import CheckRequest, FetchRequest, StoreRequest
     from tests.support.git_repository import GitRepository
 
 
@@ -41,9 +43,10 @@ class Sink:
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[CheckRequest], Iterable[Any]]], Host]:
-    def make(maestro_check: Callable[[CheckRequest], Iterable[Any]]) -> Host:
+    def make(maestro_check: Callable[[CheckRequest], Iterable[Any]], *others: Callable[..., Any]) -> Host:
         module = types.ModuleType("maestro_test_gate", "A gate for a test.")
         vars(module).update(MAESTRO_API=1, maestro_check=hookimpl(maestro_check))
+        vars(module).update({other.__name__: hookimpl(other) for other in others})
         module.maestro_check.__name__ = "maestro_check"
         monkeypatch.setitem(sys.modules, module.__name__, module)
         monkeypatch.setattr("maestro_hooks.tools.code_digest", lambda name: "fixed")
@@ -120,6 +123,33 @@ def test_results_are_reused_until_something_they_read_changes(gate: Any, reposit
     repository.write({"a.py": "2"})
     third, _ = run(host, repository.root)
     assert (third.reused, len(calls)) == (False, 4)
+
+
+def test_results_about_the_whole_tree_travel_through_the_cache(gate: Any, repository: GitRepository) -> None:
+    calls: list[int] = []
+    entries: dict[str, CacheEntry] = {}
+
+    def maestro_check(request: CheckRequest) -> Iterable[Obligation]:
+        calls.append(1)
+        yield Obligation(key="gate/x", value=1, max=0, findings=(request.finding(request.files[0], 1, "r", "m"),))
+
+    def maestro_fetch(request: FetchRequest) -> CacheEntry | None:
+        return entries.get(request.key)
+
+    def maestro_store(request: StoreRequest) -> None:
+        entries[request.key] = request.entry
+
+    repository.commit({"a.py": "1"})
+    host = gate(maestro_check, maestro_fetch, maestro_store)
+    first, _ = run(host, repository.root)
+    shutil.rmtree(repository.root / ".maestro")  # as on another machine
+    second, _ = run(host, repository.root)
+    assert (second.reused, second.claims, len(calls)) == (True, first.claims, 1)
+    shutil.rmtree(repository.root / ".maestro")
+    (key,) = entries
+    entries[key] = CacheEntry(metadata={}, blobs={"held.json": entries[key].blobs["held.json"]})  # evidence is missing
+    assert not run(host, repository.root)[0].reused
+    assert len(calls) == 2
 
 
 def test_an_error_is_never_reused(gate: Any, repository: GitRepository) -> None:
