@@ -34,6 +34,8 @@ from maestro_symbolic.engine.values import (
 if TYPE_CHECKING:
     from maestro_symbolic.engine.values import Term, Value
 
+MAX_LENGTH = 2**63 - 1  # what len() can return: Py_ssize_t on the machines we know
+
 
 class Containing(Times):
     """Containers of one path."""
@@ -138,7 +140,9 @@ class Containing(Times):
         if is_text(value):
             return len(code_points(value))
         if isinstance(value, Range):
-            return self._range_length(value)
+            count = self._range_length(value)
+            self.forbid(self.integer(count) > MAX_LENGTH, OverflowError, "Python int too large to convert to C ssize_t")
+            return count
         return len(self.items_of(value))
 
     def contains(self, item: Value, container: Value) -> Term:

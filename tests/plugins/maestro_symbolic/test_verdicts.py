@@ -503,3 +503,18 @@ def test_the_quick_look_for_contracts_never_says_no_to_one() -> None:
     assert may_have_contract("tests/test_m.py", sources[0])
     with pytest.raises(SyntaxError):
         targets_of("m.py", "def f(:\n")
+
+
+def test_a_range_can_be_longer_than_len_can_say(check: Check) -> None:
+    source = """
+def long(n: int) -> int:
+    'pre: n >= 0'
+    'post: True'
+    return len(range(n))
+
+def short(n: int) -> int:
+    'pre: 0 <= n < 1000'
+    return len(range(n))
+"""
+    found = {name: outcome.verdict for name, outcome in check(source).items()}
+    assert found == {"long": "refuted", "short": "proven"}
