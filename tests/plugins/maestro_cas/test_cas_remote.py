@@ -161,14 +161,21 @@ def test_two_referrers_of_one_result_stand_side_by_side(
     """The fallback index of another tool is kept when ours is added."""
     one, two = share(make_machine, f"oci+http://{registry.address}/team/cache")
     key = one.prepare().key
-    subject = hashlib.sha256(registry.manifests["team/cache", f"ac-{key}"]).hexdigest()
-    index = json.loads(registry.manifests["team/cache", f"sha256-{subject}"])
     other = json.dumps({"schemaVersion": 2, "artifactType": "application/x.other", "layers": []}).encode()
     digest = f"sha256:{hashlib.sha256(other).hexdigest()}"
     registry.manifests["team/cache", digest] = other
     entry = {"mediaType": "x", "digest": digest, "size": len(other), "artifactType": "application/x.other"}
-    registry.manifests["team/cache", f"sha256-{subject}"] = json.dumps({**index, "manifests": [entry]}).encode()
-    assert one.run() == ""  # published again: the same manifest
+
+    def subject() -> str:
+        return hashlib.sha256(registry.manifests["team/cache", f"ac-{key}"]).hexdigest()
+
+    for _ in range(9):  # a manifest names its second: published again within it, it is the same
+        before = subject()
+        index = json.loads(registry.manifests["team/cache", f"sha256-{before}"])
+        registry.manifests["team/cache", f"sha256-{before}"] = json.dumps({**index, "manifests": [entry]}).encode()
+        assert one.run() == ""
+        if subject() == before:
+            break
     types = sorted(referrer.artifact_type for _, referrer, _ in two.remotes().attached(key))
     two.close()
     assert types == ["application/vnd.in-toto+json", "application/x.other"]
