@@ -35,6 +35,7 @@ _WAKINGS = 256
 # What ``id`` says, but without the audit event that each call of ``id`` raises.
 _name: Callable[[object], int] = object.__hash__
 _CHILD = "maestro-bloom-child"
+_LAMBDA = "<lambda>"
 _FUNCTION = CO_OPTIMIZED | CO_NEWLOCALS
 _monitoring: Any = getattr(sys, "monitoring", None)
 
@@ -54,6 +55,8 @@ class MonitoringTracer:
         self._kinds: dict[int, int] = {}
         self._alive: list[CodeType] = []
         self._hits: list[CodeType] = []
+        self._again: list[CodeType] = []
+        self._resumed: set[int] = set()
         self._asleep: list[CodeType] = []
         self._wakings: dict[int, int] = {}
         self._folded: set[int] = set()
@@ -72,14 +75,18 @@ class MonitoringTracer:
         self._segment_events = events.PY_START | events.PY_RETURN
         _monitoring.use_tool_id(seen, "maestro-bloom")
         _monitoring.use_tool_id(segments, "maestro-bloom-segments")
-        append, disable = self._hits.append, _monitoring.DISABLE
+        append, again, disable = self._hits.append, self._again.append, _monitoring.DISABLE
 
         def on_start(code: CodeType, _offset: int) -> object:
             append(code)
             return disable
 
+        def on_resume(code: CodeType, _offset: int) -> object:
+            again(code)
+            return disable
+
         _monitoring.register_callback(seen, events.PY_START, on_start)
-        _monitoring.register_callback(seen, events.PY_RESUME, on_start)
+        _monitoring.register_callback(seen, events.PY_RESUME, on_resume)
         _monitoring.register_callback(segments, events.PY_START, self._on_enter)
         _monitoring.register_callback(segments, events.PY_RETURN, self._on_leave)
         _monitoring.register_callback(segments, events.PY_UNWIND, self._on_leave)
@@ -100,7 +107,7 @@ class MonitoringTracer:
     def arm(self, code: CodeType, path: str) -> None:
         """A module of the project is about to be executed: watch its functions, and itself as a segment."""
         model = self._model_of(path) if path.endswith(".py") else None
-        kinds = {(b.qualname, b.line): (i, b.writer) for i, b in enumerate(model.blocks)} if model else {}
+        kinds = _kinds(model)
         self._walk(code, path, kinds, self._new_unit(path, -1))
         self._watch_segment(code, writers.SEGMENT)
 
@@ -114,7 +121,7 @@ class MonitoringTracer:
             if path is not None and _name(code) not in self._unit:
                 self._recorder.early.add(path)
                 model = self._model_of(path)
-                kinds = {(b.qualname, b.line): (i, b.writer) for i, b in enumerate(model.blocks)} if model else {}
+                kinds = _kinds(model)
                 self._function(code, path, kinds, self._new_unit(path, -1))
 
     def _walk(self, code: CodeType, path: str, kinds: dict[tuple[str, int], tuple[int, int]], around: int) -> None:
@@ -131,6 +138,8 @@ class MonitoringTracer:
         self._unit[_name(code)] = unit
         self._alive.append(code)
         _monitoring.set_local_events(TOOLS[0], code, self._events)
+        if code.co_name == _LAMBDA:
+            found = kinds.get((_LAMBDA, code.co_firstlineno))
         if found is not None and found[1] != writers.PLAIN:
             self._watch_segment(code, found[1])
         self._walk(code, path, kinds, unit)
@@ -147,6 +156,9 @@ class MonitoringTracer:
     def _on_enter(self, code: CodeType, _offset: int) -> None:
         recorder = self._recorder
         if recorder.collecting:
+            unit = self._unit.get(_name(code))
+            if unit is not None:
+                recorder.acted(self.units[unit][0])
             return  # everything is folded anyway
         if self._kinds.get(_name(code)) == writers.WHOLE_TEST:
             recorder.fold_all()
@@ -164,11 +176,13 @@ class MonitoringTracer:
 
     def drain(self, *, wake: bool) -> set[int]:
         """Units seen since the last call, see ``Tracer``."""
-        hits = self._hits[:]
+        hits, again = self._hits[:], self._again[:]
         del self._hits[: len(hits)]
-        seen = set()
+        del self._again[: len(again)]
+        seen: set[int] = set()
         wakings = self._wakings
-        for code in hits:
+        self._resumed = {self._unit[_name(code)] for code in again} - {self._unit[_name(code)] for code in hits}
+        for code in (*hits, *again):
             unit = self._unit[_name(code)]
             seen.add(unit)
             if wake:
@@ -190,10 +204,14 @@ class MonitoringTracer:
             self._entered.clear()
         return seen
 
+    def resumed(self) -> set[int]:
+        """See ``Tracer``."""
+        return self._resumed
+
     @property
     def idle(self) -> bool:
         """Whether nothing was seen since the last call of ``drain``."""
-        return not self._hits
+        return not self._hits and not self._again
 
     def _wake(self, code: CodeType) -> None:
         # Setting the same events again would not wake it.
@@ -203,3 +221,11 @@ class MonitoringTracer:
     def fold(self, units: set[int]) -> None:
         """See ``Tracer``."""
         self._folded |= units
+
+
+def _kinds(model: SourceModel | None) -> dict[tuple[str, int], tuple[int, int]]:
+    """By qualified name and first line: number of the block, kind of writer; lambdas that are memos by their name."""
+    if model is None:
+        return {}
+    found = {(b.qualname, b.line): (i, b.writer) for i, b in enumerate(model.blocks)}
+    return found | {(_LAMBDA, line): (-1, writers.SEGMENT) for line in model.memo_lambdas}

@@ -40,6 +40,8 @@ class Tree:
     links: frozenset[str] = frozenset()
     compiled: frozenset[str] = frozenset()
     """Extension modules beside listed sources; their content is read when asked for."""
+    programs: frozenset[str] = frozenset()
+    """Files that may be executed."""
     _disk: dict[str, str] = field(default_factory=dict, repr=False)
     _kinds: dict[str, str] = field(default_factory=dict, repr=False)
 
@@ -53,14 +55,13 @@ class Tree:
         return self._disk[path]
 
     def kind(self, path: str) -> str:
-        """``file``, ``dir`` or ``absent``: what stands at any path below the root."""
+        """``file``, ``program``, ``dir`` or ``absent``: what stands at any path below the root; of a link, where to."""
         if path in self.contents and path not in self.links:
-            return "file"
+            return "program" if path in self.programs else "file"
         if path in self._children:
             return "dir"
         if path not in self._kinds:
-            place = self.root / path
-            self._kinds[path] = "dir" if place.is_dir() else "file" if place.exists() else ABSENT
+            self._kinds[path] = _kind_on_disk(self.root / path)
         return self._kinds[path]
 
     def python(self) -> dict[str, str]:
@@ -85,9 +86,13 @@ class Tree:
         names = self._children.get(directory)
         if names is None:
             try:
-                names = {name for name in os.listdir(self.root / directory) if name not in DERIVED}  # noqa: PTH208
+                with os.scandir(self.root / directory) as entries:
+                    names = {e.name + "/" * e.is_dir() for e in entries if e.name not in DERIVED}
             except OSError:
                 return ABSENT
+        else:
+            start = f"{directory}/" if directory else ""
+            names = {name + "/" * (start + name in self._children) for name in names}
         return digest_of("\0".join(sorted(names)).encode("utf-8", "surrogatepass"))
 
     @cached_property
@@ -101,6 +106,7 @@ def read_tree(root: Path) -> Tree:
     """The tree in the work directory. Raises ``ToolError`` if git cannot say."""
     contents: dict[str, str] = {}
     links = set()
+    programs = set()
     for entry in git(root, "ls-files", "--stage", "-z").split(b"\0"):
         if entry:
             facts, _, raw = entry.partition(b"\t")
@@ -109,15 +115,20 @@ def read_tree(root: Path) -> Tree:
             contents[path] = blob.decode()
             if mode == b"120000":
                 links.add(path)
+            if mode == b"100755":
+                programs.add(path)
     dirty = git(root, "ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard")
     for raw in dirty.split(b"\0"):
         if raw and not derived(path := path_text(raw)):
-            found = on_disk(root / os.fsdecode(raw))
+            place = root / os.fsdecode(raw)
+            found = on_disk(place)
+            for members, holds in ((links, place.is_symlink()), (programs, os.access(place, os.X_OK))):
+                (members.add if holds else members.discard)(path)
             if found == ABSENT:
                 contents.pop(path, None)
             else:
                 contents[path] = found
-    return Tree(root, contents, frozenset(links), _beside(root, contents))
+    return Tree(root, contents, frozenset(links), _beside(root, contents), frozenset(programs))
 
 
 def _beside(root: Path, contents: dict[str, str]) -> frozenset[str]:
@@ -146,6 +157,15 @@ def _beside(root: Path, contents: dict[str, str]) -> frozenset[str]:
 def derived(path: str) -> bool:
     """Whether a path lies in a directory of caches or of installed code."""
     return not DERIVED.isdisjoint(path.split("/"))
+
+
+def _kind_on_disk(place: Path) -> str:
+    program = place.is_file() and os.access(place, os.X_OK)
+    kind = "dir" if place.is_dir() else "program" if program else "file" if place.exists() else ABSENT
+    try:
+        return f"link {os.readlink(place)}: {kind}"  # noqa: PTH115 - text out
+    except OSError:
+        return kind
 
 
 def on_disk(place: Path) -> str:
