@@ -201,4 +201,5 @@ class _Runner:
 def _search_path(root: Path, copy: Path) -> dict[str, str]:
     """The copy's sources wherever the original's would be imported from."""
     inside = [Path(p).relative_to(root) for p in sys.path if p and Path(p).is_relative_to(root)]
-    return {"PYTHONPATH": os.pathsep.join(str(copy / p) for p in [*inside, Path()])}
+    outside = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and not Path(p).is_relative_to(root)]
+    return {"PYTHONPATH": os.pathsep.join([*(str(copy / p) for p in [*inside, Path()]), *outside])}
