@@ -103,32 +103,58 @@ class Tree:
 
 
 def read_tree(root: Path) -> Tree:
-    """The tree in the work directory. Raises ``ToolError`` if git cannot say."""
-    contents: dict[str, str] = {}
-    links = set()
-    programs = set()
-    for entry in git(root, "ls-files", "--stage", "-z").split(b"\0"):
-        if entry:
+    """The tree in the work directory, with its submodules. Raises ``ToolError`` if git cannot say."""
+    found = _Listing(root)
+    found.read()
+    compiled = _beside(root, found.contents)
+    return Tree(root, found.contents, frozenset(found.links), compiled, frozenset(found.programs))
+
+
+class _Listing:
+    """What git lists below ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.contents: dict[str, str] = {}
+        self.links: set[str] = set()
+        self.programs: set[str] = set()
+
+    def read(self) -> None:
+        """Git's index, then what differs from it on disk, then the submodules."""
+        modules: list[str] = []
+        unsure: list[bytes] = []  # git was told not to look whether they changed
+        for entry in filter(None, git(self._root, "ls-files", "--stage", "-v", "-z").split(b"\0")):
             facts, _, raw = entry.partition(b"\t")
-            mode, blob, _ = facts.split(b" ")
+            tag, mode, blob, _ = facts.split(b" ")
             path = path_text(raw)
-            contents[path] = blob.decode()
-            if mode == b"120000":
-                links.add(path)
-            if mode == b"100755":
-                programs.add(path)
-    dirty = git(root, "ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard")
-    for raw in dirty.split(b"\0"):
-        if raw and not derived(path := path_text(raw)):
-            place = root / os.fsdecode(raw)
-            found = on_disk(place)
-            for members, holds in ((links, place.is_symlink()), (programs, os.access(place, os.X_OK))):
-                (members.add if holds else members.discard)(path)
-            if found == ABSENT:
-                contents.pop(path, None)
-            else:
-                contents[path] = found
-    return Tree(root, contents, frozenset(links), _beside(root, contents), frozenset(programs))
+            self._put(path, blob.decode(), link=mode == b"120000", program=mode == b"100755")
+            if mode == b"160000":
+                modules.append(path)
+            elif tag != b"H":
+                unsure.append(raw)
+        dirty = git(self._root, "ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard")
+        for raw in filter(None, (*dirty.split(b"\0"), *unsure)):
+            if not derived(path := path_text(raw)):
+                place = self._root / os.fsdecode(raw)
+                self._put(path, on_disk(place), link=place.is_symlink(), program=os.access(place, os.X_OK))
+        for path in modules:
+            self._submodule(path)
+
+    def _put(self, path: str, blob: str, *, link: bool, program: bool) -> None:
+        for members, holds in ((self.links, link), (self.programs, program)):
+            (members.add if holds else members.discard)(path)
+        self.contents[path] = blob
+        if blob == ABSENT:
+            del self.contents[path]
+
+    def _submodule(self, path: str) -> None:
+        if (self._root / path / ".git").exists():
+            inner = _Listing(self._root / path)
+            inner.read()
+            self.contents.pop(path, None)
+            self.contents |= {f"{path}/{name}": blob for name, blob in inner.contents.items()}
+            self.links |= {f"{path}/{name}" for name in inner.links}
+            self.programs |= {f"{path}/{name}" for name in inner.programs}
 
 
 def _beside(root: Path, contents: dict[str, str]) -> frozenset[str]:
