@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from maestro_bloom.observations import Bag
 from maestro_bloom.observed_files import WrittenFiles
+from maestro_bloom.owned_memos import OwnedMemos
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
     from maestro_bloom.observations import Territory
+    from maestro_bloom.owned_memos import Memo
 
 
 class Tracer(Protocol):
@@ -65,7 +67,8 @@ class Recorder:
         self._started: set[int] = set()
         self._resumed: set[int] = set()
         self._threads: list[int] = []
-        self._segments: list[object] = []
+        self._segments: list[tuple[object, Memo | None]] = []
+        self._memos = OwnedMemos()
         self._fold_all = False
 
     # Code ---------------------------------------------------------------------------------------------------------
@@ -80,8 +83,18 @@ class Recorder:
         self._resumed |= resumed
         if self._bags:
             self._bags[-1].units |= units
-        if self.collecting or self._segments or self._fold_all or not self._bags:
+        if self._keeps_all:
             self.fold(units)
+        else:
+            for _, memo in self._segments:
+                if memo is not None:
+                    memo.units |= units
+
+    @property
+    def _keeps_all(self) -> bool:
+        """Whether what is seen now is folded: its effect outlives the test, or it belongs to none."""
+        outliving = any(memo is None for _, memo in self._segments)
+        return self.collecting or outliving or self._fold_all or not self._bags
 
     def fold(self, units: set[int]) -> None:
         """Count these units as part of their files' skeletons from now on."""
@@ -89,12 +102,21 @@ class Recorder:
         if self.tracer is not None:
             self.tracer.fold(units)
 
-    def enter(self, token: object) -> None:
-        """A function whose effect outlives the call, or a module, begins."""
+    def enter(self, token: object, memo: Memo | None = None) -> None:
+        """A function whose effect outlives the call, or a module, begins; ``memo``: it ends with an object."""
         if self.active:
             if self.tracer is not None and not self.tracer.idle:
                 self.flush()
-            self._segments.append(token)
+            self._segments.append((token, memo))
+
+    def enter_own(self, unit: int, owner: object, tables: tuple[str, ...]) -> None:
+        """A method that may fill a memo on ``owner`` begins."""
+        memo = self._memos.of(owner, tables) if self._bags else None
+        self.enter(unit, memo)
+        if memo is not None:
+            memo.units.add(unit)
+        else:
+            self.fold({unit})
 
     def acted(self, path: str) -> None:
         """A function of ``path`` whose effect outlives the call begins while a module may be executed: which line?"""
@@ -108,10 +130,10 @@ class Recorder:
 
     def leave(self, token: object) -> None:
         """It ends; whatever was entered inside and not left (another thread, a killed generator) ends with it."""
-        if token in self._segments:
+        if any(own == token for own, _ in self._segments):
             if self.tracer is not None and not self.tracer.idle:
                 self.flush()
-            while self._segments.pop() != token:
+            while self._segments.pop()[0] != token:
                 pass
 
     def fold_all(self) -> None:
@@ -161,6 +183,10 @@ class Recorder:
         if self._bags and (self._fold_all or self._others_run_project_code()):
             self.fold(self._bags[0].units)
         self._go_on()
+        for memo in self._memos.outliving():
+            self.fold(memo.units)
+            for keeper, kept in memo.kept.items():
+                self.at_import[keeper].update(kept)
         self._bags = []
         self._fold_all = False
 
@@ -197,10 +223,13 @@ class Recorder:
         """
         if self._bags:
             yield from self._bags[-1:]
-        if self.collecting or self._segments or self._fold_all or not self._bags:
+        memos = [memo for _, memo in self._segments if memo is not None]
+        if memos or self._keeps_all:
             keeper = self.territory.nearest(frame)
-            if keeper is not None:
+            if keeper is not None and self._keeps_all:
                 yield self.at_import[keeper]
+            elif keeper is not None:
+                yield from (memo.kept[keeper] for memo in memos)
 
     def import_edge(self, name: str, frame: FrameType | None) -> None:
         """Project code asked for a module by a computed name, or executed one."""

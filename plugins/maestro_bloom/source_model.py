@@ -17,7 +17,7 @@ from maestro_bloom import imports_of, memos, writers
 from maestro_bloom.effects import Effects, Statement
 from maestro_bloom.keys import DIGEST_SIZE
 
-SCHEMA = 6
+SCHEMA = 7
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Compiled code runs no Python frame, so a body under such a decorator can never be seen to run.
@@ -34,6 +34,7 @@ class Block(msgspec.Struct, frozen=True, array_like=True):
     line: int
     writer: int
     compiled: bool
+    tables: tuple[str, ...] = ()
 
 
 class SourceModel(msgspec.Struct, frozen=True, array_like=True):
@@ -167,6 +168,7 @@ class _Walker:
             first_line(node),
             kind,
             bool(writers.decorator_names(node) & _COMPILERS),
+            writers.tables(node) if kind == writers.OWN else (),
         )
         self.blocks.insert(place, block)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from maestro_bloom.source_model import SourceModel
 
     ModelOf = Callable[[str], SourceModel | None]
+    Known = dict[tuple[str, int], tuple[int, int, tuple[str, ...]]]
 
 TOOLS = (3, 4)
 """The tool ids without a conventional owner: one whose events fall silent, one for segments, whose must not."""
@@ -53,6 +54,7 @@ class MonitoringTracer:
         self.units: list[tuple[str, int]] = []
         self._unit: dict[int, int] = {}
         self._kinds: dict[int, int] = {}
+        self._tables: dict[int, tuple[str, ...]] = {}
         self._alive: list[CodeType] = []
         self._hits: list[CodeType] = []
         self._again: list[CodeType] = []
@@ -124,7 +126,7 @@ class MonitoringTracer:
                 kinds = _kinds(model)
                 self._function(code, path, kinds, self._new_unit(path, -1))
 
-    def _walk(self, code: CodeType, path: str, kinds: dict[tuple[str, int], tuple[int, int]], around: int) -> None:
+    def _walk(self, code: CodeType, path: str, kinds: Known, around: int) -> None:
         for constant in code.co_consts:
             if isinstance(constant, CodeType):
                 if constant.co_flags & _FUNCTION == _FUNCTION:
@@ -132,7 +134,7 @@ class MonitoringTracer:
                 else:
                     self._walk(constant, path, kinds, around)
 
-    def _function(self, code: CodeType, path: str, kinds: dict[tuple[str, int], tuple[int, int]], around: int) -> None:
+    def _function(self, code: CodeType, path: str, kinds: Known, around: int) -> None:
         found = kinds.get((code.co_qualname, code.co_firstlineno))
         unit = around if found is None else self._new_unit(path, found[0])
         self._unit[_name(code)] = unit
@@ -141,6 +143,7 @@ class MonitoringTracer:
         if code.co_name == _LAMBDA:
             found = kinds.get((_LAMBDA, code.co_firstlineno))
         if found is not None and found[1] != writers.PLAIN:
+            self._tables[_name(code)] = found[2]
             self._watch_segment(code, found[1])
         self._walk(code, path, kinds, unit)
 
@@ -160,8 +163,12 @@ class MonitoringTracer:
             if unit is not None:
                 recorder.acted(self.units[unit][0])
             return  # everything is folded anyway
-        if self._kinds.get(_name(code)) == writers.WHOLE_TEST:
+        kind = self._kinds.get(_name(code))
+        if kind == writers.WHOLE_TEST:
             recorder.fold_all()
+        elif kind == writers.OWN:
+            owner = sys._getframe(1).f_locals.get(code.co_varnames[0])  # noqa: SLF001 - the method that begins
+            recorder.enter_own(self._unit[_name(code)], owner, self._tables[_name(code)])
         else:
             recorder.enter(_name(code))
             unit = self._unit.get(_name(code))
@@ -223,9 +230,9 @@ class MonitoringTracer:
         self._folded |= units
 
 
-def _kinds(model: SourceModel | None) -> dict[tuple[str, int], tuple[int, int]]:
+def _kinds(model: SourceModel | None) -> Known:
     """By qualified name and first line: number of the block, kind of writer; lambdas that are memos by their name."""
     if model is None:
         return {}
-    found = {(b.qualname, b.line): (i, b.writer) for i, b in enumerate(model.blocks)}
-    return found | {(_LAMBDA, line): (-1, writers.SEGMENT) for line in model.memo_lambdas}
+    found: Known = {(b.qualname, b.line): (i, b.writer, b.tables) for i, b in enumerate(model.blocks)}
+    return found | {(_LAMBDA, line): (-1, writers.SEGMENT, ()) for line in model.memo_lambdas}
