@@ -52,11 +52,17 @@ def _argv(f: Frame, value: Val) -> dict[Any, Any]:
     if not items:
         return {}
     atoms = items[0].atoms
-    first = items[0].const
-    if isinstance(first, str) and SHELLS.search(first) and any(v.const in ("-c", "/c", "-Command") for v in items):
+    if _interprets(items[0]) and any(v.const in ("-c", "/c", "-Command") for v in items):
         for v in items[1:]:
             atoms = join_atoms(atoms, v.atoms)
     return atoms
+
+
+def _interprets(program: Val) -> bool:
+    """Whether a program may run its argument after ``-c``; one that is not the same literal on all ways here may."""
+    if isinstance(program.const, str):
+        return bool(SHELLS.search(program.const))
+    return program.lit or ("x", "sys.executable") in program.types
 
 
 def knows(dotted: str) -> bool:
