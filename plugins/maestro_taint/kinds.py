@@ -67,7 +67,7 @@ INJECTION = KINDS_MASK & ~CONFIDENTIAL & ~RANDOM
 HOSTS = BIT["redirect"] | BIT["ssrf"]
 
 # Source classes and the kinds they can reach.
-ACTIVE: dict[str, int] = {"untrusted": INJECTION, "pii": CONFIDENTIAL, "secret": CONFIDENTIAL, "weakrandom": RANDOM}
+ACTIVE: dict[str, int] = {"untrusted": INJECTION, "pii": CONFIDENTIAL, "secret": CONFIDENTIAL, "weakrandom": RANDOM, "archive": PATHS}
 
 
 def active(source_kind: str) -> int:

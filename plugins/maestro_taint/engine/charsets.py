@@ -23,7 +23,7 @@ ANYTHING = frozenset(map(chr, range(128)))
 # A kind is dangerous only with at least one of these characters.
 NEEDS: dict[str, str] = {
     "sql": "'\"`;-/*()= #\\\n,.",
-    "command": ";|&$`\n<>(){}'\"\\*?~!# -\t/",
+    "command": ";|&$`\n<>(){}'\"\\*?!# \t",
     "code": string.ascii_letters + "_([{'\".",
     "path": ".",
     "path_absolute": "/\\",
