@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from maestro_taint.engine.arguments import Arguments
     from maestro_taint.engine.frame import Frame
 
-SHELLS = re.compile(r"(^|/)(sh|bash|dash|zsh|ksh|cmd|cmd\.exe|powershell|powershell\.exe|pwsh|python3?|perl|ruby|node|env)$")
+SHELLS = re.compile(
+    r"(^|/)(sh|bash|dash|zsh|ksh|cmd|cmd\.exe|powershell|powershell\.exe|pwsh|python3?|perl|ruby|node|env)$"
+)
 # These join all that follows into one text to run; the others take what follows as positional parameters.
 JOINING = re.compile(r"(^|/)(cmd|cmd\.exe|powershell|powershell\.exe|pwsh|env)$")
 RUNS = re.compile(r"-[a-z]*c|/c|-e|-Command")
@@ -65,7 +67,10 @@ def _words(items: list[Val]) -> dict[Any, Any]:
     for v in items[1:]:
         if follows:
             atoms = join_atoms(atoms, v.atoms)
-            if not (isinstance(items[0].const, str) and JOINING.search(items[0].const)) and items[0].const is not NO_CONST:
+            if (
+                not (isinstance(items[0].const, str) and JOINING.search(items[0].const))
+                and items[0].const is not NO_CONST
+            ):
                 break
         elif (isinstance(v.const, str) and RUNS.fullmatch(v.const)) or (v.const is NO_CONST and v.lit and not v.atoms):
             follows = True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import CLEAN, LITERAL, NO_CONST, Val, cleared, constant, join, join_atoms
-from maestro_taint.engine import argv, containers, library, personal, regexes, texts
+from maestro_taint.engine import argv, checks, containers, library, personal, regexes, templates, texts
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.frame import ITER
 from maestro_taint.kinds import BIT, PATHS
@@ -318,6 +318,8 @@ def _isinstance(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - table entr
 _BUILTIN_TYPES: dict[str, type] = {"str": str, "int": int, "bytes": bytes, "float": float, "bool": bool}
 _TABLE: dict[str, Any] = {
     **library.TABLE,
+    **checks.TABLE,
+    **templates.TABLE,
     **regexes.TABLE,
     "string.Template": texts.template,
     "string.Template.substitute": texts.substituted,
@@ -364,7 +366,8 @@ _TABLE: dict[str, Any] = {
     "werkzeug.utils.secure_filename": _basename,
     "os.path.join": _joined_path,
     **dict.fromkeys(
-        ("werkzeug.utils.safe_join", "werkzeug.security.safe_join", "flask.safe_join", "django.utils._os.safe_join"), _below
+        ("werkzeug.utils.safe_join", "werkzeug.security.safe_join", "flask.safe_join", "django.utils._os.safe_join"),
+        _below,
     ),
     "urllib.parse.urlparse": _parsed_url,
     "urllib.parse.urlsplit": _parsed_url,

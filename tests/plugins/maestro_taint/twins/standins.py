@@ -41,7 +41,9 @@ class Seen:
         """What new files hold, names included."""
         known = {"app.db", "secret.txt", "good.zip", "users.xml"}
         files = [p for p in sorted(self.root.rglob("*")) if p.is_file() and p.name not in known and p.suffix != ".py"]
-        return "\n".join(f"{p.name}: {p.read_bytes().decode('utf-8', 'replace')}" for p in files if ".pyc" not in p.name)
+        return "\n".join(
+            f"{p.name}: {p.read_bytes().decode('utf-8', 'replace')}" for p in files if ".pyc" not in p.name
+        )
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         """An audit hook."""
