@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from maestro_taint.domain.objects import key_place
 from maestro_taint.domain.steps import step
 from maestro_taint.domain.values import CLEAN, NO_CONST, Source, Val
-from maestro_taint.engine import containers, external, personal
+from maestro_taint.engine import containers, external, personal, protocols
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.external import reach
 from maestro_taint.engine.frame import ITER
@@ -192,6 +192,6 @@ def _unpack(f: Frame, targets: tuple[Node, ...], value: Val, at: int) -> None:
 
             assign(f, t[2], new_list(f, t[1], f.place(value, ITER)), at)
         elif star is None and value.objs and not isinstance(value.sym, Source):
-            assign(f, t, f.place(value, f"={i}"), at)
+            assign(f, t, protocols.positional(f, value, i, at) or f.place(value, f"={i}"), at)
         else:
             assign(f, t, f.place(value, ITER) if value.objs else Val(value.atoms, lit=value.lit), at)

@@ -68,12 +68,15 @@ TABLE: dict[str, Any] = {
     "hmac.new": _mac,
     "hmac.HMAC": _mac,
     **dict.fromkeys(("hmac.HMAC.digest", "hmac.HMAC.hexdigest"), _digest),
-    **dict.fromkeys(("hmac.compare_digest", "secrets.compare_digest", "django.utils.crypto.constant_time_compare"), _same),
+    **dict.fromkeys(
+        ("hmac.compare_digest", "secrets.compare_digest", "django.utils.crypto.constant_time_compare"), _same
+    ),
     **dict.fromkeys(
         ("django.utils.http.url_has_allowed_host_and_scheme", "django.utils.http.is_safe_url"), _own_host
     ),
     **dict.fromkeys(
-        ("itsdangerous.URLSafeSerializer.loads", "itsdangerous.URLSafeTimedSerializer.loads", "itsdangerous.Signer.unsign",
-         "itsdangerous.TimestampSigner.unsign", "django.core.signing.loads", "jwt.decode"), _verified
+        ("itsdangerous.URLSafeSerializer.loads", "itsdangerous.URLSafeTimedSerializer.loads",
+         "itsdangerous.Signer.unsign", "itsdangerous.TimestampSigner.unsign",
+         "django.core.signing.loads", "jwt.decode"), _verified
     ),
 }  # fmt: skip

@@ -110,6 +110,9 @@ def meet(f: Frame, sink: SinkModel, dotted: str, given: Arguments) -> None:
     """Check a sink's arguments."""
     if not all(given.holds(c) for c in sink.when):
         return
+    if sink.bits & BIT["log"] and f.caught and _tells(dotted, given):
+        shown = f.solver.attributes.printed(f, f.caught[-1])
+        reach(f, shown, sink.bits & BIT["log"], dotted, sink.id, given.at, sink.confidence)
     for selector in sink.args:
         value = given.selected(selector)
         if value is None:
@@ -122,6 +125,14 @@ def meet(f: Frame, sink: SinkModel, dotted: str, given: Arguments) -> None:
         if atoms and bits & BIT["html"] and bits != BIT["html"] and responses.is_plain(f.fn):
             bits &= ~BIT["html"]
         reach(f, atoms, bits, dotted, sink.id, given.at, sink.confidence)
+
+
+def _tells(dotted: str, given: Arguments) -> bool:
+    """Whether a call writes out the exception being handled."""
+    told = given.kwargs.get("exc_info")
+    if told is not None:
+        return told.const is NO_CONST or bool(told.const)
+    return dotted.rpartition(".")[2] in ("exception", "print_exc", "print_exception")
 
 
 def _is_constant(f: Frame, value: Val) -> bool:

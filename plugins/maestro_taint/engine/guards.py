@@ -49,7 +49,7 @@ def _below(f: Frame, v: Val, base: Val) -> Any:
     return tuple((target, bits, frozenset(kept)) for target, bits in facts) if kept else facts
 
 
-def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:
+def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:  # noqa: PLR0911 - one return per form
     """Facts from ``a op b``."""
     if op in ("==", "!="):
         place = _same_place(f, a, b)

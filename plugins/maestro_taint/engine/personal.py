@@ -86,7 +86,7 @@ def kind_of_name(name: str) -> str | None:
     >>> kind_of_name("user_email"), kind_of_name("email_template"), kind_of_name("API_KEY"), kind_of_name("token_count")
     ('pii.email', None, 'secret', None)
     """
-    words = [w.lower() for w in _WORDS.findall(name)]
+    words = [w for w in map(str.lower, _WORDS.findall(name)) if w != "of"]
     while len(words) > 1 and words[-1] in NEUTRAL and tuple(words[-2:]) not in PAIRS:
         words.pop()
     if not words or words[0] in ("is", "has", "no", "num", "max", "min", "public"):

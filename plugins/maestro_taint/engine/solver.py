@@ -70,6 +70,7 @@ class Solver:
         self.patterns: dict[Any, Any] = {}
         self.literal: dict[Any, bool] = {}
         self.naming: dict[int, str] = {}
+        self.results: dict[str, tuple[Any, ...]] = {}
         self.marks: dict[str, frozenset[str]] = {}
         self.assign = assign
         self.deferred: list[str] = []
@@ -216,6 +217,13 @@ class Solver:
             if dotted.partition(".")[0] in roots:
                 return (("x", dotted),)
         return ()
+
+    def returned(self, fn: Function) -> tuple[Any, ...]:
+        """What the annotation of a result says it is."""
+        known = self.results.get(fn.qn)
+        if known is None:
+            known = self.results[fn.qn] = resolve_type(self.scratch(self.program.modules[fn.module]), fn.returns)
+        return known
 
     def spend(self, steps: int) -> None:
         """Count statements run: the same on every machine, so a bound in them is reproducible."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import CLEAN, LITERAL, NO_CONST, Val, cleared, constant, join, join_atoms
-from maestro_taint.engine import argv, checks, containers, library, personal, regexes, templates, texts
+from maestro_taint.engine import argv, checks, containers, library, personal, records, regexes, templates, texts
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.frame import ITER
 from maestro_taint.kinds import BIT, PATHS
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from maestro_taint.models.model import SinkModel
 
 
-def argument(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:
+def argument(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:  # noqa: PLR0911 - one return per form
     """What of an argument a sink is exposed to."""
     if sink.special == "argv":
         return argv.exposed(f, value)
@@ -320,6 +320,7 @@ _TABLE: dict[str, Any] = {
     **library.TABLE,
     **checks.TABLE,
     **templates.TABLE,
+    **records.TABLE,
     **regexes.TABLE,
     "string.Template": texts.template,
     "string.Template.substitute": texts.substituted,

@@ -10,12 +10,14 @@ import string
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.values import CLEAN, NO_CONST, Val, cleared, constant, join_atoms, restored
-from maestro_taint.kinds import BIT, INJECTION, XPATHS
+from maestro_taint.kinds import BIT, HOSTS, INJECTION, XPATHS
 
 if TYPE_CHECKING:
     from maestro_taint.engine.arguments import Arguments
     from maestro_taint.engine.frame import Frame
 
+FIXED_HOST = re.compile(r"\A[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]+[/?#]|\A/[^/\\]")
+MASKED = 4
 _PERCENT = re.compile(r"%(?:\((?P<name>[^)]*)\))?[-#0 +]*(?:\d+)?(?:\.\d+)?(?P<kind>[a-zA-Z%])")
 _DOLLAR = re.compile(r"\$(?:\$|(?P<name>[_a-z]\w*)|\{(?P<braced>[_a-z]\w*)\})", re.IGNORECASE)
 _LINES = BIT["log_injection"] | BIT["header"]
@@ -27,10 +29,32 @@ _WITHOUT = {
 }  # fmt: skip
 
 
-def _glued(f: Frame, parts: list[Val]) -> Val:
-    from maestro_taint.engine import expressions  # noqa: PLC0415 - expressions import texts
+def glued(f: Frame, parts: list[Val]) -> Val:
+    """Text made of parts in order. What stands before a part can make some kinds impossible for it."""
+    atoms: dict[Any, Any] = {}
+    lit = True
+    prefix: str | None = ""
+    for p in parts:
+        if p.const is not NO_CONST:
+            prefix = None if prefix is None else prefix + str(p.const)
+            continue
+        inner = f.solver.attributes.printed(f, p)
+        lit = lit and p.lit
+        if inner:
+            bits = BIT["path_absolute"] if prefix is None or prefix else 0
+            if prefix:
+                bits |= between(prefix) | (HOSTS if FIXED_HOST.match(prefix) else 0)
+            atoms = join_atoms(atoms, cleared(inner, bits) if bits else inner)
+        prefix = None
+    return Val(atoms, lit=lit)
 
-    return expressions.glued(f, parts)
+
+def short(bounds: list[Val | None]) -> bool:
+    """Whether a slice keeps so few characters that it masks: the last four of a card, the first two of a name."""
+    start, stop = ([None if b is None else b.const for b in bounds] + [None, None])[:2]
+    if isinstance(start, int) and stop is None:
+        return -MASKED <= start < 0
+    return isinstance(stop, int) and start in (None, 0) and 0 < stop <= MASKED
 
 
 def between(prefix: str) -> int:
@@ -67,7 +91,7 @@ def formatted(f: Frame, text: str, args: list[Val], kwargs: dict[str, Val], mapp
     try:
         pieces = list(string.Formatter().parse(text))
     except ValueError:
-        return _glued(f, [*args, *kwargs.values()])
+        return glued(f, [*args, *kwargs.values()])
     for literal, name, spec, conversion in pieces:
         if literal:
             parts.append(constant(literal))
@@ -82,10 +106,10 @@ def formatted(f: Frame, text: str, args: list[Val], kwargs: dict[str, Val], mapp
         else:
             value = kwargs.get(head) if mapping is None else f.place(mapping, f"={head!r}")
         if value is None or "{" in (spec or ""):
-            return _glued(f, [CLEAN, *args, *kwargs.values()])
+            return glued(f, [CLEAN, *args, *kwargs.values()])
         value = value if head == name else Val(f.deep(value), lit=value.lit)
         parts.append(quoted(Val(f.deep(value), lit=value.lit)) if conversion in ("r", "a") else value)
-    return _glued(f, parts)
+    return glued(f, parts)
 
 
 def percent(f: Frame, text: str, operand: Val) -> Val:
@@ -111,7 +135,7 @@ def percent(f: Frame, text: str, operand: Val) -> Val:
         elif sole and count == 0:
             value = operand
         else:
-            return _glued(f, [CLEAN, Val(f.deep(operand), lit=operand.lit)])
+            return glued(f, [CLEAN, Val(f.deep(operand), lit=operand.lit)])
         count += 1
         if found["kind"] in "diouxXeEfFgGc" and found["kind"] != "c":
             value = Val(cleared(value.atoms, INJECTION), lit=value.lit)
@@ -119,8 +143,8 @@ def percent(f: Frame, text: str, operand: Val) -> Val:
             value = quoted(Val(f.solver.attributes.printed(f, value), lit=value.lit))
         parts.append(value)
     if "*" in text or (items is not None and count != len(items)):
-        return _glued(f, [CLEAN, Val(f.deep(operand), lit=operand.lit)])
-    return _glued(f, [*parts, constant(text[end:])] if end < len(text) else parts)
+        return glued(f, [CLEAN, Val(f.deep(operand), lit=operand.lit)])
+    return glued(f, [*parts, constant(text[end:])] if end < len(text) else parts)
 
 
 def replaced(receiver: Val, args: list[Val]) -> Val | None:
@@ -160,7 +184,7 @@ def substituted(f: Frame, given: Arguments) -> Val:
             parts.append(given.kwargs[name])
         elif first is not None:
             parts.append(f.place(first, f"={name!r}"))
-    return _glued(f, [*parts, constant(text.const[end:])] if end < len(text.const) else parts)
+    return glued(f, [*parts, constant(text.const[end:])] if end < len(text.const) else parts)
 
 
 def _deep(f: Frame, values: list[Val]) -> dict[Any, Any]:

@@ -71,7 +71,7 @@ def signs(answer: Any, session: dict[str, Any]) -> str:
     return repr((answer.get_data(as_text=True), answer.mimetype, answer.location, session))
 
 
-def effect(kind: str, twin: Twin, seen: Seen, shown: str, told: str) -> bool:  # noqa: PLR0911 - one effect per kind
+def effect(kind: str, twin: Twin, seen: Seen, shown: str, told: str) -> bool:  # noqa: C901, PLR0911 - one effect per kind
     """Whether an attack of this kind had its effect."""
     body, mimetype, location, session = eval(told, {}) if told else ("", "", None, {})  # noqa: S307  # nosec B307 - our own repr
     if kind == "sql":
