@@ -13,6 +13,7 @@ from maestro_taint.domain.steps import step
 from maestro_taint.domain.values import CLEAN, NO_CONST, Source, Val
 from maestro_taint.engine import containers, external, personal, protocols
 from maestro_taint.engine.arguments import Arguments
+from maestro_taint.engine.attributes import SHARED
 from maestro_taint.engine.external import reach
 from maestro_taint.engine.frame import ITER
 from maestro_taint.frontend import ir
@@ -105,6 +106,8 @@ def _attribute(f: Frame, target: Node, value: Val, at: int) -> None:
             store = f.solver.models.attributes.get(path)
             if store is not None and value.atoms:
                 reach(f, f.deep(value), store.value, path, store.id, at)
+            if t[1] in SHARED:
+                f.state[("g", t[1], name)] = _stepped(f, value, name, at)
         elif t[0] == "m" or t[0] == "c":
             f.state[("g", t[1], name)] = value
         elif t[0] in ("i", "s"):

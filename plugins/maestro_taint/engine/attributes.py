@@ -17,6 +17,7 @@ from maestro_taint.domain.values import (
     cleared,
     join,
     join_atoms,
+    root_value,
     source_value,
 )
 from maestro_taint.engine import personal, records
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 URL_PARTS = frozenset(("hostname", "netloc", "scheme", "port"))
 EXTERNAL_LENGTH = 120
+SHARED = ("flask.g",)  # what all functions that serve one request share
 
 
 class Attributes:
@@ -58,9 +60,10 @@ class Attributes:
     def _plain(self, f: Frame, val: Val, name: str, at: int) -> Val:
         sym = None
         if name in URL_PARTS and val.sym is not None:
-            sym = ("host", val.sym) if not (type(val.sym) is tuple and val.sym[0] == "host") else val.sym
+            sym = ("host", val.sym, val) if not (type(val.sym) is tuple and val.sym[0] == "host") else val.sym
         if name in ("hostname", "netloc", "scheme") and any(t == ("tag", "url") for t in val.types):
-            sym = ("host", next(t[2] for t in val.types if t[:2] == ("tag", "origin"))) if sym is None else sym
+            origin = next(t[2] for t in val.types if t[:2] == ("tag", "origin"))
+            sym = ("host", origin, val) if sym is None else sym
         made = Val(val.atoms, lit=val.lit, sym=sym)
         return personal.by_name(f, made, name, at, self.solver.models) if name[0] != "_" else made
 
@@ -96,6 +99,21 @@ class Attributes:
                 made, _ = self.solver.isolated(self.solver.program.modules[info.module], value)  # type: ignore[arg-type]
                 return Val(made.atoms, made.const, made.types, lit=made.lit)
         return None
+
+    def through(self, f: Frame, val: Val, name: str, found: Val) -> Val:
+        """What a callee that did not know the class of a value found in its field: what the class says as well."""
+        classes = [t[1] for t in val.types if t[0] in ("i", "s")]
+        if not classes:
+            return found
+        if not any("." + name in f.get(o).fields for o in val.objs):
+            held = self.class_level(val, name)
+            found = found if held is None else join(found, held)
+        for cls in classes:
+            declared = self.solver.classes.field(cls, name) if personal.declared(self.solver, cls, name) else None
+            if declared is not None:
+                at = declared[1][2]
+                return self._declared(f, val, [cls], name, at, found, symbolic=True)
+        return found
 
     def _declared(
         self,
@@ -170,8 +188,6 @@ class Attributes:
             return Val(types=(("f", method),), lit=True)
         declared = self.solver.classes.field(cls, name)
         if declared is not None and declared[1][1] is not None:
-            from maestro_taint.domain.values import root_value  # noqa: PLC0415 - rare
-
             made, _ = self.solver.isolated(self.solver.program.modules[declared[0].module], declared[1][1])
             if made.const is not NO_CONST and name not in self.solver.program.modules[declared[0].module].changed:
                 return made
@@ -224,6 +240,10 @@ class Attributes:
             source = Source(model.kind, model.id, f.file, at, path, model.confidence)
             made = source_value(source, steps.step(f.file, at, f"{model.kind} data from {path}"))
             return Val(made.atoms, types=types, sym=source)
+        if dotted in SHARED:
+            root = ("g", dotted, name)
+            held = f.state.get(root)
+            return root_value(root) if held is None else held
         own = f.own(val)
         if name == "parents" and own:
             return Val(own, types=(*types, ("tag", "parents", val)))

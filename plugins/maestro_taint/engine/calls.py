@@ -153,6 +153,8 @@ class Calls:
         if classes.is_mapping(cls):
             held = f.new(at, Obj("dict", {f"={k!r}": v for k, v in given.kwargs.items()}, given.spread))
             return Val(types=(("s", cls),), objs=held.objs, lit=True)
+        if any(b.endswith(("Exception", "Error", "Warning")) for b in classes.order(cls)[1]) and args:
+            f.write(made, ".args", f.new(at, sequence("tuple", args), slot=3))
         init = classes.method(cls, "__init__")
         if init is not None:
             self.invoke(f, init, given.before(made))
@@ -169,8 +171,6 @@ class Calls:
             after = classes.method(cls, "__post_init__")
             if after is not None:
                 self.invoke(f, after, Arguments(f, [made], at))
-        if any(b.endswith(("Exception", "Error", "Warning")) for b in classes.order(cls)[1]) and args:
-            f.write(made, ".args", f.new(at, sequence("tuple", args), slot=3))
         return made
 
     def invoke(self, f: Frame, qn: str, given: Arguments, *, callee: Val | None = None) -> Val:
@@ -186,7 +186,7 @@ class Calls:
         if summary.interest:
             self._inherit_interest(f, summary.interest, slots, cells)
         made = Application(f, summary, slots, callee, given.at, fn.name).run()
-        if fn.returns is not None and not made.types and not fn.is_generator:
+        if fn.returns is not None and not fn.is_generator and all(t[0] in ("x", "tag") for t in made.types):
             made = self._annotated(f, fn, made)
         if not summary.normal and not fn.is_generator:
             f.solver.diverges(f)
@@ -195,7 +195,7 @@ class Calls:
     def _annotated(self, f: Frame, fn: Function, made: Val) -> Val:
         """A result of which nothing better is known is what the function's annotation says."""
         types = self.solver.returned(fn)
-        if not types or made.const is not NO_CONST:
+        if not types or made.const is not NO_CONST or (made.types and types[0][0] not in ("s", "of")):
             return made
         objs = made.objs or f.new(0, Obj("dict", {}, exact=False), slot=31).objs
         return Val(made.atoms, types=types, objs=objs, sym=made.sym, pred=made.pred, lit=made.lit)

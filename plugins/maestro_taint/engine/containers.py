@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from maestro_taint.engine.arguments import Arguments
     from maestro_taint.engine.frame import Frame
 
+CHANGING = ("encode", "decode", "splitlines", "hex", "split", "translate")
 SEQUENCES = ("list", "tuple", "set")
 
 
@@ -59,8 +60,8 @@ def method(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[str
         made = texts.replaced(receiver, args)
         if made is not None and not any(f.get(o).origin is None for o in receiver.objs):
             return made
-    if name in ("encode", "decode", "splitlines", "hex") and receiver.atoms:
-        made = texts.without(receiver, name, args)
+    if name in CHANGING and receiver.atoms:
+        made = texts.without(f, receiver, name, args)
         if made is not None and not any(f.get(o).origin is None for o in receiver.objs):
             return made
     if name == "get" and args and receiver.types and not receiver.objs:

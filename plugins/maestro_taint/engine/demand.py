@@ -284,7 +284,7 @@ class Demand:
         whole = module.functions.get(f"{module.name}.<module>")
         if whole is None or (self.words.isdisjoint(whole.names) and not self.is_seed(module, whole)):
             return set()
-        known = self.words | self.tokens.names | self._imported(module)
+        known = self.words | self.tokens.names | self.tokens.touched | self._imported(module)
         found = {name for name, b in module.bindings.items() if b[0] == "v" and b[1] and known & _read(module, b[1])}
         self.words |= found
         return found
@@ -306,6 +306,9 @@ def _read(module: Module, node: Any) -> set[str]:
             continue
         if len(one) > 2 and one[0] in (ir.GLOBAL, ir.LOCAL):
             found.add(one[2])
+        elif len(one) > 3 and one[0] == ir.ATTR:
+            found.add(one[3])
+            stack.append(one[2])
         elif len(one) > 2 and one[0] == ir.LAMBDA:
             found |= module.functions[one[2]].names
         else:

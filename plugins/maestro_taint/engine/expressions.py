@@ -244,7 +244,7 @@ def boolean(f: Frame, n: Node) -> Val:
         v = f.eval(part)
         f.note_interest(v)
         truth = folding.truth(f, v)
-        preds.append(v.pred)
+        preds.append(v.pred if v.pred is not None or type(v.sym) is not tuple else guards.truthiness(v))
         last = i == len(rest) - 1
         if truth is not None and truth != is_and:
             found = v if found is None else join(found, v)

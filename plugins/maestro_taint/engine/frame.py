@@ -182,10 +182,7 @@ class Frame:
             # The callee did not know what it was given: the caller does.
             return self.solver.attributes.load(self, val, place[1:], 0)
         found = self.place(val, place)
-        if place[0] == "." and val.types and not any(place in self.get(o).fields for o in val.objs):
-            held = self.solver.attributes.class_level(val, place[1:])
-            return found if held is None else join(found, held)
-        return found
+        return self.solver.attributes.through(self, val, place[1:], found) if place[0] == "." and val.types else found
 
     def write(self, val: Val, place: str, value: Val) -> None:
         """Store at a place: certain when the value is one known object, possible otherwise."""

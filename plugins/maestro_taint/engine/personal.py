@@ -101,6 +101,13 @@ def kind_of_name(name: str) -> str | None:
 
 def declared(solver: Solver, cls: str, name: str) -> str | None:
     """The source kind of a declared field: its annotation says so, or its name does and its type can hold it."""
+    key = (cls, name)
+    if key not in solver.declared:
+        solver.declared[key] = _declared(solver, cls, name)
+    return solver.declared[key]
+
+
+def _declared(solver: Solver, cls: str, name: str) -> str | None:
     found = solver.classes.field(cls, name)
     if found is None:
         return None

@@ -208,7 +208,13 @@ _DRIVERS = (
     "pyodbc",
     "mariadb",
 )
-_CURSORS = ("sqlite3.Cursor", "?", "django.db.connection.cursor", *(f"{d}.connect.cursor" for d in _DRIVERS))
+_CURSORS = (
+    "sqlite3.Cursor",
+    "?",
+    "dbapi.cursor",
+    "django.db.connection.cursor",
+    *(f"{d}.connect.cursor" for d in _DRIVERS),
+)
 _SAME = (
     "filter", "filter_by", "exclude", "all", "order_by", "distinct", "select_related", "prefetch_related", "limit",
     "offset", "where", "join", "options", "scalars", "iterator", "using", "unique", "reverse", "yield_per", "execute",
@@ -219,7 +225,11 @@ _ONE = (
     "create", "get_or_404", "first_or_404", "one_or_404", "aget", "afirst", "alast", "acreate",
 )  # fmt: skip
 TABLE: dict[str, Any] = {
-    **{f"{c}.execute": _executed("sqlite3.Cursor") for c in (*_CURSORS, "sqlite3.Connection", "psycopg.connect")},
+    **{
+        f"{c}.execute": _executed("sqlite3.Cursor")
+        for c in (*_CURSORS, "sqlite3.Connection", "psycopg.connect")
+        if c != "dbapi.cursor"  # by its method's name
+    },
     **{f"{c}.cursor": _cursor("sqlite3.Cursor") for c in ("sqlite3.Connection",)},
     **{f"{d}.connect.cursor": _cursor(f"{d}.connect.cursor") for d in _DRIVERS},
     "django.db.connection.cursor": _cursor("django.db.connection.cursor"),

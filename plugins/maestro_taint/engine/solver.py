@@ -70,6 +70,7 @@ class Solver:
         self.patterns: dict[Any, Any] = {}
         self.literal: dict[Any, bool] = {}
         self.naming: dict[int, str] = {}
+        self.declared: dict[tuple[str, str], str | None] = {}  # field to the kind of source it declares
         self.results: dict[str, tuple[Any, ...]] = {}
         self.marks: dict[str, frozenset[str]] = {}
         self.assign = assign
@@ -90,9 +91,17 @@ class Solver:
     ) -> tuple[Summary, dict[Any, Val]]:
         """The summary for these arguments, if knowing them changes it, and what is known of captured names."""
         generic = self._solved((qn, ()), None, caller)
-        interest = generic.interest
-        if not interest:
+        if not generic.interest:
             return generic, {}
+        made, cells = self._in_context(qn, generic, generic.interest, slots, caller, callee)
+        if made.interest - generic.interest:
+            # Knowing one argument showed that another matters.
+            return self._in_context(qn, generic, made.interest | generic.interest, slots, caller, callee)
+        return made, cells
+
+    def _in_context(
+        self, qn: str, generic: Summary, interest: frozenset[Any], slots: list[Val], caller: Frame, callee: Val | None
+    ) -> tuple[Summary, dict[Any, Val]]:
         fn = self.program.functions[qn]
         cells = {root: self._cell(root, caller, callee) for root in interest if type(root) is tuple}
         known: dict[Any, contexts.Known] = {}

@@ -10,7 +10,7 @@ import string
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.values import CLEAN, NO_CONST, Val, cleared, constant, join_atoms, restored
-from maestro_taint.kinds import BIT, HOSTS, INJECTION, XPATHS
+from maestro_taint.kinds import BIT, DOUBLE, HOSTS, INJECTION, QUOTED, SINGLE
 
 if TYPE_CHECKING:
     from maestro_taint.engine.arguments import Arguments
@@ -21,9 +21,10 @@ MASKED = 4
 _PERCENT = re.compile(r"%(?:\((?P<name>[^)]*)\))?[-#0 +]*(?:\d+)?(?:\.\d+)?(?P<kind>[a-zA-Z%])")
 _DOLLAR = re.compile(r"\$(?:\$|(?P<name>[_a-z]\w*)|\{(?P<braced>[_a-z]\w*)\})", re.IGNORECASE)
 _LINES = BIT["log_injection"] | BIT["header"]
+_ENTITIES = ("&lt;", "&gt;", "&amp;", "&quot;", "&#39;")
 # What a value can no longer be dangerous for once every occurrence of a text is gone from it.
 _WITHOUT = {
-    "'": BIT["xpath"], '"': BIT["xpath_double"],
+    "'": SINGLE, '"': DOUBLE,
     "\n": _LINES, "\r\n": _LINES, "\r": BIT["header"], "<": BIT["html"], "..": BIT["path"],
     "/": BIT["path"] | BIT["path_absolute"],
 }  # fmt: skip
@@ -67,7 +68,7 @@ def between(prefix: str) -> int:
             open_quote = c
     if not open_quote:
         return 0
-    return XPATHS & ~BIT["xpath" if open_quote == "'" else "xpath_double"]
+    return QUOTED & ~(SINGLE if open_quote == "'" else DOUBLE)
 
 
 def quoted(v: Val) -> Val:
@@ -153,8 +154,10 @@ def replaced(receiver: Val, args: list[Val]) -> Val | None:
         return None
     old, new = args[0].const, args[1].const
     bits = _WITHOUT.get(old, 0) if old not in new else 0
-    if old == "'" and new == "''":
-        return Val(receiver.atoms, lit=receiver.lit)
+    if old == new[:1] == new[1:] and old in "'\"":  # doubled: it no longer ends the text it stands in
+        bits = SINGLE & ~BIT["xpath"] if old == "'" else DOUBLE & ~BIT["xpath_double"]
+    if "<" in new or old in _ENTITIES:
+        return Val(restored(receiver.atoms, BIT["html"]), lit=receiver.lit)
     return Val(cleared(receiver.atoms, bits) if bits else receiver.atoms, lit=receiver.lit)
 
 
@@ -194,12 +197,29 @@ def _deep(f: Frame, values: list[Val]) -> dict[Any, Any]:
     return atoms
 
 
-def without(receiver: Val, name: str, args: list[Val]) -> Val | None:
+def _translated(f: Frame, receiver: Val, table: Val) -> Val | None:
+    """``text.translate(table)`` with known keys: those characters are gone, unless another is turned into them."""
+    obj = f.get(table.objs[0]) if len(table.objs) == 1 else None
+    if obj is None or not obj.exact or obj.rest is not None:
+        return None
+    new = "".join(str(v.const) for v in obj.fields.values() if isinstance(v.const, str))
+    gone = {chr(int(p[1:])) if p[1:].isdigit() else p[2:-1] for p in obj.fields} - set(new)
+    bits = _LINES if {"\n", "\r"} <= gone or {"\\n", "\\r"} <= gone else 0
+    for c in gone:
+        bits |= _WITHOUT.get(c, 0) if c not in "\r\n" else 0
+    return Val(cleared(receiver.atoms, bits), lit=receiver.lit)
+
+
+def without(f: Frame, receiver: Val, name: str, args: list[Val]) -> Val | None:
     """A text method whose result lacks what some kinds need; ``None`` if it is none."""
+    if name == "translate" and args:
+        return _translated(f, receiver, args[0])
     if name in ("encode", "decode") and args and args[0].const in ("unicode_escape", "unicode-escape"):
         change = cleared if name == "encode" else restored
         return Val(change(receiver.atoms, _LINES), lit=receiver.lit)
     if name == "splitlines":
+        return Val(cleared(receiver.atoms, _LINES), lit=receiver.lit)
+    if name == "split" and not args:
         return Val(cleared(receiver.atoms, _LINES), lit=receiver.lit)
     if name == "hex" and not args:
         return Val(cleared(receiver.atoms, INJECTION), lit=receiver.lit)
