@@ -126,7 +126,10 @@ class Function:
 
 @dataclass(slots=True)
 class ClassInfo:
-    """One class: bases as expressions, methods by name, field declarations, class-level assignments."""
+    """One class: bases as expressions, methods by name, field declarations, class-level assignments.
+
+    ``stored``: fields ``__init__`` fills, by the annotation there or that of the parameter stored under its own name.
+    """
 
     qn: str
     module: str
@@ -136,6 +139,7 @@ class ClassInfo:
     decorators: tuple[Node, ...] = ()
     methods: dict[str, str] = field(default_factory=dict)
     fields: dict[str, tuple[Node | None, Node | None, int]] = field(default_factory=dict)
+    stored: dict[str, tuple[Node | None, Node | None, int]] = field(default_factory=dict)
     scope: str = ""
 
 
