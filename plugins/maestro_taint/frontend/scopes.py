@@ -12,17 +12,19 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 class Bound:
-    """The names one scope binds, declares global and nonlocal, and whether it yields."""
+    """The names one scope binds (by an import among them), declares global and nonlocal, and whether it yields."""
 
-    __slots__ = ("globals", "local", "nonlocals", "size", "yields")
+    __slots__ = ("globals", "imported", "local", "nonlocals", "size", "yields")
 
     def __init__(self, body: list[ast.stmt]) -> None:
         self.local: set[str] = set()
+        self.imported: set[str] = set()
         self.globals: set[str] = set()
         self.nonlocals: set[str] = set()
         self.yields = False
         self.size = 0
         self._walk(body)
+        self.local |= self.imported
         self.local -= self.globals | self.nonlocals
 
     def _walk(self, body: list[ast.stmt]) -> None:  # noqa: C901 - one branch per form
@@ -67,7 +69,7 @@ class Bound:
 
     def _other(self, node: ast.AST) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            self.local.update((a.asname or a.name.partition(".")[0]) for a in node.names if a.name != "*")
+            self.imported.update((a.asname or a.name.partition(".")[0]) for a in node.names if a.name != "*")
         elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
             if node.name:
                 self.local.add(node.name)
