@@ -6,36 +6,21 @@ kinds per atom, equal constants only. A value is clean when it holds no atom, ho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from maestro_taint.domain.atoms import Path, Root, Source, Unknown, unknown
 from maestro_taint.kinds import ALL, CERTAIN, FORCED, active
 
-# A root is an unknown the caller will supply: ("p", index), ("g", module, name) or ("c", function, name).
-Root: TypeAlias = tuple[Any, ...]
-Path: TypeAlias = tuple[str, ...]
-Atom: TypeAlias = "tuple[Root, Path] | Source"
+Atom: TypeAlias = "Unknown | Source"
 # See domain/steps.py.
 Step: TypeAlias = "tuple[Any, ...] | None"
-Oid: TypeAlias = "int | tuple[Root, Path]"
+Oid: TypeAlias = "tuple[Any, ...]"  # an unknown, or ("n", position, slot) of an object made here
 TypeRef: TypeAlias = tuple[Any, ...]
 
 MAX_PATH = 3
 MAX_OBJECTS = 4
 MAX_ATOMS = 12
 ANY = "*"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One place where dangerous or confidential data enters. ``position`` packs line and column."""
-
-    kind: str
-    model: str
-    file: str
-    position: int
-    text: str
-    confidence: str = "high"
 
 
 class _Missing:
@@ -105,9 +90,26 @@ def source_value(source: Source, step: Step) -> Val:
 def root_value(root: Root, path: Path = (), types: tuple[TypeRef, ...] = ()) -> Val:
     """The unknown at ``root`` below ``path``; paths are cut at ``MAX_PATH``, and then stand for all below."""
     if len(path) > MAX_PATH:
-        return Val({(root, path[:MAX_PATH]): (ALL, None)}, types=types)
-    atom = (root, path)
-    return Val({atom: (ALL, None)}, types=types, objs=(atom,), sym=atom)
+        return Val({unknown(root, path[:MAX_PATH]): (ALL, None)}, types=types)
+    return atom_value(unknown(root, path), types)
+
+
+def atom_value(atom: Unknown, types: tuple[TypeRef, ...] = ()) -> Val:
+    """The value that is exactly an unknown; the same one each time if nothing is known of its type."""
+    if types:
+        return Val({atom: (ALL, None)}, types=types, objs=(atom,), sym=atom)
+    found: Val | None = atom.value
+    if found is None:
+        found = atom.value = Val({atom: (ALL, None)}, objs=(atom,), sym=atom)
+    return found
+
+
+def below(atom: Unknown, place: str) -> Val:
+    """What stands at a place of an unknown."""
+    found: Val | None = atom.below.get(place)
+    if found is None:
+        found = atom.below[place] = root_value(atom[0], (*atom[1], place))
+    return found
 
 
 def join_atoms(a: dict[Any, tuple[int, Step]], b: dict[Any, tuple[int, Step]]) -> dict[Any, tuple[int, Step]]:

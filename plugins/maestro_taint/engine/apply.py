@@ -8,18 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
+from maestro_taint.domain.atoms import Source, Unknown
 from maestro_taint.domain.objects import Obj
-from maestro_taint.domain.values import (
-    CLEAN,
-    Source,
-    Val,
-    alive,
-    compose,
-    join,
-    join_atoms,
-    root_value,
-    union,
-)
+from maestro_taint.domain.values import CLEAN, Val, alive, compose, join, join_atoms, root_value, union
 from maestro_taint.engine import guards
 from maestro_taint.engine.frame import CELL
 from maestro_taint.kinds import ALL, CERTAIN
@@ -142,7 +133,7 @@ class Application:
         return made
 
     def _val(self, v: Val) -> Val:
-        if v.sym is not None and type(v.sym) is tuple and type(v.sym[0]) is tuple and len(v.atoms) == 1:
+        if type(v.sym) is Unknown and len(v.atoms) == 1:
             live = v.atoms.get(v.sym, (0, None))[0]
             if live == ALL:
                 base = self.base(v.sym)
@@ -156,7 +147,7 @@ class Application:
         types = v.types
         oid: Any
         for oid in v.objs:
-            if type(oid[0]) is tuple:
+            if type(oid) is Unknown:
                 base = self.base(oid)
                 objs = union(objs, base.objs)
                 types = union(types, base.types)

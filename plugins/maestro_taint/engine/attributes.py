@@ -8,17 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
-from maestro_taint.domain.values import (
-    CLEAN,
-    NO_ATOMS,
-    NO_CONST,
-    Source,
-    Val,
-    cleared,
-    join,
-    join_atoms,
-    source_value,
-)
+from maestro_taint.domain.atoms import Source, source_of
+from maestro_taint.domain.values import CLEAN, NO_ATOMS, NO_CONST, Val, cleared, join, join_atoms, source_value
 from maestro_taint.engine import personal
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.kinds import active
@@ -106,7 +97,7 @@ class Attributes:
                 return found
             if found.atoms and all(not live & active("pii") for live, _ in found.atoms.values()):
                 return found
-            made = Source(source, "declared", f.file, at, f"{cls.rpartition('.')[2]}.{name}")
+            made = source_of(source, "declared", f.file, at, f"{cls.rpartition('.')[2]}.{name}")
             entered = source_value(made, steps.step(f.file, at, f"{source} field {made.text}"))
             return (
                 join(entered, found)
@@ -202,7 +193,7 @@ class Attributes:
         model = models.reads.get(path)
         types = (("x", path),)
         if model is not None:
-            source = Source(model.kind, model.id, f.file, at, path, model.confidence)
+            source = source_of(model.kind, model.id, f.file, at, path, model.confidence)
             made = source_value(source, steps.step(f.file, at, f"{model.kind} data from {path}"))
             return Val(made.atoms, types=types, sym=source)
         own = f.own(val)

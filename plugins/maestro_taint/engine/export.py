@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain.atoms import Unknown
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import CLEAN, NO_CONST, Val, join, root_value
 from maestro_taint.engine import guards
@@ -61,7 +62,7 @@ def _writes(f: Frame, final: dict[Any, Any]) -> dict[Any, Any]:
     """Symbolic objects that were written to, and root variables that were assigned."""
     found: dict[Any, Any] = {}
     for key, held in final.items():
-        if type(key) is not tuple or key[0] == "n":
+        if type(key) is str or key[0] == "n":
             continue
         if isinstance(held, Obj):
             if held.fields or held.rest is not None:
@@ -86,7 +87,7 @@ def _heap(f: Frame, made: Summary) -> None:
         val = stack.pop()
         stack += [t[2] for t in val.types if t[0] == "b"]
         for oid in val.objs:
-            if oid in made.heap or type(oid[0]) is tuple:  # type: ignore[index]
+            if oid in made.heap or type(oid) is Unknown:
                 continue
             obj = f.state.get(oid) or (f.thrown or {}).get(oid)
             if obj is None:
@@ -118,7 +119,7 @@ def _facts(f: Frame, made: Summary, exits: list[tuple[Val, dict[Any, Any]]]) -> 
     true: dict[Any, int] | None = None
     false: dict[Any, int] | None = None
     for value, state in exits:
-        facts = {a: bits for a, bits in guards.facts_of(state).items() if type(a) is tuple}
+        facts = {a: bits for a, bits in guards.facts_of(state).items() if type(a) is Unknown}
         always = facts if always is None else _common(always, facts)
         truth = bool(value.const) if value.const is not NO_CONST else None
         told = value.pred or ((), ())
@@ -139,7 +140,7 @@ def _with(facts: dict[Any, int], told: Any) -> dict[Any, int]:
         if kept:  # holds for a part of the value only: too fine to say to a caller
             continue
         atom = target.sym if isinstance(target, Val) else target
-        if atom is not None and type(atom) is tuple:
+        if type(atom) is Unknown:
             made[atom] = made.get(atom, 0) | bits
     return made
 
@@ -149,4 +150,4 @@ def _common(a: dict[Any, int], b: dict[Any, int]) -> dict[Any, int]:
 
 
 def _roots(facts: dict[Any, int] | None) -> dict[Any, int]:
-    return {a: bits for a, bits in (facts or {}).items() if type(a[0]) is tuple and bits}
+    return {a: bits for a, bits in (facts or {}).items() if type(a) is Unknown and bits}

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
-from maestro_taint.domain.objects import ELEMENT, Obj, join_objects, missing
-from maestro_taint.domain.values import CLEAN, NO_ATOMS, NO_CONST, Source, Val, join, join_atoms, root_value
+from maestro_taint.domain.atoms import Source, Unknown
+from maestro_taint.domain.objects import ELEMENT, Obj, blank, join_objects, missing
+from maestro_taint.domain.values import CLEAN, NO_ATOMS, NO_CONST, Val, join, join_atoms, root_value
 from maestro_taint.kinds import CERTAIN
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Frame:
         """The object; an unknown supplied by the caller comes into being when it is first looked at."""
         found = self.state.get(oid)
         if found is None:
-            return Obj("sym", {}, exact=False, origin=oid) if type(oid[0]) is tuple else Obj("dict", {})  # type: ignore[index,arg-type]
+            return blank(oid) if type(oid) is Unknown else Obj("dict", {})
         return found  # type: ignore[no-any-return]
 
     def put(self, oid: Oid, obj: Obj) -> None:
@@ -80,7 +81,7 @@ class Frame:
         oid = ("n", position, slot)
         old = self.state.get(oid)
         self.state[oid] = obj if old is None else join_objects(old, obj)
-        return Val(NO_ATOMS, types=(("i", obj.cls),) if obj.kind == "inst" else (), objs=(oid,), lit=True)  # type: ignore[arg-type]
+        return Val(NO_ATOMS, types=(("i", obj.cls),) if obj.kind == "inst" else (), objs=(oid,), lit=True)
 
     def own(self, val: Val) -> dict[Any, Any]:
         """The atoms of the value itself, without those that merely say which unknown object it is."""
@@ -186,7 +187,7 @@ class Frame:
     def note_interest(self, val: Val) -> None:
         """Remember that the run depends on what a parameter is, not only on where it comes from."""
         sym = val.sym
-        if sym is None or type(sym) is not tuple or type(sym[0]) is not tuple:
+        if type(sym) is not Unknown:
             return
         if sym[0][0] == "p":
             self.interest.add(sym[0][1])
@@ -259,10 +260,10 @@ def _common_facts(a: Val, b: Val) -> Val:
 
 def _untouched(key: Any) -> Any:
     """What an unknown holds on a branch that did not write to it; ``None`` for what is local."""
-    if type(key) is not tuple or key[0] == "n":
+    if type(key) is str or key[0] == "n":
         return None
-    if type(key[0]) is tuple:
-        return Obj("sym", {}, exact=False, origin=key)
+    if type(key) is Unknown:
+        return blank(key)
     return root_value(key)
 
 

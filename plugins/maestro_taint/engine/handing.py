@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from maestro_taint.domain.values import Source, Val
+from maestro_taint.domain.atoms import Source
+from maestro_taint.domain.values import Val
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

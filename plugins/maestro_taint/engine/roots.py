@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
+from maestro_taint.domain.atoms import Source, source_of
 from maestro_taint.domain.steps import joined
-from maestro_taint.domain.values import Source, Val, compose, join, root_value, source_value
+from maestro_taint.domain.values import Val, compose, join, root_value, source_value
 from maestro_taint.engine.apply import Application
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.external import reach
@@ -61,7 +62,7 @@ def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel) -> None:
         if not outside:
             args.append(root_value(("p", i)))
             continue
-        source = Source(entry.params, entry.id, f.file, fn.position, f"{fn.name}({name})")
+        source = source_of(entry.params, entry.id, f.file, fn.position, f"{fn.name}({name})")
         args.append(source_value(source, steps.step(f.file, fn.position, f"parameter {name} comes from the request")))
     summary = solver.summary(qn)
     made = Application(f, summary, args, None, fn.position, fn.name).run()
