@@ -20,12 +20,13 @@ class Unknown(tuple[Any, ...]):  # noqa: SLOT001 - a tuple cannot have slots tha
 
     Attributes:
         value: the value that is exactly this, once somebody asked; ``blank``: the object of which nothing is known.
-        below: the unknowns one place further down.
+        below: the values one place further down; ``above``: the unknown one place further up.
     """
 
     value: Any
     blank: Any
     below: dict[str, Any]
+    above: Unknown | None
 
     # All six, or CPython would compare by way of Python.
     __hash__ = object.__hash__
@@ -44,6 +45,7 @@ def unknown(root: Root, path: Path = ()) -> Unknown:
         found = _KNOWN[root, path] = Unknown((root, path))
         found.value = found.blank = None
         found.below = {}
+        found.above = unknown(root, path[:-1]) if path else None
     return found
 
 

@@ -31,6 +31,7 @@ class _Missing:
 
 
 NO_CONST: Any = _Missing()
+WHOLE = (ALL, None)
 NO_ATOMS: dict[Any, tuple[int, Step]] = {}
 
 
@@ -90,17 +91,17 @@ def source_value(source: Source, step: Step) -> Val:
 def root_value(root: Root, path: Path = (), types: tuple[TypeRef, ...] = ()) -> Val:
     """The unknown at ``root`` below ``path``; paths are cut at ``MAX_PATH``, and then stand for all below."""
     if len(path) > MAX_PATH:
-        return Val({unknown(root, path[:MAX_PATH]): (ALL, None)}, types=types)
+        return Val({unknown(root, path[:MAX_PATH]): WHOLE}, types=types)
     return atom_value(unknown(root, path), types)
 
 
 def atom_value(atom: Unknown, types: tuple[TypeRef, ...] = ()) -> Val:
     """The value that is exactly an unknown; the same one each time if nothing is known of its type."""
     if types:
-        return Val({atom: (ALL, None)}, types=types, objs=(atom,), sym=atom)
+        return Val({atom: WHOLE}, types=types, objs=(atom,), sym=atom)
     found: Val | None = atom.value
     if found is None:
-        found = atom.value = Val({atom: (ALL, None)}, objs=(atom,), sym=atom)
+        found = atom.value = Val({atom: WHOLE}, objs=(atom,), sym=atom)
     return found
 
 
@@ -118,17 +119,20 @@ def join_atoms(a: dict[Any, tuple[int, Step]], b: dict[Any, tuple[int, Step]]) -
         return a
     if not a:
         return b
-    merged = None
-    for atom, (live, step) in b.items():
-        old = a.get(atom)
+    merged = a
+    known = a.get
+    for atom, new in b.items():
+        old = known(atom)
+        if old is new:
+            continue
         if old is None:
-            merged = dict(a) if merged is None else merged
             if len(merged) < MAX_ATOMS or _new_kind(merged, atom):
-                merged[atom] = (live, step)
-        elif live & ~old[0]:
-            merged = dict(a) if merged is None else merged
-            merged[atom] = (old[0] | live, old[1])
-    return a if merged is None else merged
+                merged = dict(a) if merged is a else merged
+                merged[atom] = new
+        elif new[0] & ~old[0]:
+            merged = dict(a) if merged is a else merged
+            merged[atom] = (old[0] | new[0], old[1])
+    return merged
 
 
 def _new_kind(atoms: dict[Any, Any], atom: Any) -> bool:
@@ -144,9 +148,9 @@ def join(a: Val, b: Val) -> Val:
         return a
     atoms = join_atoms(a.atoms, b.atoms)
     same = a.const is b.const or (type(a.const) is type(b.const) and _equal(a.const, b.const))
-    types = a.types if a.types == b.types else union(a.types, b.types)
-    objs = a.objs if a.objs == b.objs else union(a.objs, b.objs)[:MAX_OBJECTS]
-    sym = a.sym if a.sym == b.sym else None
+    types = a.types if not b.types or a.types == b.types else union(a.types, b.types)
+    objs = a.objs if not b.objs or a.objs == b.objs else union(a.objs, b.objs)[:MAX_OBJECTS]
+    sym = a.sym if a.sym is b.sym or a.sym == b.sym else None
     lit = a.lit and b.lit
     if same and atoms is a.atoms and types is a.types and objs is a.objs and lit == a.lit and sym is a.sym:
         return a

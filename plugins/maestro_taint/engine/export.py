@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from maestro_taint.domain.atoms import Unknown
+from maestro_taint.domain.atoms import Source, Unknown
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import CLEAN, NO_CONST, Val, join, root_value
 from maestro_taint.engine import guards
@@ -65,7 +65,7 @@ def _writes(f: Frame, final: dict[Any, Any]) -> dict[Any, Any]:
         if type(key) is str or key[0] == "n":
             continue
         if isinstance(held, Obj):
-            if held.fields or held.rest is not None:
+            if (held.fields or held.rest is not None) and (key[0][0] != "g" or _moves(final, key, held)):
                 found[key] = held
         else:
             found[key] = held
@@ -76,6 +76,37 @@ def _writes(f: Frame, final: dict[Any, Any]) -> dict[Any, Any]:
     if f.fn.name == "<module>":
         return {k: v for k, v in found.items() if not isinstance(v, Obj)}
     return found
+
+
+def _moves(state: dict[Any, Any], key: Unknown, held: Obj) -> bool:
+    """Whether a shared object now holds data that was not in it: a source, or what came from somewhere else.
+
+    What a function merely builds there (a cache, settings read on first use) says nothing to its callers that other
+    functions' reading of the global does not say.
+    """
+    stack: list[Obj] = [held]
+    seen: set[Any] = {key}
+    while stack:
+        obj = stack.pop()
+        for v in (*obj.fields.values(), obj.rest, obj.keys):
+            if v is None:
+                continue
+            for atom in v.atoms:
+                if type(atom) is Source or not _within(atom, key):
+                    return True
+            for oid in v.objs:
+                if oid not in seen:
+                    seen.add(oid)
+                    inner = state.get(oid)
+                    if inner is not None:
+                        stack.append(inner)
+    return False
+
+
+def _within(atom: Unknown, key: Unknown) -> bool:
+    """Whether an unknown is a part of a shared object, or the other way round."""
+    length = min(len(atom[1]), len(key[1]))
+    return bool(atom[0] == key[0] and atom[1][:length] == key[1][:length])
 
 
 def _heap(f: Frame, made: Summary) -> None:

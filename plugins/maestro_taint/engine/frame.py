@@ -85,29 +85,32 @@ class Frame:
 
     def own(self, val: Val) -> dict[Any, Any]:
         """The atoms of the value itself, without those that merely say which unknown object it is."""
-        if not val.objs or not val.atoms:
-            return val.atoms
-        return {a: x for a, x in val.atoms.items() if a not in val.objs}
+        objs, atoms = val.objs, val.atoms
+        if not objs or not atoms:
+            return atoms
+        if len(atoms) == 1 and objs[0] in atoms:
+            return NO_ATOMS
+        return {a: x for a, x in atoms.items() if a not in objs}
 
     def deep(self, val: Val, depth: int = DEPTH) -> dict[Any, tuple[int, Step]]:
         """All atoms reachable from a value: what is exposed when the whole of it is written out."""
-        if not val.objs:
-            return val.atoms
         atoms = val.atoms
+        known = self.state.get
+        stack = [(oid, depth) for oid in val.objs if oid in self.state]
         seen: set[Any] = set()
-        stack = [(oid, depth) for oid in val.objs]
         while stack:
             oid, left = stack.pop()
             if oid in seen:
                 continue
             seen.add(oid)
-            obj = self.state.get(oid)
+            obj = known(oid)
             if obj is None or obj.kind == "func":
                 continue
             for inner in (*obj.fields.values(), obj.rest, obj.keys):
                 if inner is not None:
-                    atoms = join_atoms(atoms, inner.atoms)
-                    if left:
+                    if inner.atoms:
+                        atoms = join_atoms(atoms, inner.atoms)
+                    if left and inner.objs:
                         stack += [(o, left - 1) for o in inner.objs]
         return atoms
 
@@ -160,10 +163,11 @@ class Frame:
     def projected(self, val: Val, path: tuple[str, ...]) -> Val:
         """What stands below a value along a path of places."""
         for place in path:
-            val = self._below(val, place)
+            val = self.below(val, place)
         return val
 
-    def _below(self, val: Val, place: str) -> Val:
+    def below(self, val: Val, place: str) -> Val:
+        """What stands one place below a value."""
         if place == SELF:
             return next((t[2] for t in val.types if t[0] == "b"), CLEAN)
         if val.types and not val.objs and place[0] == "." and any(t[0] == "x" for t in val.types):
@@ -190,9 +194,17 @@ class Frame:
         if type(sym) is not Unknown:
             return
         if sym[0][0] == "p":
-            self.interest.add(sym[0][1])
+            if sym[0][1] != 0 or not self._is_exact():
+                self.interest.add(sym[0][1])
         elif sym[0][0] == "c" and not sym[1]:
             self.interest.add(sym[0])
+
+    def _is_exact(self) -> bool:
+        """Whether the receiver can be of one class only, so that no caller knows more of it."""
+        first = self.fn.params[0] if self.fn.cls and self.fn.params else None
+        held = self.state.get(first) if self.state is not None else None
+        types = held.types if type(held) is Val and type(held.sym) is Unknown and not held.sym[1] else ()
+        return len(types) == 1 and types[0][0] == "s" and not self.solver.classes.derived(types[0][1])
 
     def reach(self, atoms: dict[Any, tuple[int, Step]], bits: int, site: SinkSite, words: str = "") -> None:
         """Data with ``atoms`` is used at a sink: a source there is a flow, a root is for the caller to know."""
