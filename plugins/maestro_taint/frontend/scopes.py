@@ -7,8 +7,15 @@ from __future__ import annotations
 
 import ast
 
-_STOP = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_STOP = {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda}
+_COMPREHENSIONS = {ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp}
+_LEAVES = {ast.Constant, ast.Global, ast.Nonlocal, ast.MatchSingleton}
+_PARTS: dict[type, tuple[tuple[str, ...], int]] = {}  # fields that hold further nodes; how many others there are
+_OPERATIONS = ("op", "ctx")
+_WORDS = frozenset((
+    "arg", "asname", "attr", "conversion", "id", "is_async", "kind", "kwd_attrs", "level", "module", "name",
+    "rest", "simple", "type_comment",
+))  # fmt: skip
 
 
 class Bound:
@@ -38,23 +45,25 @@ class Bound:
                 if type(node.ctx) is not ast.Load:  # type: ignore[attr-defined]
                     local.add(node.id)  # type: ignore[attr-defined]
                 continue
-            if kind is ast.Constant:
-                continue
-            if isinstance(node, _STOP):
+            if kind in _STOP:
                 self._nested(node, stack)
                 continue
             if kind in _OTHERS:
                 self._other(node)
+            if kind in _LEAVES:
+                continue
             if kind in _COMPREHENSIONS:
                 # Targets of a comprehension are lowered under names of their own.
                 stack += [n for n in ast.walk(node) if type(n) is ast.NamedExpr]
                 self.yields = self.yields or any(type(n) in (ast.Yield, ast.YieldFrom) for n in ast.walk(node))
                 continue
-            for name in node._fields:
-                child = getattr(node, name, None)
+            names, extra = _PARTS.get(kind) or _parts(kind)
+            self.size += extra
+            for name in names:
+                child = getattr(node, name)
                 if type(child) is list:
-                    stack += [c for c in child if isinstance(c, ast.AST)]
-                elif isinstance(child, ast.AST):
+                    stack += child if None not in child else [c for c in child if c is not None]
+                elif child is not None:
                     stack.append(child)
 
     def _nested(self, node: ast.AST, stack: list[ast.AST]) -> None:
@@ -96,3 +105,10 @@ _OTHERS = {
     ast.Yield,
     ast.YieldFrom,
 }
+
+
+def _parts(kind: type[ast.AST]) -> tuple[tuple[str, ...], int]:
+    """What of a kind of node to walk into: not its words, nor operators and contexts, which are only counted."""
+    names = tuple(n for n in kind._fields if n not in _OPERATIONS and n not in _WORDS)
+    found = _PARTS[kind] = (names, sum(n in _OPERATIONS for n in kind._fields))
+    return found
