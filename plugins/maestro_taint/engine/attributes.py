@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
+from maestro_taint.domain.atoms import Source, source_of
 from maestro_taint.domain.values import (
     CLEAN,
     NO_ATOMS,
     NO_CONST,
-    Source,
     Val,
     cleared,
     join,
@@ -138,7 +138,7 @@ class Attributes:
                 return found
             if found.atoms and all(not live & active("pii") for live, _ in found.atoms.values()):
                 return found
-            made = Source(source, "declared", f.file, at, f"{cls.rpartition('.')[2]}.{name}")
+            made = source_of(source, "declared", f.file, at, f"{cls.rpartition('.')[2]}.{name}")
             entered = source_value(made, steps.step(f.file, at, f"{source} field {made.text}"))
             return (
                 join(entered, found)
@@ -237,7 +237,7 @@ class Attributes:
         model = models.reads.get(path)
         types = (("x", path),)
         if model is not None:
-            source = Source(model.kind, model.id, f.file, at, path, model.confidence)
+            source = source_of(model.kind, model.id, f.file, at, path, model.confidence)
             made = source_value(source, steps.step(f.file, at, f"{model.kind} data from {path}"))
             return Val(made.atoms, types=types, sym=source)
         if dotted in SHARED:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.steps import length
-from maestro_taint.domain.values import CLEAN, Source, Val, root_value
+from maestro_taint.domain.values import CLEAN, Val, root_value
 from maestro_taint.engine import comprehension, contexts, expressions, personal, protocols, statements
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.assignment import assign
@@ -24,6 +24,7 @@ from maestro_taint.frontend import ir
 from maestro_taint.kinds import NAMED, SURE
 
 if TYPE_CHECKING:
+    from maestro_taint.domain.atoms import Source
     from maestro_taint.engine.program import Program
     from maestro_taint.engine.summary import SinkSite
     from maestro_taint.frontend.ir import Function, Module, Node

@@ -91,7 +91,8 @@ class Function:
     Attributes:
         params: positional and keyword names in order; ``vararg`` and ``kwarg`` come after them if present.
         local: names bound in this scope; ``free``: names read from an enclosing function, with its qualified name.
-        names: names it reads, those of functions within it included; ``touched``: attributes and short texts likewise.
+        names: names it reads that are no locals, or were imported, those of functions within it included; ``touched``:
+            attributes and short texts likewise.
         last: the last line of its body.
     """
 
