@@ -50,8 +50,10 @@ def repair(tree: Tree, only: set[str] | None = None) -> list[Outcome]:
         outcome, made, after = _attempt(tree, finding, found)
         outcomes.append(outcome)
         if made is not None:
-            tree.files = {**tree.files, made.path: made.data}
-            outcomes += _gone_too(finding, found, after, only)
+            tree.files = {**tree.files, **{p.path: p.data for p in made.all()}}
+            gone = _gone_too(finding, found, after, only)
+            outcomes = [o for o in outcomes if o.state == "verified" or not any(g.finding is o.finding for g in gone)]
+            outcomes += gone
             found = after
     return _tested(tree, start, outcomes)
 
@@ -61,7 +63,8 @@ def _attempt(tree: Tree, finding: Finding, before: list[Finding]) -> tuple[Outco
     made, problem = _tried(tree, finding)
     if made is None:
         return Outcome(finding, *problem), None, before
-    after = Tree({**tree.files, made.path: made.data}, tree.settings, tree.models, tree.root, tree.around).findings()
+    new = {p.path: p.data for p in made.all()}
+    after = Tree({**tree.files, **new}, tree.settings, tree.models, tree.root, tree.around).findings()
     was, now = Counter(map(_identity, before)), Counter(map(_identity, after))
     if now[_identity(finding)] >= was[_identity(finding)]:
         outcome = Outcome(finding, "failed", "V4: the flow is still there")
@@ -77,9 +80,11 @@ def _tried(tree: Tree, finding: Finding) -> tuple[Patch | None, tuple[str, str]]
     made = patched({**tree.around, **tree.files}, finding, tree.settings, tree.persists(finding), tree.models.canonical)
     if isinstance(made, Refusal):
         return None, ("refused", made.reason)
-    if made.path not in tree.files:
-        return None, ("refused", f"the value comes from {made.path}, which is not among the files to repair")
-    problem = ladder.text_problem(tree.files[made.path], made, tree.files, tree.root)
+    for one in made.all():
+        if one.path not in tree.files:
+            return None, ("refused", f"{one.path} would have to change, and is not among the files to repair")
+    problems = (ladder.text_problem(tree.files[one.path], one, tree.files, tree.root) for one in made.all())
+    problem = next((p for p in problems if p), "")
     # A module that is not there is the project's to add: no fault of the repair.
     state = "refused" if problem.startswith("V3") else "failed"
     return (None, (state, problem)) if problem else (made, ("", ""))

@@ -47,19 +47,19 @@ class Tree:
         found = findings_of(analyse(texts, self.models), self.settings, self.models, literals)
         return [f for f in found if f.level != "note" and f.at.path in self.files]
 
-    def persists(self, finding: Finding) -> Callable[[str, bytes, int], bool]:
-        """A question: with these bytes for a path, is a finding of this rule and sink still at this place?"""
+    def persists(self, finding: Finding) -> Callable[[dict[str, bytes], int], bool]:
+        """A question: with these bytes for some paths, is a finding of this rule and sink still at this place?"""
         everything = {**self.around, **self.files}
         near = everything
         if len(everything) > SMALL:
             near = {p: everything[p] for p in _near(everything, {finding.at.path, *(s.path for s in finding.trace)})}
 
-        def ask(path: str, data: bytes, moved: int) -> bool:
+        def ask(changed: dict[str, bytes], moved: int) -> bool:
             at = finding.at
             return any(
                 f.rule == finding.rule and f.at.path == at.path and at.line - moved <= f.at.line <= at.line
                 and f.properties.get("sink") == finding.properties.get("sink")
-                for f in self._found({**near, path: data}.items())
+                for f in self._found({**near, **changed}.items())
             )  # fmt: skip
 
         return ask

@@ -37,7 +37,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class Edit:
-    """Nodes to swap, statements to put before and after others, imports to add, names that may go."""
+    """Nodes to swap, statements to put before and after others, imports to add, names that may go; edits of others."""
 
     swaps: list[tuple[cst.CSTNode, cst.CSTNode]] = field(default_factory=list)
     before: list[tuple[cst.CSTNode, tuple[str, ...]]] = field(default_factory=list)
@@ -45,6 +45,7 @@ class Edit:
     unused: tuple[str, ...] = ()
     note: str = ""
     after: list[tuple[cst.CSTNode, tuple[str, ...]]] = field(default_factory=list)
+    elsewhere: list[tuple[str, Edit]] = field(default_factory=list)
 
 
 class View:
@@ -172,6 +173,54 @@ class View:
         if isinstance(one, cst.Assign) and len(one.targets) == 1 and isinstance(one.targets[0].target, cst.Name):
             return one
         return one if isinstance(one, cst.AnnAssign) and one.value is not None else None
+
+    def elements(self, name: cst.Name) -> list[tuple[cst.BaseExpression, cst.CSTNode]]:
+        """The expressions a list variable is filled with, each with its statement.
+
+        The first is the list's own display. Empty where the list is made or used in any other way.
+        """
+        scope = self.scope(name)
+        stores = self.stores(scope, name.value)
+        first = stores[0] if stores else None
+        if not isinstance(first, cst.Assign | cst.AnnAssign) or not isinstance(first.value, cst.List):
+            return []
+        if any(not isinstance(e, cst.Element) for e in first.value.elements):
+            return []
+        found = [(e.value, self.parents[first]) for e in first.value.elements]
+        for load in self.loads(scope, name.value):
+            added = self._appended(load)
+            if added is None and not self._only_asked(load):
+                return []
+            found += added or []
+        if len(stores) > 1 or any(self.scope(e) is not scope for e, *_ in found):
+            return []
+        return [(first.value, self.parents[first]), *found]
+
+    def _appended(self, load: cst.Name) -> list[tuple[cst.BaseExpression, cst.CSTNode]] | None:
+        method = self.parents.get(load)
+        call = self.parents.get(method) if isinstance(method, cst.Attribute) and method.value is load else None
+        if not isinstance(call, cst.Call) or not isinstance(method, cst.Attribute) or len(call.args) != 1:
+            return None
+        line = self.parents.get(self.parents[call]) if isinstance(self.parents.get(call), cst.Expr) else None
+        if line is None or not isinstance(self.parents.get(line), cst.IndentedBlock | cst.Module):
+            return None
+        given = call.args[0].value
+        if method.attr.value == "append":
+            return [(given, line)]
+        if method.attr.value != "extend" or not isinstance(given, cst.List | cst.Tuple):
+            return None
+        return [(e.value, line) for e in given.elements] if given.elements else None
+
+    def _only_asked(self, load: cst.Name) -> bool:
+        """Whether a variable is only joined, measured, or tested."""
+        parent = self.parents.get(load)
+        if isinstance(parent, cst.If | cst.IfExp) and parent.test is load:
+            return True
+        call = self.parents.get(parent) if isinstance(parent, cst.Arg) else None
+        if not isinstance(call, cst.Call):
+            return False
+        joins = isinstance(call.func, cst.Attribute) and call.func.attr.value == "join"
+        return joins or (isinstance(call.func, cst.Name) and call.func.value == "len")
 
     def order(self, node: cst.CSTNode) -> tuple[int, int]:
         """Line and column, to compare places."""

@@ -286,6 +286,7 @@ def _plain(case: Case, seen: Seen) -> tuple[str, ...]:
     if case.kind == "weak hash" and len(result.strip("'")) in (32, 40, 64):
         result = "digest"
     if case.kind == "random":
+        result = re.sub(r"\d+\.\d+(e-\d+)?", "number", result)
         result = re.sub(r"\w", "1" if re.fullmatch(r"\W*\d+\W*", result) else "x", result)
     if case.kind == "cookie":
         result = result.replace("; Secure", "").replace("; HttpOnly", "")
