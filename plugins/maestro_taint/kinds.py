@@ -35,8 +35,11 @@ _TABLE = (
     ),
     ("template", 1336, "Template injection", "keep template text constant and pass values as context"),
     ("xpath", 643, "XPath injection", "bind XPath variables"),
+    ("xpath_double", 643, "XPath injection", "bind XPath variables"),
+    ("xpath_bare", 643, "XPath injection", "bind XPath variables"),
     ("ldap", 90, "LDAP injection", "escape filter characters"),
     ("xxe", 611, "External XML entities", "parse with defusedxml or with entities switched off"),
+    ("entities", 776, "XML entity expansion", "parse with defusedxml, or with entities switched off"),
     ("deserialize", 502, "Unsafe deserialisation", "use a data-only format such as JSON"),
     ("redirect", 601, "Open redirect", "compare the host with an allow-list"),
     ("ssrf", 918, "Server-side request forgery", "compare the host with an allow-list"),
@@ -60,14 +63,24 @@ NAMED = 1 << 30  # none was a function value of which not even the name is known
 CERTAIN = SURE | NAMED
 KINDS_MASK = (1 << len(_TABLE)) - 1
 ALL = KINDS_MASK | CERTAIN
+# Kinds of one rule that different things rule out: a path that climbs or is absolute; an XPath between single quotes,
+# between double quotes, or between none.
+VARIANTS = {"path_absolute": "path", "xpath_double": "xpath", "xpath_bare": "xpath"}
 PATHS = BIT["path"] | BIT["path_absolute"]
+XPATHS = BIT["xpath"] | BIT["xpath_double"] | BIT["xpath_bare"]
 CONFIDENTIAL = BIT["log"] | BIT["net"] | BIT["file"] | BIT["response"]
 RANDOM = BIT["random"]
 INJECTION = KINDS_MASK & ~CONFIDENTIAL & ~RANDOM
 HOSTS = BIT["redirect"] | BIT["ssrf"]
 
 # Source classes and the kinds they can reach.
-ACTIVE: dict[str, int] = {"untrusted": INJECTION, "pii": CONFIDENTIAL, "secret": CONFIDENTIAL, "weakrandom": RANDOM}
+ACTIVE: dict[str, int] = {
+    "untrusted": INJECTION,
+    "pii": CONFIDENTIAL,
+    "secret": CONFIDENTIAL,
+    "weakrandom": RANDOM,
+    "archive": PATHS,
+}
 
 
 def active(source_kind: str) -> int:
@@ -81,7 +94,7 @@ def mask(names: tuple[str, ...] | list[str]) -> int:
     Raises:
         KeyError: an unknown name.
     """
-    groups = {"injection": INJECTION, "confidential": CONFIDENTIAL, "path": PATHS, "all": KINDS_MASK}
+    groups = {"injection": INJECTION, "confidential": CONFIDENTIAL, "path": PATHS, "xpath": XPATHS, "all": KINDS_MASK}
     total = 0
     for name in names:
         total |= groups[name] if name in groups else BIT[name]
@@ -91,5 +104,5 @@ def mask(names: tuple[str, ...] | list[str]) -> int:
 def rule_of(kind: Kind, source_kind: str) -> str:
     """The rule id: ``taint-sql``, ``taint-pii-log``, ``taint-secret-net``."""
     head = source_kind.partition(".")[0]
-    name = "path" if kind.name == "path_absolute" else kind.name.replace("_", "-")
+    name = VARIANTS.get(kind.name, kind.name).replace("_", "-")
     return f"taint-{head}-{name}" if kind.bit & CONFIDENTIAL else f"taint-{name}"

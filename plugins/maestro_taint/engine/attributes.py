@@ -21,7 +21,7 @@ from maestro_taint.domain.values import (
 )
 from maestro_taint.engine import personal
 from maestro_taint.engine.arguments import Arguments
-from maestro_taint.kinds import active
+from maestro_taint.kinds import INJECTION, active
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
@@ -72,7 +72,20 @@ class Attributes:
         classes = [t[1] for t in val.types if t[0] in ("i", "s")]
         if classes and not found.atoms and found.const is NO_CONST and not found.objs:
             found = self._class_level(f, classes, name, found)
+        elif found.atoms and any(self.solver.classes.checked(cls, name) for cls in classes):
+            found = Val(cleared(found.atoms, INJECTION), types=found.types)
+        elif symbolic and classes and not found.types:
+            made = self._made(classes, name)
+            found = Val(found.atoms, found.const, made, objs=found.objs, sym=found.sym) if made else found
         return self._declared(f, val, classes, name, at, found, symbolic=symbolic)
+
+    def _made(self, classes: list[str], name: str) -> tuple[Any, ...]:
+        """What a field is, by what ``__init__`` stores there: ``self.db = sqlite3.connect(path)``."""
+        for cls in classes:
+            found = self.solver.classes.stored(cls, name)
+            if found:
+                return found
+        return ()
 
     def _class_level(self, f: Frame, classes: list[str], name: str, found: Val) -> Val:  # noqa: ARG002 - one signature for all table entries
         for cls in classes:
@@ -206,6 +219,8 @@ class Attributes:
             made = source_value(source, steps.step(f.file, at, f"{model.kind} data from {path}"))
             return Val(made.atoms, types=types, sym=source)
         own = f.own(val)
+        if name == "parents" and own:
+            return Val(own, types=(*types, ("tag", "parents", val)))
         bits = models.clean_reads.get(path)
         if bits is not None:
             return Val(cleared(own, bits), types=types, lit=val.lit)

@@ -136,7 +136,8 @@ class Calls:
 
     @staticmethod
     def _outside(f: Frame, dotted: str, callee: Val, given: Arguments) -> Val:
-        if not special.knows(f.solver.models.canonical(dotted)):
+        whole = f.solver.models.canonical(dotted)
+        if not special.knows(whole) and whole not in f.solver.models.calls:
             folded = containers.called(f, given)
             if folded is not None:
                 return folded

@@ -59,6 +59,10 @@ def method(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[str
         made = texts.replaced(receiver, args)
         if made is not None and not any(f.get(o).origin is None for o in receiver.objs):
             return made
+    if name in ("encode", "decode", "splitlines", "hex") and receiver.atoms:
+        made = texts.without(receiver, name, args)
+        if made is not None and not any(f.get(o).origin is None for o in receiver.objs):
+            return made
     if name == "get" and args and receiver.types and not receiver.objs:
         found = program.looked_up(receiver, args[0])
         return None if found is None else join(found, args[1] if len(args) > 1 else NONE)

@@ -154,7 +154,7 @@ class Demand:
 
     def _typed(self, module: Module, fn: Function) -> bool:
         """Whether a parameter is what its name says, by the framework the module imports."""
-        return any(name in self.solver.models.parameters and self.solver.by_name(module, name) for name in fn.slots)
+        return any(name in self.solver.models.parameters and self.solver.by_name(module, name, fn) for name in fn.slots)
 
     def _of_framework(self, info: ClassInfo) -> bool:
         return any(_last(base) in self.tokens.classes for base in info.bases)

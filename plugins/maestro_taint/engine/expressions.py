@@ -23,7 +23,7 @@ from maestro_taint.domain.values import (
     join_atoms,
     root_value,
 )
-from maestro_taint.engine import folding, guards, program, protocols
+from maestro_taint.engine import folding, guards, program, protocols, texts
 from maestro_taint.engine.frame import DEFAULT, ITER, join_states
 from maestro_taint.frontend import ir
 from maestro_taint.kinds import BIT, HOSTS
@@ -128,7 +128,8 @@ def fmt(f: Frame, n: Node) -> Val:
     parts = [f.eval(p) for p in n[2]]
     if all(p.const is not NO_CONST for p in parts) and len(n) == 3:
         return constant("".join(str(p.const) for p in parts))
-    return glued(f, parts)
+    made = glued(f, parts)
+    return texts.quoted(made) if len(n) > 3 and n[3] in QUOTING else made
 
 
 def glued(f: Frame, parts: list[Val]) -> Val:
@@ -144,13 +145,15 @@ def glued(f: Frame, parts: list[Val]) -> Val:
         lit = lit and p.lit
         if inner:
             bits = BIT["path_absolute"] if prefix is None or prefix else 0
-            if prefix and FIXED_HOST.match(prefix):
-                bits |= HOSTS
+            if prefix:
+                bits |= texts.between(prefix) | (HOSTS if FIXED_HOST.match(prefix) else 0)
             atoms = join_atoms(atoms, cleared(inner, bits) if bits else inner)
         prefix = None
     return Val(atoms, lit=lit)
 
 
+QUOTING = (ord("r"), ord("a"))  # ``{x!r}``
+MARKUP = ("x", "markupsafe.Markup")
 SEPARATORS = ((("x", "os.sep"),), (("x", "os.path.sep"),))
 
 
@@ -170,6 +173,8 @@ def combine(f: Frame, op: str, a: Val, b: Val, at: int) -> Val:  # noqa: C901, P
         made = protocols.operator(f, op, a, b, at)
         if made is not None:
             return made
+        if MARKUP in (*a.types, *b.types) and op in ("%", "+"):
+            return texts.marked_up(f, a, b)
     if op == "+":
         x, y = _container(f, a), _container(f, b)
         if a.objs and b.objs and (x or y):
@@ -181,8 +186,6 @@ def combine(f: Frame, op: str, a: Val, b: Val, at: int) -> Val:  # noqa: C901, P
                 return Val(made.atoms, types=(("tag", "closed"),), lit=made.lit)
             return made
     if op == "%" and isinstance(a.const, str):
-        from maestro_taint.engine import texts  # noqa: PLC0415 - texts are made of expressions
-
         return texts.percent(f, a.const, b)
     if op == "/" and (a.types or isinstance(b.const, str)):
         below = f.solver.attributes.path_join(f, a, [b])

@@ -23,13 +23,13 @@ from maestro_taint.domain.values import (
     restored,
     source_value,
 )
-from maestro_taint.engine import containers, folding, personal, special
+from maestro_taint.engine import containers, folding, personal, responses, special
 from maestro_taint.engine.frame import ITER
 from maestro_taint.engine.program import BUILTIN
 from maestro_taint.engine.summary import SinkSite
 from maestro_taint.frontend.ir import PLACE, constants
 from maestro_taint.frontend.statements import MUTATORS
-from maestro_taint.kinds import BY_BIT, CERTAIN, SURE
+from maestro_taint.kinds import BIT, BY_BIT, CERTAIN, SURE, VARIANTS
 
 if TYPE_CHECKING:
     from maestro_taint.engine.arguments import Arguments
@@ -118,7 +118,10 @@ def meet(f: Frame, sink: SinkModel, dotted: str, given: Arguments) -> None:
         f.solver.proved(f, sink, given.at, constant=not atoms and _is_constant(f, value))
         if not atoms and value.lit:
             continue
-        reach(f, atoms, sink.bits, dotted, sink.id, given.at, sink.confidence)
+        bits = sink.bits
+        if atoms and bits & BIT["html"] and bits != BIT["html"] and responses.is_plain(f.fn):
+            bits &= ~BIT["html"]
+        reach(f, atoms, bits, dotted, sink.id, given.at, sink.confidence)
 
 
 def _is_constant(f: Frame, value: Val) -> bool:
@@ -138,8 +141,9 @@ def reach(
         bit = left & -left
         left &= ~bit
         if any(live & bit for live, _ in atoms.values()):
+            name = VARIANTS.get(BY_BIT[bit].name, BY_BIT[bit].name)
             site = SinkSite(f.file, at & PLACE, bit, dotted, model, f.fn.qn, confidence)
-            f.reach(atoms, bit, site, f"reaches {dotted}() [{BY_BIT[bit].name}]")
+            f.reach(atoms, bit, site, f"reaches {dotted}() [{name}]")
 
 
 def unknown(f: Frame, callee: Val, given: Arguments, *, dotted: str = "") -> Val:

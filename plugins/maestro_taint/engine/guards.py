@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NOTHING: tuple[Any, ...] = ()
 EVERY_PATH = object()  # stands for all resolved paths, in a fact about a base that is the file system's root
 ALNUM = charsets.kinds_excluded(charsets.ALNUM)
+QUOTES = {"'": BIT["xpath"], '"': BIT["xpath_double"]}  # what text without such a quote cannot end
 METHODS = {
     "isdigit": charsets.kinds_excluded(charsets.DIGITS),
     "isdecimal": charsets.kinds_excluded(charsets.DIGITS),
@@ -61,6 +62,9 @@ def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:
         made = about(a, INJECTION)
         return _signed(made, positive=op == "==")
     if op in ("in", "not in"):
+        for t in b.types:
+            if t[:2] == ("tag", "parents"):  # ``base in path.parents``
+                return _signed(_below(f, t[2], a), positive=op == "in") if "resolved" in _tags(t[2]) else None
         if _fixed_collection(f, b):
             return _signed(about(a, INJECTION), positive=op == "in")
         if isinstance(a.const, str):
@@ -71,6 +75,11 @@ def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:
 def _same_place(f: Frame, a: Val, b: Val) -> Any:
     """Facts from the equality of paths: one lies where its base does, or ``dirname(x) == x``: all lie below ``x``."""
     for x, base in ((a, b), (b, a)):
+        common = next((t[2] for t in x.types if t[:2] == ("tag", "common")), None)
+        if common is not None:
+            return tuple(
+                fact for v in common if "resolved" in _tags(v) and v is not base for fact in _below(f, v, base)
+            )
         if any(t[:2] == ("tag", "parent") and t[2] is base for t in x.types):
             kept = frozenset(f.deep(base))
             if any(isinstance(atom, Source) for atom in kept):
@@ -114,7 +123,15 @@ def _absent(text: str) -> int:
         return BIT["path"]
     if text == "/":
         return BIT["path"] | BIT["path_absolute"]
+    if text in QUOTES:
+        return QUOTES[text]
     return BIT["log_injection"] | BIT["header"] if text in ("\n", "\r\n") else 0
+
+
+def authentic(mac: Val) -> Any:
+    """Facts from a MAC that was found right: what it was computed of is what its owner wrote."""
+    message = next((t[2] for t in mac.types if t[:2] == ("tag", "mac")), None)
+    return None if message is None else _signed(about(message, INJECTION), positive=True)
 
 
 def truthiness(v: Val) -> Any:

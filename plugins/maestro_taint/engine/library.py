@@ -114,6 +114,13 @@ def _record(f: Frame, given: Arguments, names: tuple[str, ...]) -> Val:
     return Val(objs=made.objs, lit=all(v.lit for v in values.values()))
 
 
+def _namespace(f: Frame, given: Arguments) -> Val:
+    """``types.SimpleNamespace(name=value)``: its values by name."""
+    fields = {"." + k: v for k, v in given.kwargs.items()}
+    made = f.new(given.at, Obj("record", fields, given.spread), SLOT)
+    return Val(objs=made.objs, lit=given.spread is None and all(v.lit for v in fields.values()))
+
+
 def constructed(f: Frame, callee: Val, given: Arguments) -> Val | None:
     """A call of what :func:`_namedtuple` made; ``None`` for anything else."""
     names = next((t[2] for t in callee.types if t[:2] == ("tag", "fields")), None)
@@ -232,6 +239,7 @@ TABLE: dict[str, Any] = {
     f"{CONFIG}.set": _config_set,
     **{f"{CONFIG}.{name}": _config_get for name in ("get", "getint", "getfloat", "getboolean")},
     "collections.namedtuple": _namedtuple,
+    **dict.fromkeys(("types.SimpleNamespace", "argparse.Namespace"), _namespace),
     "collections.defaultdict": _defaultdict,
     "dataclasses.replace": _replaced,
     "copy.replace": _replaced,

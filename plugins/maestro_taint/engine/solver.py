@@ -197,7 +197,7 @@ class Solver:
             if i == 0 and fn.cls and "staticmethod" not in self.plain_decorators(fn.qn):
                 types = (("c", fn.cls),) if "classmethod" in self.plain_decorators(fn.qn) else (("s", fn.cls),)
             if not types and name in self.models.parameters:
-                types = self.by_name(f.module, name)
+                types = self.by_name(f.module, name, fn)
             value = root_value(("p", i), types=types)
             given = known.get(i)
             if given is not None:
@@ -207,8 +207,10 @@ class Solver:
             if type(root) is tuple:
                 f.state[root] = contexts.specialised(f, root_value(root), given, root)
 
-    def by_name(self, module: Module, name: str) -> tuple[Any, ...]:
-        """What a parameter called ``request`` is, by the framework its module imports."""
+    def by_name(self, module: Module, name: str, fn: Function | None = None) -> tuple[Any, ...]:
+        """What a parameter called ``request`` is, by the framework its module imports; or one of a WSGI application."""
+        if fn is not None and "start_response" in fn.slots and "environ" in fn.slots and name != "request":
+            return (("x", f"wsgi.{name}"),)
         roots = {dotted.partition(".")[0] for dotted in module.imports}
         for dotted in self.models.parameters[name]:
             if dotted.partition(".")[0] in roots:

@@ -5,34 +5,39 @@ Invariant: each returns a value at least as dangerous as the real result for the
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import CLEAN, LITERAL, NO_CONST, Val, cleared, constant, join, join_atoms
-from maestro_taint.engine import containers, library, personal, regexes, texts
+from maestro_taint.engine import argv, checks, containers, library, personal, regexes, templates, texts
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.frame import ITER
-from maestro_taint.kinds import PATHS
+from maestro_taint.kinds import BIT, PATHS
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
     from maestro_taint.models.model import SinkModel
 
-SHELLS = re.compile(r"(^|/)(sh|bash|dash|zsh|ksh|cmd|cmd\.exe|powershell|python3?|perl|env)$")
-
 
 def argument(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:
     """What of an argument a sink is exposed to."""
     if sink.special == "argv":
-        return _argv(f, value)
+        return argv.exposed(f, value)
+    if sink.special == "words":
+        first = sink.args[0]
+        return argv.words(f, given, first if isinstance(first, int) else 0)
     if sink.special == "shell_or_argv":
         shell = given.kwargs.get("shell")
         if shell is None or (shell.const is not NO_CONST and not shell.const):
-            return _argv(f, value)
+            return argv.exposed(f, value)
+    if sink.special == "deep":
+        return f.deep(value)
     if sink.special in _XML and not _XML[sink.special](f, given):
         return {}
-    return f.solver.attributes.printed(f, value)
+    atoms = f.solver.attributes.printed(f, value)
+    if sink.bits & BIT["html"] and any(f.get(o).kind == "gen" for o in value.objs):
+        return join_atoms(atoms, f.deep(f.place(value, ITER)))  # a streamed body
+    return atoms
 
 
 _XML: dict[str, Any] = {
@@ -42,21 +47,6 @@ _XML: dict[str, Any] = {
         f, given.get(1, "parser"), ".resolve_entities", default=given.get(1, "parser") is None
     ),
 }
-
-
-def _argv(f: Frame, value: Val) -> dict[Any, Any]:
-    """A program with arguments: its name, and what an interpreter is told to run."""
-    items = containers.exact_items(f, value)
-    if items is None:
-        return f.own(value) if value.objs else value.atoms
-    if not items:
-        return {}
-    atoms = items[0].atoms
-    first = items[0].const
-    if isinstance(first, str) and SHELLS.search(first) and any(v.const in ("-c", "/c", "-Command") for v in items):
-        for v in items[1:]:
-            atoms = join_atoms(atoms, v.atoms)
-    return atoms
 
 
 def knows(dotted: str) -> bool:
@@ -89,6 +79,15 @@ def _to_list(f: Frame, given: Arguments) -> Val:
 
         return f.new(given.at, sequence("list", items))
     return f.new(given.at, Obj("list", {}, f.place(v, ITER)))
+
+
+def _to_set(f: Frame, given: Arguments) -> Val:
+    """A set of constants is known in full, in whatever order."""
+    v = given.get(0)
+    items = None if v is None else containers.exact_items(f, v)
+    if items is None or any(x.const is NO_CONST for x in items):
+        return _reordered(f, given)
+    return _to_list(f, given)
 
 
 def _reordered(f: Frame, given: Arguments) -> Val:
@@ -248,6 +247,16 @@ def _basename(f: Frame, given: Arguments) -> Val:
     return CLEAN if v is None else Val(cleared(f.deep(v), PATHS), lit=v.lit)
 
 
+def _below(f: Frame, given: Arguments) -> Val:
+    """``safe_join(base, *parts)``: what the base holds stays dangerous, the parts cannot leave it."""
+    atoms: dict[Any, Any] = {}
+    for v in given.args[1:]:
+        atoms = join_atoms(atoms, cleared(f.deep(v), PATHS))
+    if given.args:
+        atoms = join_atoms(atoms, f.deep(given.args[0]))
+    return Val(atoms, types=(("tag", "resolved"),), lit=all(v.lit for v in given.args))
+
+
 def _joined_path(f: Frame, given: Arguments) -> Val:
     atoms: dict[Any, Any] = {}
     for v in given.everything():
@@ -309,6 +318,8 @@ def _isinstance(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - table entr
 _BUILTIN_TYPES: dict[str, type] = {"str": str, "int": int, "bytes": bytes, "float": float, "bool": bool}
 _TABLE: dict[str, Any] = {
     **library.TABLE,
+    **checks.TABLE,
+    **templates.TABLE,
     **regexes.TABLE,
     "string.Template": texts.template,
     "string.Template.substitute": texts.substituted,
@@ -318,8 +329,8 @@ _TABLE: dict[str, Any] = {
     "os.environ.__getitem__": _environ,
     "builtins.list": _to_list,
     "builtins.tuple": _to_list,
-    "builtins.set": _reordered,
-    "builtins.frozenset": _reordered,
+    "builtins.set": _to_set,
+    "builtins.frozenset": _to_set,
     "builtins.sorted": _reordered,
     "builtins.reversed": _reordered,
     "builtins.iter": _to_list,
@@ -354,6 +365,10 @@ _TABLE: dict[str, Any] = {
     "os.path.basename": _basename,
     "werkzeug.utils.secure_filename": _basename,
     "os.path.join": _joined_path,
+    **dict.fromkeys(
+        ("werkzeug.utils.safe_join", "werkzeug.security.safe_join", "flask.safe_join", "django.utils._os.safe_join"),
+        _below,
+    ),
     "urllib.parse.urlparse": _parsed_url,
     "urllib.parse.urlsplit": _parsed_url,
     "builtins.len": _dropped,

@@ -9,9 +9,8 @@ import re
 import string
 from typing import TYPE_CHECKING, Any
 
-from maestro_taint.domain.values import CLEAN, NO_CONST, Val, cleared, constant, join_atoms
-from maestro_taint.engine import expressions
-from maestro_taint.kinds import BIT, INJECTION
+from maestro_taint.domain.values import CLEAN, NO_CONST, Val, cleared, constant, join_atoms, restored
+from maestro_taint.kinds import BIT, INJECTION, XPATHS
 
 if TYPE_CHECKING:
     from maestro_taint.engine.arguments import Arguments
@@ -22,9 +21,43 @@ _DOLLAR = re.compile(r"\$(?:\$|(?P<name>[_a-z]\w*)|\{(?P<braced>[_a-z]\w*)\})", 
 _LINES = BIT["log_injection"] | BIT["header"]
 # What a value can no longer be dangerous for once every occurrence of a text is gone from it.
 _WITHOUT = {
+    "'": BIT["xpath"], '"': BIT["xpath_double"],
     "\n": _LINES, "\r\n": _LINES, "\r": BIT["header"], "<": BIT["html"], "..": BIT["path"],
     "/": BIT["path"] | BIT["path_absolute"],
 }  # fmt: skip
+
+
+def _glued(f: Frame, parts: list[Val]) -> Val:
+    from maestro_taint.engine import expressions  # noqa: PLC0415 - expressions import texts
+
+    return expressions.glued(f, parts)
+
+
+def between(prefix: str) -> int:
+    """Kinds that what follows a text cannot be dangerous for, by the quotes the text leaves open."""
+    open_quote = ""
+    for c in prefix:
+        if c == open_quote:
+            open_quote = ""
+        elif not open_quote and c in "'\"":
+            open_quote = c
+    if not open_quote:
+        return 0
+    return XPATHS & ~BIT["xpath" if open_quote == "'" else "xpath_double"]
+
+
+def quoted(v: Val) -> Val:
+    """What ``repr`` shows: line breaks written as escapes, a text in quotes."""
+    return Val(cleared(v.atoms, _LINES | BIT["code"]), lit=v.lit)
+
+
+def marked_up(f: Frame, a: Val, b: Val) -> Val:
+    """``Markup % x``, ``Markup + x``: the other operand is escaped."""
+    atoms: dict[Any, Any] = {}
+    for v in (a, b):
+        markup = ("x", "markupsafe.Markup") in v.types
+        atoms = join_atoms(atoms, v.atoms if markup else cleared(f.deep(v), BIT["html"]))
+    return Val(atoms, types=(("x", "markupsafe.Markup"),), lit=a.lit and b.lit)
 
 
 def formatted(f: Frame, text: str, args: list[Val], kwargs: dict[str, Val], mapping: Val | None = None) -> Val:
@@ -34,8 +67,8 @@ def formatted(f: Frame, text: str, args: list[Val], kwargs: dict[str, Val], mapp
     try:
         pieces = list(string.Formatter().parse(text))
     except ValueError:
-        return expressions.glued(f, [*args, *kwargs.values()])
-    for literal, name, spec, _ in pieces:
+        return _glued(f, [*args, *kwargs.values()])
+    for literal, name, spec, conversion in pieces:
         if literal:
             parts.append(constant(literal))
         if name is None:
@@ -49,9 +82,10 @@ def formatted(f: Frame, text: str, args: list[Val], kwargs: dict[str, Val], mapp
         else:
             value = kwargs.get(head) if mapping is None else f.place(mapping, f"={head!r}")
         if value is None or "{" in (spec or ""):
-            return expressions.glued(f, [CLEAN, *args, *kwargs.values()])
-        parts.append(value if head == name else Val(f.deep(value), lit=value.lit))
-    return expressions.glued(f, parts)
+            return _glued(f, [CLEAN, *args, *kwargs.values()])
+        value = value if head == name else Val(f.deep(value), lit=value.lit)
+        parts.append(quoted(Val(f.deep(value), lit=value.lit)) if conversion in ("r", "a") else value)
+    return _glued(f, parts)
 
 
 def percent(f: Frame, text: str, operand: Val) -> Val:
@@ -77,14 +111,16 @@ def percent(f: Frame, text: str, operand: Val) -> Val:
         elif sole and count == 0:
             value = operand
         else:
-            return expressions.glued(f, [CLEAN, Val(f.deep(operand), lit=operand.lit)])
+            return _glued(f, [CLEAN, Val(f.deep(operand), lit=operand.lit)])
         count += 1
         if found["kind"] in "diouxXeEfFgGc" and found["kind"] != "c":
             value = Val(cleared(value.atoms, INJECTION), lit=value.lit)
+        elif found["kind"] in "ra":
+            value = quoted(Val(f.solver.attributes.printed(f, value), lit=value.lit))
         parts.append(value)
     if "*" in text or (items is not None and count != len(items)):
-        return expressions.glued(f, [CLEAN, Val(f.deep(operand), lit=operand.lit)])
-    return expressions.glued(f, [*parts, constant(text[end:])] if end < len(text) else parts)
+        return _glued(f, [CLEAN, Val(f.deep(operand), lit=operand.lit)])
+    return _glued(f, [*parts, constant(text[end:])] if end < len(text) else parts)
 
 
 def replaced(receiver: Val, args: list[Val]) -> Val | None:
@@ -124,7 +160,7 @@ def substituted(f: Frame, given: Arguments) -> Val:
             parts.append(given.kwargs[name])
         elif first is not None:
             parts.append(f.place(first, f"={name!r}"))
-    return expressions.glued(f, [*parts, constant(text.const[end:])] if end < len(text.const) else parts)
+    return _glued(f, [*parts, constant(text.const[end:])] if end < len(text.const) else parts)
 
 
 def _deep(f: Frame, values: list[Val]) -> dict[Any, Any]:
@@ -132,6 +168,18 @@ def _deep(f: Frame, values: list[Val]) -> dict[Any, Any]:
     for v in values:
         atoms = join_atoms(atoms, f.deep(v))
     return atoms
+
+
+def without(receiver: Val, name: str, args: list[Val]) -> Val | None:
+    """A text method whose result lacks what some kinds need; ``None`` if it is none."""
+    if name in ("encode", "decode") and args and args[0].const in ("unicode_escape", "unicode-escape"):
+        change = cleared if name == "encode" else restored
+        return Val(change(receiver.atoms, _LINES), lit=receiver.lit)
+    if name == "splitlines":
+        return Val(cleared(receiver.atoms, _LINES), lit=receiver.lit)
+    if name == "hex" and not args:
+        return Val(cleared(receiver.atoms, INJECTION), lit=receiver.lit)
+    return None
 
 
 def method(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[str, Val]) -> Val | None:

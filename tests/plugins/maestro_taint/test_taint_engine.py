@@ -30,6 +30,22 @@ def run(body: str) -> list[str]:
         ("subprocess.run('ls ' + x, shell=True)", "subprocess.run(['ls', x])"),
         ("subprocess.run(['sh', '-c', x])", "subprocess.run(['ls', '-c', x])"),
         (
+            "a = ['cmd.exe' if os.name == 'nt' else 'sh', '-c']\na.append('echo ' + x)\nsubprocess.run(a)",
+            "a = ['cmd.exe' if os.name == 'nt' else 'sh', 'go']\na.append('echo ' + x)\nsubprocess.run(a)",
+        ),
+        (
+            "import types\nn = types.SimpleNamespace(a=x, b='c')\nos.system(n.a)",
+            "import types\nn = types.SimpleNamespace(a=x, b='c')\nos.system(n.b)",
+        ),
+        (
+            "import types\nn = types.SimpleNamespace()\nn.a = x\nos.system(f'{n}')",
+            "import types\nn = types.SimpleNamespace(b='c')\nn.a = x\nos.system(n.b)",
+        ),
+        (
+            "import types\nn = types.SimpleNamespace(**request.args)\nos.system(n.b)",
+            "import types\nn = types.SimpleNamespace(**{'b': 'c', 'a': x})\nos.system(n.b)",
+        ),
+        (
             "p = os.path.realpath(x)\nif p.startswith('/base'):\n    open(p)",
             "p = os.path.realpath(x)\nif p.startswith('/base/'):\n    open(p)",
         ),
