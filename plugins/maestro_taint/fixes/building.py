@@ -86,7 +86,7 @@ class Builder:
         tree = template.parse(expr, self.lookup)
         if tree is None:
             if isinstance(expr, cst.Name) and depth:
-                return self._named(expr, depth)
+                return self._named(expr, depth, Feed(expr, None, name, statement))
             hole = Hole(expr)
             made.feeds.append(Feed(expr, hole, name, statement))
             made.pieces.append(hole)
@@ -141,17 +141,18 @@ class Builder:
         texts = any(v is not None and (_has_text(template.parse(v, self.lookup)) or self._joins(v)) for v in values)
         if not stores or not texts or not all(plain_store(s) for s in stores):
             return None
-        return self._named(hole.expr, depth)
+        return self._named(hole.expr, depth, Feed(hole.expr, None))
 
-    def _named(self, name: cst.Name, depth: int) -> Refusal | None:
+    def _named(self, name: cst.Name, depth: int, whole: Feed) -> Refusal | None:
+        """What a variable holds; ``whole`` is what is fed if that is no text put together here."""
         stores = self.reaching(name)
         plain = [s for s in stores or () if plain_store(s)]
         values = [v for v in (getattr(s, "value", None) for s in plain) if v is not None]
         texts = any(_has_text(template.parse(self._inner(v), self.lookup)) or self._joins(v) for v in values)
         if not stores or not texts or len(plain) != len(stores):
-            hole = Hole(name)
-            self.made.feeds.append(Feed(name, hole))
-            self.made.pieces.append(hole)
+            whole.tree = Hole(name)
+            self.made.feeds.append(whole)
+            self.made.pieces.append(whole.tree)
             return None
         if len({id(self.view.parents.get(self.view.parents[s])) for s in plain}) > 1:
             self.made.linear = False

@@ -14,7 +14,7 @@ import libcst as cst
 from maestro_taint.fixes import template
 from maestro_taint.fixes.far import Reader
 from maestro_taint.fixes.pieces import Hole, Text
-from maestro_taint.fixes.site import Site, paren
+from maestro_taint.fixes.site import Site, bare, paren
 from maestro_taint.fixes.view import Edit, Refusal
 
 DIRECTORIES = re.compile(r"(listdir|scandir|walk|makedirs|mkdir|iterdir|rglob|is_dir|isdir|copytree|\.move)$")
@@ -187,7 +187,7 @@ def _guarded(site: Site, expr: cst.BaseExpression, place: Place) -> Edit | Refus
     assigned = _assigned(site, expr)
     statement = assigned[1] if assigned is not None else site.view.statement(expr)
     if statement is None:
-        return Refusal("the path is used inside an expression that cannot be split")
+        return _inline(site, expr, place)
     value: cst.BaseExpression = assigned[0] if assigned is not None else expr
     name = site.view.code(expr) if assigned is not None else site.free("safe_path")
     made = _resolved(site, site.view.code(value), name, place)
@@ -197,6 +197,25 @@ def _guarded(site: Site, expr: cst.BaseExpression, place: Place) -> Edit | Refus
     if assigned is not None:
         return site.edit((value, cst.parse_expression(resolved)), after=[(statement, (guard,))])
     return site.edit((expr, paren(cst.Name(name))), before=[(statement, (f"{name} = {resolved}\n", guard))])
+
+
+BELOW = """def {name}(base, path):
+    \"\"\"The real path, which must lie below the base directory.\"\"\"
+    real = {realpath}(path)
+    if not real.startswith({realpath}(base) + {sep}):
+        raise ValueError("{message}")
+    return real
+"""
+
+
+def _inline(site: Site, expr: cst.BaseExpression, place: Place) -> Edit | Refusal:
+    """Inside an expression that is evaluated later, or not always: the test in a function of its own."""
+    top = next((n for n in site.view.up(expr) if isinstance(site.view.parents.get(n), cst.Module)), None)
+    if place.pathlib or place.base in ("'/'", '"/"') or not isinstance(top, cst.FunctionDef | cst.ClassDef):
+        return Refusal("the path is used inside an expression that cannot be split")
+    names = {"realpath": site.use("os.path.realpath"), "sep": site.use("os.sep"), "name": site.free("below")}
+    call = cst.parse_expression(f"{names['name']}({place.base}, {site.view.code(bare(expr))})")
+    return site.edit((expr, call), before=[(top, (BELOW.format(**names, message=MESSAGE),))])
 
 
 def _assigned(site: Site, expr: cst.BaseExpression) -> tuple[cst.BaseExpression, cst.CSTNode] | None:

@@ -255,8 +255,9 @@ class View:
                     return made
                 new: list[Any] = [cst.parse_statement(t, config=config) for t in texts or ()]
                 if new:
+                    apart = [cst.EmptyLine(indent=False)] * 2 if isinstance(new[-1], cst.FunctionDef) else ()
                     new[0] = new[0].with_changes(leading_lines=made.leading_lines)
-                    made = made.with_changes(leading_lines=())
+                    made = made.with_changes(leading_lines=apart)
                 return cst.FlattenSentinel([*new, made, *(cst.parse_statement(t, config=config) for t in later)])
 
         changed: Any = self.module.visit(Swap())
