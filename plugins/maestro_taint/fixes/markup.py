@@ -242,7 +242,8 @@ def _rendering(site: Site, call: cst.Call) -> cst.Call | None:
         if len(loads) == 1 and len(site.view.stores(site.view.scope(call), name.value)) == 1:
             attribute = site.view.parents.get(loads[0])
             outer = site.view.parents.get(attribute) if isinstance(attribute, cst.Attribute) else None
-            if isinstance(outer, cst.Call) and attribute.attr.value == "render" and outer.func is attribute:
+            rendered = isinstance(attribute, cst.Attribute) and attribute.attr.value == "render"
+            if isinstance(outer, cst.Call) and rendered and outer.func is attribute:
                 return outer
     return None
 

@@ -13,7 +13,7 @@ import libcst as cst
 
 from maestro_taint.fixes.edits import edit
 from maestro_taint.fixes.imports import meaning
-from maestro_taint.fixes.project import Project
+from maestro_taint.fixes.project import Project, Views
 from maestro_taint.fixes.rendering import Unwritable
 from maestro_taint.fixes.site import Site
 from maestro_taint.fixes.view import Edit, Refusal, View
@@ -49,6 +49,7 @@ def patched(
     settings: TaintSettings,
     persists: Persists,
     canonical: Callable[[str], str],
+    views: Views,
 ) -> Patch | Refusal:
     """The repair of one finding.
 
@@ -58,11 +59,12 @@ def patched(
         settings: the project's settings.
         persists: whether the finding is still there with other bytes.
         canonical: the name a thing is modelled under.
+        views: files opened before.
     """
     path = _where(finding)
     if path not in files:
         return Refusal("the value comes from a file outside the check")
-    project = Project(files, path)
+    project = Project(files, path, views)
     view = project.open(path)
     if view is None:
         return Refusal("the file cannot be rewritten: it is not understood, or nested too deeply")
@@ -70,13 +72,13 @@ def patched(
     if node is None:
         return Refusal("the sink's place is not a call, a return or an assignment")
 
-    def probe(swaps: list[tuple[cst.CSTNode, cst.CSTNode]]) -> bool:
-        by_path: dict[str, list[tuple[cst.CSTNode, cst.CSTNode]]] = {}
-        for old, new in swaps:
-            by_path.setdefault(project.holder(old) or path, []).append((old, new))
-        moved = sum(view.code(old).count("\n") for old, _ in by_path.get(path, ()))
-        changed = {p: one.write(Edit(own)) for p, own in by_path.items() if (one := project.open(p)) is not None}
-        return persists(changed or {path: view.data}, moved)
+    def probe(nodes: list[cst.CSTNode]) -> bool:
+        by_path: dict[str, list[cst.CSTNode]] = {path: []}
+        for node in nodes:
+            by_path.setdefault(project.holder(node) or path, []).append(node)
+        moved = sum(view.code(node).count("\n") for node in by_path[path])
+        changed = {p: one.blanked(own) for p, own in by_path.items() if (one := project.open(p)) is not None}
+        return persists(changed, moved)
 
     sink = str(finding.properties.get("sink", ""))
     site = Site(view, finding, node, sink, settings, probe, canonical, project)

@@ -17,22 +17,39 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+class Views:
+    """Files opened before, by path, as long as their bytes are the same."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, tuple[bytes, View | None]] = {}
+
+    def open(self, path: str, data: bytes) -> View | None:
+        """The file, ``None`` if it cannot be rewritten."""
+        known = self.held.get(path)
+        if known is not None and known[0] == data:
+            return known[1]
+        try:
+            view: View | None = View(data)
+        except (cst.ParserSyntaxError, RecursionError, UnicodeDecodeError):
+            view = None
+        self.held[path] = (data, view)
+        return view
+
+
 @dataclass(slots=True)
 class Project:
-    """``files`` by path; ``path`` is the one the sink stands in; ``fixed`` are those that must not change."""
+    """``files`` by path; ``path`` is the one the sink stands in."""
 
     files: Mapping[str, bytes]
     path: str
-    fixed: frozenset[str] = frozenset()
+    views: Views = field(default_factory=Views)
     opened: dict[str, View | None] = field(default_factory=dict)
 
     def open(self, path: str) -> View | None:
-        """The file, ``None`` if it cannot be rewritten."""
+        """The file, ``None`` if it is not there or cannot be rewritten."""
         if path not in self.opened:
-            try:
-                self.opened[path] = View(self.files[path])
-            except (cst.ParserSyntaxError, RecursionError, UnicodeDecodeError, KeyError):
-                self.opened[path] = None
+            data = self.files.get(path)
+            self.opened[path] = None if data is None else self.views.open(path, data)
         return self.opened[path]
 
     def module(self, dotted: str) -> View | None:

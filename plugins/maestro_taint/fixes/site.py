@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from maestro_taint.settings import TaintSettings
 
 DEPTH = 4
-# Whether the finding is still there when nodes are replaced.
-Probe = Callable[[list[tuple[cst.CSTNode, cst.CSTNode]]], bool]
+# Whether the finding is still there with constants in the place of nodes.
+Probe = Callable[[list[cst.CSTNode]], bool]
 TEXT_CALLS = frozenset({"str", "input", "repr", "format", "chr", "hex", "ascii"})
 TEXT_MAPPINGS = (
     ".args", ".form", ".GET", ".POST", ".cookies", ".COOKIES", ".headers", ".values", ".query", "environ", "sys.argv",
@@ -124,8 +124,7 @@ class Site:
 
     def ask(self, nodes: Sequence[cst.CSTNode]) -> bool:
         """Whether the finding is still there with constants for these nodes (and for those muted throughout)."""
-        constant = cst.SimpleString('"0"')
-        return self.probe([(n, constant) for n in (*nodes, *self.muted)])
+        return self.probe([*nodes, *self.muted])
 
     def is_text(self, expr: cst.BaseExpression, depth: int = DEPTH) -> bool:
         """Whether an expression is certainly a ``str``."""

@@ -5,12 +5,18 @@ Invariant: questions about one finding look at the files it can depend on; the a
 
 from __future__ import annotations
 
+import marshal
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from maestro_taint import secret_literals
-from maestro_taint.analysis import analyse
+from maestro_taint.analysis import analyse_tree
+from maestro_taint.cache import plain, revived
+from maestro_taint.fixes.project import Views
+from maestro_taint.frontend.tree import Tree as Sources
 from maestro_taint.report.findings import findings_of
 
 if TYPE_CHECKING:
@@ -18,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from maestro_hooks.evidence.obligation import Finding
+    from maestro_taint.frontend import ir
     from maestro_taint.models.model import Models
     from maestro_taint.settings import TaintSettings
 
@@ -25,6 +32,23 @@ _IMPORT = re.compile(
     rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+([^#\n]+)|import[ \t]+([\w., \t]+))", re.MULTILINE
 )
 SMALL = 30
+
+
+class Lowered:
+    """Files lowered before, by content: a repair analyses the same files many times."""
+
+    def __init__(self) -> None:
+        self.held: dict[tuple[str, str, bytes], bytes] = {}
+
+    def module(self, path: str, name: str, data: bytes) -> ir.Module | None:
+        """A copy of what a file was lowered to."""
+        known = self.held.get((path, name, data))
+        return None if known is None else revived(marshal.loads(known))  # noqa: S302 - our own bytes  # nosec B302
+
+    def keep(self, path: str, data: bytes, module: ir.Module) -> None:
+        """Keep a lowered file."""
+        with suppress(ValueError):
+            self.held[path, module.name, data] = marshal.dumps(plain(module))
 
 
 @dataclass(slots=True)
@@ -36,6 +60,8 @@ class Tree:
     models: Models
     root: Path | None = None
     around: dict[str, bytes] = field(default_factory=dict)
+    views: Views = field(default_factory=Views)
+    lowered: Lowered = field(default_factory=Lowered)
 
     def findings(self) -> list[Finding]:
         """Findings of the changeable files that a repair is tried for."""
@@ -44,7 +70,10 @@ class Tree:
     def _found(self, files: Iterable[tuple[str, bytes]]) -> list[Finding]:
         texts = sorted(files)
         literals = [one for path, data in texts if path in self.files for one in secret_literals.findings(path, data)]
-        found = findings_of(analyse(texts, self.models), self.settings, self.models, literals)
+        tree = Sources({path: partial(bytes, data) for path, data in texts}, self.lowered)
+        found = findings_of(
+            analyse_tree(tree, [p for p, _ in texts], self.models), self.settings, self.models, literals
+        )
         return [f for f in found if f.level != "note" and f.at.path in self.files]
 
     def persists(self, finding: Finding) -> Callable[[dict[str, bytes], int], bool]:

@@ -439,3 +439,13 @@ def test_a_name_bound_by_a_walrus_or_an_import_is_no_obstacle() -> None:
     assert "shlex.quote(" in text
     text, outcomes = repaired("y, (z, *w) = x, (x, x)\nos.system('ls ' + y + z)")
     assert [state for state, _ in outcomes] == ["verified"]
+
+
+def test_findings_that_have_nothing_to_do_with_one_another_share_an_analysis(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = COMMAND + "    os.popen('b ' + request.args['r'])\n"
+    tree = Tree({f"{name}.py": text.encode() for name in "abcde"}, TaintSettings(), models())
+    asked: list[int] = []
+    findings = Tree.findings
+    monkeypatch.setattr(Tree, "findings", lambda self: asked.append(1) or findings(self))
+    assert [o.state for o in repair(tree)] == ["verified"] * 10
+    assert len(asked) == 3, "one before, one for each round"
