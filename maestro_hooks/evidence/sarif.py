@@ -48,6 +48,10 @@ def sarif_log(
     }
     if weaknesses:
         run["taxonomies"] = [{"name": "CWE", "organization": "MITRE", "taxa": [{"id": str(c)} for c in weaknesses]}]
+    if any(finding.suppression for finding in ordered):
+        # SARIF 3.27.23: in one run either every result says whether it is suppressed, or none does.
+        for result in run["results"]:
+            result.setdefault("suppressions", [])
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
@@ -58,8 +62,8 @@ def encode(log: dict[str, Any]) -> bytes:
 
 
 def github_annotations(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """GitHub workflow command lines, one per finding, in the order of file and line."""
-    return tuple(_annotation(finding) for finding in sorted(findings, key=_order))
+    """GitHub workflow command lines, one per open finding, in the order of file and line."""
+    return tuple(_annotation(finding) for finding in sorted(findings, key=_order) if finding.suppression is None)
 
 
 def _order(finding: Finding) -> tuple[str, int, int, str, str]:
@@ -108,6 +112,9 @@ def _result(finding: Finding, rule_index: int, fingerprint: str) -> dict[str, An
         result["codeFlows"] = [{"threadFlows": [{"locations": [{"location": _step(s)} for s in _kept(finding.trace)]}]}]
     if finding.fix:
         result["fixes"] = [_fix(finding.fix)]
+    if finding.suppression is not None:
+        held = finding.suppression
+        result["suppressions"] = [{"kind": held.kind, "status": "accepted", "justification": held.justification}]
     return result
 
 

@@ -56,6 +56,18 @@ def repair(tree: Tree, only: set[str] | None = None) -> list[Outcome]:
 Trial = tuple["Finding", Patch]
 
 
+def trial(tree: Tree, finding: Finding) -> tuple[Outcome, Patch | None]:
+    """What would become of one finding, looked at with the files on its way; nothing is changed."""
+    patch, problem = _tried(tree, finding)
+    if patch is None:
+        return Outcome(finding, *problem), None
+    near = {finding.at.path, *(s.path for s in finding.trace), *(p.path for p in patch.all())}
+    after = _after(tree, [(finding, patch)], tree.findings(near), near)
+    if isinstance(after, str):
+        return Outcome(finding, "failed", after), None
+    return Outcome(finding, "verified", f"V5{f' ({patch.note})' if patch.note else ''}"), patch
+
+
 def _round(
     tree: Tree, todo: list[Finding], tried: set[tuple[str, int, int, str]], outcomes: list[Outcome]
 ) -> list[Trial]:
@@ -97,10 +109,10 @@ def _applied(
     return found
 
 
-def _after(tree: Tree, batch: list[Trial], before: list[Finding]) -> list[Finding] | str:
+def _after(tree: Tree, batch: list[Trial], before: list[Finding], only: set[str] | None = None) -> list[Finding] | str:
     """V4: the findings of the tree with the patches, if theirs are gone and none is new; else why not."""
     new = {p.path: p.data for _, patch in batch for p in patch.all()}
-    after = replace(tree, files={**tree.files, **new}).findings()
+    after = replace(tree, files={**tree.files, **new}).findings(only)
     was, now = Counter(map(_identity, before)), Counter(map(_identity, after))
     if any(now[_identity(finding)] >= was[_identity(finding)] for finding, _ in batch):
         return "V4: the flow is still there"

@@ -55,6 +55,8 @@ class Tree:
     opened: dict[str, ir.Module | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.names:
+            return  # as they were for the same paths
         for path in sorted(self.paths):
             if path.endswith((".py", ".pyi")):
                 name = module_name(path)[0]

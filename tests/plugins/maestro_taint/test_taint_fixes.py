@@ -15,7 +15,10 @@ from tests.plugins.maestro_taint.analysing import models
 from tests.plugins.maestro_taint.test_taint_gate import check
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from maestro_hooks.evidence.obligation import Finding
 
 HEAD = "import os, sqlite3, subprocess, yaml, hashlib, pickle, logging\nfrom flask import request, make_response\ndef h():\n    x = request.args['q']\n"  # noqa: E501 - a program in one piece
 
@@ -444,8 +447,13 @@ def test_a_name_bound_by_a_walrus_or_an_import_is_no_obstacle() -> None:
 def test_findings_that_have_nothing_to_do_with_one_another_share_an_analysis(monkeypatch: pytest.MonkeyPatch) -> None:
     text = COMMAND + "    os.popen('b ' + request.args['r'])\n"
     tree = Tree({f"{name}.py": text.encode() for name in "abcde"}, TaintSettings(), models())
-    asked: list[int] = []
+    asked: list[object] = []
     findings = Tree.findings
-    monkeypatch.setattr(Tree, "findings", lambda self: asked.append(1) or findings(self))
+
+    def counted(self: Tree, only: Iterable[str] | None = None) -> list[Finding]:
+        asked.append(only)
+        return findings(self, only)
+
+    monkeypatch.setattr(Tree, "findings", counted)
     assert [o.state for o in repair(tree)] == ["verified"] * 10
     assert len(asked) == 3, "one before, one for each round"

@@ -161,7 +161,8 @@ def test_terminal_output_shows_each_step_with_its_line(tmp_path: Path) -> None:
     lines = maestro(root, "check", "--only", "taint", "app.py").stdout.splitlines()
     assert lines[0].startswith("app.py:6:12: taint-sql SQL injection")
     assert '      | name = request.args["q"]' in lines
-    assert any(line.startswith("    next: maestro taint explain ") for line in lines)
+    assert "    repair in app.py:5:" in lines
+    assert any(line.startswith("    next: maestro taint fix ") for line in lines)
 
 
 def test_the_obligations_say_what_was_not_followed(tmp_path: Path) -> None:
