@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 MAX_STEPS = 100
+HOME = "https://github.com/maestro-conductor/maestro-conductor"
 ANNOTATION = {"error": "error", "warning": "warning", "note": "notice"}
 
 
@@ -32,16 +33,22 @@ def sarif_log(
     version: str,
     rules: Iterable[Rule] = (),
     unanalysed: Sequence[Location] = (),
+    home: str = HOME,
 ) -> dict[str, Any]:
-    """A log with one run. ``unanalysed`` are files (or places) the tool could not read, with the reason as message."""
+    """A log with one run.
+
+    ``unanalysed`` are files (or places) the tool could not read, with the reason as message; ``home`` is where to read
+    about the tool.
+    """
     ordered = sorted(findings, key=_order)
     catalogue = {rule.id: _rule(rule) for rule in rules}
     for finding in ordered:
         catalogue.setdefault(finding.rule, {"id": finding.rule})
     ids = sorted(catalogue)
     weaknesses = sorted({finding.cwe for finding in ordered if finding.cwe})
+    driver = {"name": tool, "version": version, "informationUri": home, "rules": [catalogue[i] for i in ids]}
     run: dict[str, Any] = {
-        "tool": {"driver": {"name": tool, "version": version, "rules": [catalogue[i] for i in ids]}},
+        "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "invocations": [_invocation(unanalysed)],
         "results": _results(ordered, ids),
