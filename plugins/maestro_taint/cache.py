@@ -61,6 +61,14 @@ class Store:
         with suppress(ValueError):  # a constant marshal cannot write (an Ellipsis is fine, a code object is not)
             self._save(self._name(path, module.name, data), marshal.dumps(plain(module)))
 
+    def recall(self, what: str, data: bytes) -> Any:
+        """What was found of a file's bytes by something else than this engine, named ``what``; ``None`` if unknown."""
+        return self._load(self._name(what, "", data))
+
+    def remember(self, what: str, data: bytes, found: Any) -> None:
+        """Keep that: nested tuples of plain values."""
+        self._save(self._name(what, "", data), marshal.dumps(found))
+
     def open_facts(self) -> None:
         """Load what is known of files by size and time of change."""
         held = self._load("facts")

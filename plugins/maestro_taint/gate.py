@@ -19,7 +19,7 @@ from maestro_taint.models.load import project_models
 from maestro_taint.report import baseline, suppress
 from maestro_taint.report.findings import findings_of
 from maestro_taint.rules import catalogue
-from maestro_taint.running import run
+from maestro_taint.running import run, store_of
 from maestro_taint.settings import TaintSettings
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _obligations(
     outcome = run(request, chosen, models, sinks=bandit.wanted(chosen, settings), bound=bound)
     literals = [one for f in chosen for one in secret_literals.findings(f.path, f.data)]
     found = [f for f in findings_of(outcome, settings, models, literals) if f.at.path in asked]
-    joined = bandit.join(found, chosen, outcome, models, settings)
+    joined = bandit.join(found, chosen, outcome, models, settings, store_of(request.root))
     texts = {f.path: f for f in chosen}
     judged = suppress.judge(joined.findings, texts)
     held = baseline.read(request.root / settings.baseline)
