@@ -14,7 +14,7 @@ from maestro_taint.domain.values import CLEAN, NO_CONST, Source, Val
 from maestro_taint.engine import containers, external, personal
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.external import reach
-from maestro_taint.engine.frame import ITER
+from maestro_taint.engine.frame import ITER, REQUEST_STATE
 from maestro_taint.frontend import ir
 from maestro_taint.kinds import BIT, RANDOM
 
@@ -105,6 +105,8 @@ def _attribute(f: Frame, target: Node, value: Val, at: int) -> None:
             store = f.solver.models.attributes.get(path)
             if store is not None and value.atoms:
                 reach(f, f.deep(value), store.value, path, store.id, at)
+            if f.solver.models.canonical(t[1]) in REQUEST_STATE:
+                f.state[("g", f.solver.models.canonical(t[1]), name)] = value
         elif t[0] == "m" or t[0] == "c":
             f.state[("g", t[1], name)] = value
         elif t[0] in ("i", "s"):

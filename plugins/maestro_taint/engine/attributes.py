@@ -17,10 +17,12 @@ from maestro_taint.domain.values import (
     cleared,
     join,
     join_atoms,
+    root_value,
     source_value,
 )
 from maestro_taint.engine import personal
 from maestro_taint.engine.arguments import Arguments
+from maestro_taint.engine.frame import REQUEST_STATE
 from maestro_taint.kinds import INJECTION, active
 
 if TYPE_CHECKING:
@@ -166,8 +168,6 @@ class Attributes:
             return Val(types=(("f", method),), lit=True)
         declared = self.solver.classes.field(cls, name)
         if declared is not None and declared[1][1] is not None:
-            from maestro_taint.domain.values import root_value  # noqa: PLC0415 - rare
-
             made, _ = self.solver.isolated(self.solver.program.modules[declared[0].module], declared[1][1])
             if made.const is not NO_CONST and name not in self.solver.program.modules[declared[0].module].changed:
                 return made
@@ -211,6 +211,10 @@ class Attributes:
     def external(self, f: Frame, val: Val, dotted: str, name: str, at: int) -> Val:
         """``name`` of something outside the project that is called ``dotted``."""
         models = self.solver.models
+        home = models.canonical(dotted)
+        if home in REQUEST_STATE:
+            root = ("g", home, name)
+            return f.state.get(root) or root_value(root)
         path = models.canonical(f"{dotted}.{name}"[:EXTERNAL_LENGTH])
         model = models.reads.get(path)
         types = (("x", path),)

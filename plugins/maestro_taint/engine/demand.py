@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.values import Source, Val
+from maestro_taint.engine.frame import REQUEST_STATE
 from maestro_taint.engine.personal import kind_of_name, marked
 from maestro_taint.frontend import ir
 
@@ -82,7 +83,7 @@ class Demand:
                 while fn.parent:
                     fn = self.solver.program.functions[fn.parent]
                 if root[0] == "g":
-                    self.words.add(root[2])
+                    self._note_global(root)
                 elif fn.cls:
                     self._taint_class(fn.cls)
                     self.members.add(fn.name)
@@ -187,9 +188,14 @@ class Demand:
         for key, held in summary.writes.items():
             root = key if isinstance(held, Val) else key[0]
             if root[0] == "g":
-                self.words.add(root[2])
+                self._note_global(root)
             if not isinstance(held, Val):
                 self.members.update(place[1:] for place in held.fields if place[0] == ".")
+
+    def _note_global(self, root: Any) -> None:
+        self.words.add(root[2])
+        if root[1] in REQUEST_STATE:
+            self.members.add(root[2])  # it is only ever an attribute
 
     def _taint_class(self, cls: str) -> None:
         if cls in self.dirty:

@@ -24,6 +24,8 @@ SELF = ".__self__"  # the receiver of a bound method
 DEFAULT = "^"  # prefix of a parameter's default in a function value
 CELL = "%"  # prefix of a captured name in a function value
 DEPTH = 5
+# Objects outside the project whose attributes carry data from one function of it to another.
+REQUEST_STATE = frozenset(("flask.g",))
 
 
 class Frame:

@@ -71,6 +71,7 @@ class Solver:
         self.literal: dict[Any, bool] = {}
         self.naming: dict[int, str] = {}
         self.marks: dict[str, frozenset[str]] = {}
+        self.code_of_cells: dict[Any, tuple[Any, ...]] = {}
         self.assign = assign
         self.deferred: list[str] = []
         self.steps = 0
@@ -260,11 +261,21 @@ class Solver:
         return self.isolated(self.program.modules[fn.module], node)[0] if node[0] in (ir.GLOBAL, ir.ATTR) else CLEAN
 
     def cell_types(self, root: Any) -> tuple[Any, ...]:
-        """What code a captured name is, when it names a nested function."""
+        """What code a captured name is, when it names a nested function or something imported in the function."""
+        found = self.code_of_cells.get(root)
+        if found is None:
+            found = self.code_of_cells[root] = self._captured(root)
+        return found
+
+    def _captured(self, root: Any) -> tuple[Any, ...]:
         qn = f"{root[1]}.{root[2]}"
         if qn in self.program.classes:
             return (("c", qn),)
-        return (("f", qn),) if qn in self.program.functions else ()
+        if qn in self.program.functions:
+            return (("f", qn),)
+        owner = self.program.functions.get(root[1])
+        bound = None if owner is None else ir.imported(owner.body, root[2])
+        return () if owner is None or bound is None else self.program.imported(*bound, owner.module).types
 
     # -- functions as values -------------------------------------------------------------------------------------
 

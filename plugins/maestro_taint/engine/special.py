@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import CLEAN, LITERAL, NO_CONST, Val, cleared, constant, join, join_atoms
-from maestro_taint.engine import argv, checks, containers, library, personal, regexes, templates, texts
+from maestro_taint.engine import (
+    argv,
+    checks,
+    containers,
+    handed,
+    library,
+    messages,
+    personal,
+    regexes,
+    templates,
+    texts,
+)
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.frame import ITER
 from maestro_taint.kinds import BIT, PATHS
@@ -21,17 +32,9 @@ if TYPE_CHECKING:
 
 def argument(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:
     """What of an argument a sink is exposed to."""
-    if sink.special == "argv":
-        return argv.exposed(f, value)
-    if sink.special == "words":
-        first = sink.args[0]
-        return argv.words(f, given, first if isinstance(first, int) else 0)
-    if sink.special == "shell_or_argv":
-        shell = given.kwargs.get("shell")
-        if shell is None or (shell.const is not NO_CONST and not shell.const):
-            return argv.exposed(f, value)
-    if sink.special == "deep":
-        return f.deep(value)
+    exposed = _EXPOSED.get(sink.special)
+    if exposed is not None:
+        return exposed(f, sink, given, value)  # type: ignore[no-any-return]
     if sink.special in _XML and not _XML[sink.special](f, given):
         return {}
     atoms = f.solver.attributes.printed(f, value)
@@ -40,6 +43,24 @@ def argument(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[An
     return atoms
 
 
+def _words(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:  # noqa: ARG001 - table entry
+    first = sink.args[0]
+    return argv.words(f, given, first if isinstance(first, int) else 0)
+
+
+def _shell_or_argv(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:  # noqa: ARG001 - table entry
+    shell = given.kwargs.get("shell")
+    direct = shell is None or (shell.const is not NO_CONST and not shell.const)
+    return argv.exposed(f, value) if direct else f.solver.attributes.printed(f, value)
+
+
+_EXPOSED: dict[str, Any] = {
+    "argv": lambda f, sink, given, value: argv.exposed(f, value),  # noqa: ARG005 - table entry
+    "words": _words,
+    "shell_or_argv": _shell_or_argv,
+    "deep": lambda f, sink, given, value: f.deep(value),  # noqa: ARG005 - table entry
+    "message": lambda f, sink, given, value: messages.exposed(f, given),  # noqa: ARG005 - table entry
+}
 _XML: dict[str, Any] = {
     "xml_features": lambda f, given: library.resolves_entities(f, given.receiver, ".external", default=False),
     "xml_parser": lambda f, given: library.resolves_entities(f, given.get(1, "parser"), ".external", default=False),
@@ -319,6 +340,7 @@ _BUILTIN_TYPES: dict[str, type] = {"str": str, "int": int, "bytes": bytes, "floa
 _TABLE: dict[str, Any] = {
     **library.TABLE,
     **checks.TABLE,
+    **handed.TABLE,
     **templates.TABLE,
     **regexes.TABLE,
     "string.Template": texts.template,
@@ -327,6 +349,7 @@ _TABLE: dict[str, Any] = {
     "os.getenv": _environ,
     "os.environ.get": _environ,
     "os.environ.__getitem__": _environ,
+    "shlex.split": argv.split,
     "builtins.list": _to_list,
     "builtins.tuple": _to_list,
     "builtins.set": _to_set,

@@ -119,7 +119,7 @@ def _judge(root: Path, twin: Twin) -> str:
         return _told(_attacked(module.app, twin, seen, shown))
 
 
-def _told(happened: bool) -> str:  # noqa: FBT001 - the one thing it tells
+def _told(happened: bool) -> str:
     return "vulnerable" if happened else "safe"
 
 
