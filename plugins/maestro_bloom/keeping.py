@@ -131,8 +131,8 @@ class Keeper:
         self.models.save()
         return found
 
-    def shard(self, recording: Recording, run: Run) -> Path | None:
-        """Write what this process recorded. Raises ``MaestroError`` or ``OSError``."""
+    def part(self, recording: Recording, run: Run) -> tuple[Index, Filters] | None:
+        """What this process recorded. Raises ``MaestroError``."""
         after = read_tree(self.store.root)
         source, unstable = recording.changed(after)
         if source:
@@ -152,22 +152,24 @@ class Keeper:
         )
         made = recording.index(blank, unstable=unstable, sizes=sizes)
         self.models.save()
-        return self.store.shard(run.id or "run", *made)
+        return made
 
-    def finish(self, shards: Sequence[Path], run: Run) -> None:
-        """Put the shards together, and over the index that was judged by. Raises ``MaestroError`` or ``OSError``."""
+    def finish(self, own: Sequence[tuple[Index, Filters]], shards: Sequence[Path], run: Run) -> None:
+        """Put this process's part and the shards of others together, and over the index that was judged by.
+
+        Raises ``MaestroError`` or ``OSError``.
+        """
         self._measure(run)
-        parts = [index_file.read(shard) for shard in shards]
+        parts = [*own, *((part.index, part.filters()) for part in map(index_file.read, shards))]
         if not parts:
             return
-        made = merging.merge((part.index, part.filters()) for part in parts)
+        made = merging.merge(parts)
         # Only who collected knows whether anything was deselected: under xdist the workers.
-        whole = run.whole and all(part.index.last_full for part in parts)
+        whole = run.whole and all(index.last_full for index, _ in parts)
         with self.store.turn():
             index, filters = self._over_the_old(made, whole=whole)
             self.path = self.store.save(index, filters, keep=self.settings.keep)
-        written = index_file.read(self.path)
-        self._written, self._written_digest = written.index, written.digest
+        self._written, self._written_digest = index, index_file.digest_in(self.path)
         for shard in shards:
             with suppress(OSError):
                 shard.unlink()

@@ -53,6 +53,7 @@ class MonitoringTracer:
         self._unit: dict[int, int] = {}
         self._kinds: dict[int, int] = {}
         self._alive: list[CodeType] = []
+        self._watched: list[CodeType] = []
         self._hits: list[CodeType] = []
         self._asleep: list[CodeType] = []
         self._wakings: dict[int, int] = {}
@@ -88,8 +89,8 @@ class MonitoringTracer:
 
     def uninstall(self) -> None:
         """Silence everything and give the tool ids back."""
-        for code in self._alive:
-            for tool in TOOLS:
+        for tool, armed in zip(TOOLS, (self._alive, self._watched), strict=True):
+            for code in armed:
                 _monitoring.set_local_events(tool, code, 0)
         for tool in TOOLS:
             _monitoring.set_events(tool, 0)
@@ -106,11 +107,9 @@ class MonitoringTracer:
 
     def arm_loaded(self) -> None:
         """Watch functions that existed before the recorder; what they did before is unknown, so all are folded."""
-        for function in gc.get_objects():
-            if type(function) is not FunctionType:
-                continue
-            code = function.__code__
-            path = self._recorder.territory.path(code.co_filename)
+        path_of = self._recorder.territory.path
+        for code in [o.__code__ for o in gc.get_objects() if type(o) is FunctionType]:
+            path = path_of(code.co_filename)
             if path is not None and _name(code) not in self._unit:
                 self._recorder.early.add(path)
                 model = self._model_of(path)
@@ -137,7 +136,7 @@ class MonitoringTracer:
 
     def _watch_segment(self, code: CodeType, kind: int) -> None:
         self._kinds[_name(code)] = kind
-        self._alive.append(code)
+        self._watched.append(code)
         _monitoring.set_local_events(TOOLS[1], code, self._segment_events)
 
     def _new_unit(self, path: str, block: int) -> int:
@@ -166,39 +165,41 @@ class MonitoringTracer:
         """Units seen since the last call, see ``Tracer``."""
         hits = self._hits[:]
         del self._hits[: len(hits)]
-        seen = set()
-        wakings = self._wakings
-        for code in hits:
-            unit = self._unit[_name(code)]
-            seen.add(unit)
-            if wake:
-                self._wake(code)
-            elif unit in self._folded:
-                self._asleep.append(code)
-            else:
-                wakings[unit] = wakings.get(unit, 0) + 1
-                if wakings[unit] > _WAKINGS:
-                    self._recorder.fold({unit})
-                    self._asleep.append(code)
-                else:
-                    self._wake(code)
+        units = self._unit
+        seen = {units[_name(code)] for code in hits}
         if wake:
-            for code in self._asleep:
-                self._wake(code)
-            self._asleep.clear()
-            wakings.clear()
-            self._entered.clear()
+            self._wake(hits)
+            if self._asleep or self._wakings or self._entered:
+                self._wake(self._asleep)
+                self._asleep.clear()
+                self._wakings.clear()
+                self._entered.clear()
+        else:
+            self._wake([code for code in hits if not self._stays_asleep(code)])
         return seen
+
+    def _stays_asleep(self, code: CodeType) -> bool:
+        """Whether a function seen in the middle of a test may be silent until its end, because it is folded."""
+        unit = self._unit[_name(code)]
+        if unit not in self._folded:
+            count = self._wakings[unit] = self._wakings.get(unit, 0) + 1
+            if count <= _WAKINGS:
+                return False
+            self._recorder.fold({unit})
+        self._asleep.append(code)
+        return True
 
     @property
     def idle(self) -> bool:
         """Whether nothing was seen since the last call of ``drain``."""
         return not self._hits
 
-    def _wake(self, code: CodeType) -> None:
-        # Setting the same events again would not wake it.
-        _monitoring.set_local_events(TOOLS[0], code, 0)
-        _monitoring.set_local_events(TOOLS[0], code, self._events)
+    def _wake(self, codes: list[CodeType]) -> None:
+        tool, events, set_events = TOOLS[0], self._events, _monitoring.set_local_events
+        for code in codes:
+            # Setting the same events again would not wake it.
+            set_events(tool, code, 0)
+            set_events(tool, code, events)
 
     def fold(self, units: set[int]) -> None:
         """See ``Tracer``."""
