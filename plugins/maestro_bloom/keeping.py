@@ -9,9 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from maestro_bloom import environment, index_file, merging
+from maestro_bloom import environment, index_file
 from maestro_bloom.changes import Changes, Comparison
-from maestro_bloom.claims import Facts
 from maestro_bloom.index import Audit, Filters, Index
 from maestro_bloom.outcomes import Outcomes
 from maestro_bloom.selecting import Judgement, judge
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
+    from maestro_bloom.claims import Facts
     from maestro_bloom.index_file import Stored
     from maestro_bloom.model_cache import Models
     from maestro_bloom.pytest_recording import Recording
@@ -163,6 +163,8 @@ class Keeper:
         parts = [*own, *((part.index, part.filters()) for part in map(index_file.read, shards))]
         if not parts:
             return
+        from maestro_bloom import merging  # noqa: PLC0415 - only after recording
+
         made = merging.merge(parts)
         # Only who collected knows whether anything was deselected: under xdist the workers.
         whole = run.whole and all(index.last_full for index, _ in parts)
@@ -175,6 +177,8 @@ class Keeper:
                 shard.unlink()
 
     def _over_the_old(self, made: tuple[Index, Filters], *, whole: bool) -> tuple[Index, Filters]:
+        from maestro_bloom import merging  # noqa: PLC0415 - only after recording
+
         stored = self._latest()
         usable = stored is not None and stored.index.environment == self.environment and stored.index.salt == self.salt
         if stored is None or not usable:
@@ -209,6 +213,8 @@ class Keeper:
 
     def facts(self) -> Facts:
         """What the obligations are made from."""
+        from maestro_bloom.claims import Facts  # noqa: PLC0415 - imports what only the end of a session needs
+
         used = self._stored
         last_full = max((i.last_full for i in (self._written, used.index if used else None) if i), default=0)
         return Facts(

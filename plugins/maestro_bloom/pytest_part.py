@@ -22,7 +22,6 @@ from maestro_bloom.keeping import Keeper, Run
 from maestro_bloom.model_cache import Models
 from maestro_bloom.pytest_environment import environment_of, run_is_whole
 from maestro_bloom.settings import BloomSettings
-from maestro_bloom.shuffling import shuffle
 from maestro_bloom.store import Store, salt_of
 from maestro_bloom.tree import read_tree
 from maestro_hooks.config import plugin_settings, read_layers
@@ -191,6 +190,8 @@ class Part:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Shuffle a full run, the same way in every worker."""
         if self._known.maestro_full and self._settings.random_order:
+            from maestro_bloom.shuffling import shuffle  # noqa: PLC0415 - only for a full run
+
             items[:] = shuffle(items, seed=self._seed)
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
