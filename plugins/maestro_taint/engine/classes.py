@@ -225,6 +225,11 @@ class Classes:
                     names[name] = None
         return list(names)
 
+    def attributes(self, cls: str) -> list[str]:
+        """Names of fields that are annotated, in the class body or where ``__init__`` fills them."""
+        stored = (self.program.classes[qn].stored for qn in self.order(cls)[0] if qn in self.program.classes)
+        return [*self.declared_fields(cls), *(name for fields in stored for name in fields)]
+
     def checked(self, cls: str, name: str) -> bool:
         """Whether a field's type admits no text and the class sees to it: ``limit: int`` of a pydantic model."""
         if not CHECKING_BASES & set(self.order(cls)[1]):
