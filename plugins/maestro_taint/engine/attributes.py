@@ -270,6 +270,8 @@ class Attributes:
                 return personal.environment(f, name, at, models)
             if t[1] in models.item_paths:
                 return self.external(f, obj, t[1], "[]", at)
+            if t[1] == "wsgi.environ" and name is not None:
+                return self.external(f, Val(f.own(obj)), t[1], f"[{name}]", at)
         if isinstance(key.const, str) and obj.types:
             cell = records.by_name(f, obj, key.const, at)
             if cell is not None:
