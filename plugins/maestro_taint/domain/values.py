@@ -22,6 +22,7 @@ TypeRef: TypeAlias = tuple[Any, ...]
 
 MAX_PATH = 3
 MAX_OBJECTS = 4
+MAX_TYPES = 8
 MAX_ATOMS = 12
 ANY = "*"
 
@@ -143,6 +144,7 @@ def join(a: Val, b: Val) -> Val:
     atoms = join_atoms(a.atoms, b.atoms)
     same = a.const is b.const or (type(a.const) is type(b.const) and _equal(a.const, b.const))
     types = a.types if a.types == b.types else union(a.types, b.types)
+    types = types if len(types) <= MAX_TYPES else types[:MAX_TYPES]
     objs = a.objs if a.objs == b.objs else union(a.objs, b.objs)[:MAX_OBJECTS]
     sym = a.sym if a.sym == b.sym else None
     lit = a.lit and b.lit

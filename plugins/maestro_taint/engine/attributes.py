@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 URL_PARTS = frozenset(("hostname", "netloc", "scheme", "port"))
 EXTERNAL_LENGTH = 120
+EXTERNAL_DEPTH = 8  # no model speaks of anything deeper
 SHARED = ("flask.g",)  # what all functions that serve one request share
 
 
@@ -235,7 +236,7 @@ class Attributes:
         models = self.solver.models
         path = models.canonical(f"{dotted}.{name}"[:EXTERNAL_LENGTH])
         model = models.reads.get(path)
-        types = (("x", path),)
+        types = (("x", path),) if path.count(".") <= EXTERNAL_DEPTH else ()
         if model is not None:
             source = Source(model.kind, model.id, f.file, at, path, model.confidence)
             made = source_value(source, steps.step(f.file, at, f"{model.kind} data from {path}"))
