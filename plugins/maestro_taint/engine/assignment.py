@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain.atoms import Source
 from maestro_taint.domain.objects import key_place
 from maestro_taint.domain.steps import step
-from maestro_taint.domain.values import CLEAN, NO_CONST, Source, Val
+from maestro_taint.domain.values import CLEAN, NO_CONST, Val
 from maestro_taint.engine import containers, external, personal, protocols
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.attributes import SHARED

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
+from maestro_taint.domain.atoms import Source, source_of
 from maestro_taint.domain.values import (
     CLEAN,
     NO_ATOMS,
     NO_CONST,
-    Source,
     Val,
     cleared,
     join,
@@ -139,7 +139,7 @@ class Attributes:
                 return found
             if found.atoms and all(not live & active("pii") for live, _ in found.atoms.values()):
                 return found
-            made = Source(source, "declared", f.file, at, f"{cls.rpartition('.')[2]}.{name}")
+            made = source_of(source, "declared", f.file, at, f"{cls.rpartition('.')[2]}.{name}")
             entered = source_value(made, steps.step(f.file, at, f"{source} field {made.text}"))
             return (
                 join(entered, found)
@@ -238,7 +238,7 @@ class Attributes:
         model = models.reads.get(path)
         types = (("x", path),) if path.count(".") <= EXTERNAL_DEPTH else ()
         if model is not None:
-            source = Source(model.kind, model.id, f.file, at, path, model.confidence)
+            source = source_of(model.kind, model.id, f.file, at, path, model.confidence)
             made = source_value(source, steps.step(f.file, at, f"{model.kind} data from {path}"))
             return Val(made.atoms, types=types, sym=source)
         if dotted in SHARED:
@@ -256,7 +256,7 @@ class Attributes:
             return Val(own, types=types, sym=plain.sym if name in URL_PARTS else None)
         return Val(types=types, lit=val.lit)
 
-    def item(self, f: Frame, obj: Val, key: Val, at: int) -> Val | None:  # noqa: PLR0911 - one return per form
+    def item(self, f: Frame, obj: Val, key: Val, at: int) -> Val | None:  # noqa: C901, PLR0911 - one return per form
         """A modelled item read: ``os.environ["TOKEN"]``, a personal-data key of an unknown mapping."""
         models = self.solver.models
         for t in obj.types:

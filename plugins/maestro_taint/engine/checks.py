@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from maestro_taint.domain.values import CLEAN, Source, Val, cleared, join_atoms
+from maestro_taint.domain.atoms import Source
+from maestro_taint.domain.values import CLEAN, Val, cleared, join_atoms
 from maestro_taint.engine import containers, guards
 from maestro_taint.kinds import BIT, HOSTS, INJECTION
 

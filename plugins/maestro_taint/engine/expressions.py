@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain.atoms import Unknown
 from maestro_taint.domain.objects import Obj, key_place
 from maestro_taint.domain.values import (
     CLEAN,
@@ -244,7 +245,7 @@ def boolean(f: Frame, n: Node) -> Val:
         v = f.eval(part)
         f.note_interest(v)
         truth = folding.truth(f, v)
-        preds.append(v.pred if v.pred is not None or type(v.sym) is not tuple else guards.truthiness(v))
+        preds.append(v.pred if v.pred is not None or type(v.sym) not in (tuple, Unknown) else guards.truthiness(v))
         last = i == len(rest) - 1
         if truth is not None and truth != is_and:
             found = v if found is None else join(found, v)

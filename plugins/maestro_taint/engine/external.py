@@ -9,12 +9,12 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
+from maestro_taint.domain.atoms import Source, Unknown, source_of
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import (
     CLEAN,
     LITERAL,
     NO_CONST,
-    Source,
     Val,
     alive,
     cleared,
@@ -26,7 +26,7 @@ from maestro_taint.domain.values import (
 from maestro_taint.engine import containers, folding, personal, responses, special
 from maestro_taint.engine.frame import ITER
 from maestro_taint.engine.program import BUILTIN
-from maestro_taint.engine.summary import SinkSite
+from maestro_taint.engine.summary import site_of
 from maestro_taint.frontend.ir import PLACE, constants
 from maestro_taint.frontend.statements import MUTATORS
 from maestro_taint.kinds import BIT, BY_BIT, CERTAIN, SURE, VARIANTS
@@ -73,7 +73,7 @@ def modelled(f: Frame, model: CallModel, dotted: str, given: Arguments, made: Va
     if made is not None:
         return made
     if model.source is not None:
-        source = Source(model.source.kind, model.source.id, f.file, given.at, dotted, model.source.confidence)
+        source = source_of(model.source.kind, model.source.id, f.file, given.at, dotted, model.source.confidence)
         entered = source_value(source, steps.step(f.file, given.at, f"{source.kind} data from {dotted}()"))
         return Val(entered.atoms, types=_types(f, model, dotted), sym=source)
     atoms, lit = given.flow(model.flow)
@@ -94,7 +94,7 @@ def _misused(f: Frame, model: CallModel, dotted: str, given: Arguments) -> None:
     for pattern in model.patterns:
         for condition in pattern.when:
             wanted = given.selected(condition.arg)
-            if wanted is not None and type(wanted.sym) is tuple:
+            if wanted is not None and type(wanted.sym) is Unknown:
                 f.note_interest(wanted)
                 f.passes_on = True
         if all(given.holds(c) for c in pattern.when) and not prescribed(f, pattern):
@@ -166,7 +166,7 @@ def reach(
         left &= ~bit
         if any(live & bit for live, _ in atoms.values()):
             name = VARIANTS.get(BY_BIT[bit].name, BY_BIT[bit].name)
-            site = SinkSite(f.file, at & PLACE, bit, dotted, model, f.fn.qn, confidence)
+            site = site_of(f.file, at & PLACE, bit, dotted, model, f.fn.qn, confidence)
             f.reach(atoms, bit, site, f"reaches {dotted}() [{name}]")
 
 

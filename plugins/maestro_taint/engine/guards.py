@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain.atoms import Source, Unknown
 from maestro_taint.domain.objects import Obj
-from maestro_taint.domain.values import NO_CONST, Source, Val, cleared
+from maestro_taint.domain.values import NO_CONST, Val, cleared
 from maestro_taint.engine import charsets
 from maestro_taint.kinds import BIT, DOUBLE, HOSTS, INJECTION, PATHS, SINGLE
 
@@ -223,7 +224,7 @@ def apply(f: Frame, pred: Any, *, truth: bool) -> None:
             refine_value(f, target, bits, kept[0])
         elif isinstance(target, Val):
             refine_value(f, target, bits)
-            if isinstance(target.sym, Source) or (type(target.sym) is tuple and type(target.sym[0]) is tuple):
+            if isinstance(target.sym, Source) or type(target.sym) is Unknown:
                 refine_atom(f, target.sym, bits)
         else:
             refine_atom(f, target, bits)

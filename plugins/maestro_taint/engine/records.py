@@ -9,8 +9,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
+from maestro_taint.domain.atoms import source_of
 from maestro_taint.domain.objects import Obj, key_place
-from maestro_taint.domain.values import CLEAN, NO_CONST, Source, Val, source_value
+from maestro_taint.domain.values import CLEAN, NO_CONST, Val, source_value
 from maestro_taint.engine import containers, personal
 from maestro_taint.engine.frame import ITER
 
@@ -79,7 +80,7 @@ def _row(f: Frame, names: list[str], at: int) -> Val | None:
 
 def column(f: Frame, kind: str, name: str, at: int) -> Val:
     """What a column of that name holds."""
-    source = Source(kind, COLUMN, f.file, at, f"column {name}")
+    source = source_of(kind, COLUMN, f.file, at, f"column {name}")
     return source_value(source, steps.step(f.file, at, f"{kind} in the column {name}"))
 
 
@@ -191,7 +192,7 @@ def _written(f: Frame, given: Arguments) -> Val:
 
 def _vault(f: Frame, given: Arguments) -> Val:
     """``client.get_secret_value(...)``: the secret is one of the answer's fields."""
-    source = Source("secret", "vault", f.file, given.at, "get_secret_value()")
+    source = source_of("secret", "vault", f.file, given.at, "get_secret_value()")
     made = source_value(source, steps.step(f.file, given.at, "secret from the secrets manager"))
     fields = {key_place(name): made for name in ("SecretString", "SecretBinary")}
     return Val(objs=f.new(given.at, Obj("dict", fields), SLOT).objs)

@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
+from maestro_taint.domain.atoms import Source, source_of
 from maestro_taint.domain.steps import joined
-from maestro_taint.domain.values import CLEAN, Source, Val, compose, join, root_value, source_value
-from maestro_taint.engine import responses
+from maestro_taint.domain.values import CLEAN, Val, compose, join, root_value, source_value
+from maestro_taint.engine import dependencies, responses
 from maestro_taint.engine.apply import Application
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.external import reach
@@ -97,15 +98,18 @@ def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel, raised: V
     args: list[Val] = []
     for i, name in enumerate(fn.slots):
         default = fn.defaults.get(name)
-        outside = entry.params and not (i == 0 and fn.cls) and not _injected(solver, f, fn, name, default)
-        if not outside or (name in solver.models.parameters and solver.by_name(module, name)):
+        outside = entry.params and not (i == 0 and fn.cls) and not _injected(solver, f, fn, name)
+        needed = dependencies.needed(solver, fn, name)
+        if needed is not None:
+            args.append(dependencies.provided(solver, f, needed, entry))
+        elif not outside or (name in solver.models.parameters and solver.by_name(module, name)):
             args.append(root_value(("p", i)))
         elif entry.params == RAISED:
             args.append(raised)
         elif default is not None and entry.base:
             args.append(root_value(("p", i)))
         else:
-            source = Source(entry.params, entry.id, f.file, fn.position, f"{fn.name}({name})", entry.confidence)
+            source = source_of(entry.params, entry.id, f.file, fn.position, f"{fn.name}({name})", entry.confidence)
             words = f"parameter {name} comes from the request"
             args.append(source_value(source, steps.step(f.file, fn.position, words)))
     summary = solver.summary(qn)
@@ -130,12 +134,8 @@ def _wrapped(solver: Solver, module: Module, qn: str) -> None:
         solver.calls.dispatch(f, made, Arguments(f, [], module.functions[qn].position))
 
 
-def _injected(solver: Solver, f: Any, fn: Function, name: str, default: Any) -> bool:
-    """A parameter the framework fills itself (``Depends``), or whose annotation admits no text."""
-    if default is not None and default[0] == ir.CALL:
-        callee = default[2]
-        if str(callee[3] if callee[0] == ir.ATTR else callee[2]) == "Depends":
-            return True
+def _injected(solver: Solver, f: Any, fn: Function, name: str) -> bool:
+    """A parameter the framework fills itself, or whose annotation admits no text."""
     annotation = fn.annotations.get(name)
     if annotation is None:
         return False

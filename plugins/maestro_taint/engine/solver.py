@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.steps import length
-from maestro_taint.domain.values import CLEAN, Source, Val, root_value
+from maestro_taint.domain.values import CLEAN, Val, root_value
 from maestro_taint.engine import comprehension, contexts, expressions, personal, protocols, statements
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.assignment import assign
@@ -24,6 +24,7 @@ from maestro_taint.frontend import ir
 from maestro_taint.kinds import NAMED, SURE
 
 if TYPE_CHECKING:
+    from maestro_taint.domain.atoms import Source
     from maestro_taint.engine.program import Program
     from maestro_taint.engine.summary import SinkSite
     from maestro_taint.frontend.ir import Function, Module, Node
@@ -73,6 +74,7 @@ class Solver:
         self.declared: dict[tuple[str, str], str | None] = {}  # field to the kind of source it declares
         self.results: dict[str, tuple[Any, ...]] = {}
         self.marks: dict[str, frozenset[str]] = {}
+        self.code_of_cells: dict[Any, tuple[Any, ...]] = {}
         self.assign = assign
         self.deferred: list[str] = []
         self.steps = 0
@@ -277,11 +279,21 @@ class Solver:
         return self.isolated(self.program.modules[fn.module], node)[0] if node[0] in (ir.GLOBAL, ir.ATTR) else CLEAN
 
     def cell_types(self, root: Any) -> tuple[Any, ...]:
-        """What code a captured name is, when it names a nested function."""
+        """What code a captured name is, when it names a nested function or something imported in the function."""
+        found = self.code_of_cells.get(root)
+        if found is None:
+            found = self.code_of_cells[root] = self._captured(root)
+        return found
+
+    def _captured(self, root: Any) -> tuple[Any, ...]:
         qn = f"{root[1]}.{root[2]}"
         if qn in self.program.classes:
             return (("c", qn),)
-        return (("f", qn),) if qn in self.program.functions else ()
+        if qn in self.program.functions:
+            return (("f", qn),)
+        owner = self.program.functions.get(root[1])
+        bound = None if owner is None else ir.imported(owner.body, root[2])
+        return () if owner is None or bound is None else self.program.imported(*bound, owner.module).types
 
     # -- functions as values -------------------------------------------------------------------------------------
 

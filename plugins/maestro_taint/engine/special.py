@@ -14,6 +14,7 @@ from maestro_taint.engine import (
     checks,
     containers,
     library,
+    messages,
     pathnames,
     personal,
     records,
@@ -31,23 +32,11 @@ if TYPE_CHECKING:
     from maestro_taint.models.model import SinkModel
 
 
-def argument(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:  # noqa: PLR0911 - one return per form
+def argument(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:
     """What of an argument a sink is exposed to."""
-    if sink.special == "argv":
-        return argv.exposed(f, value)
-    if sink.special == "words":
-        first = sink.args[0]
-        return argv.words(f, given, first if isinstance(first, int) else 0)
-    if sink.special == "shell_or_argv":
-        shell = given.kwargs.get("shell")
-        if shell is None or (shell.const is not NO_CONST and not shell.const):
-            return argv.exposed(f, value)
-    if sink.special == "deep":
-        return f.deep(value)
-    if sink.special == "stdin":
-        return f.deep(value) if argv.is_shell(f, given.get(0, "args")) else {}
-    if sink.special == "location":
-        return f.place(value, "='Location'").atoms
+    exposed = _EXPOSED.get(sink.special)
+    if exposed is not None:
+        return exposed(f, sink, given, value)  # type: ignore[no-any-return]
     if sink.special in _XML and not _XML[sink.special](f, given):
         return {}
     atoms = f.solver.attributes.printed(f, value)
@@ -56,6 +45,26 @@ def argument(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[An
     return atoms
 
 
+def _words(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:  # noqa: ARG001 - table entry
+    first = sink.args[0]
+    return argv.words(f, given, first if isinstance(first, int) else 0)
+
+
+def _shell_or_argv(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:  # noqa: ARG001 - table entry
+    shell = given.kwargs.get("shell")
+    direct = shell is None or (shell.const is not NO_CONST and not shell.const)
+    return argv.exposed(f, value) if direct else f.solver.attributes.printed(f, value)
+
+
+_EXPOSED: dict[str, Any] = {
+    "argv": lambda f, sink, given, value: argv.exposed(f, value),  # noqa: ARG005 - table entry
+    "words": _words,
+    "shell_or_argv": _shell_or_argv,
+    "deep": lambda f, sink, given, value: f.deep(value),  # noqa: ARG005 - table entry
+    "stdin": lambda f, sink, given, value: f.deep(value) if argv.is_shell(f, given.get(0, "args")) else {},  # noqa: ARG005
+    "location": lambda f, sink, given, value: f.place(value, "='Location'").atoms,  # noqa: ARG005 - table entry
+    "message": lambda f, sink, given, value: messages.exposed(f, given),  # noqa: ARG005 - table entry
+}
 _XML: dict[str, Any] = {
     "xml_features": lambda f, given: library.resolves_entities(f, given.receiver, ".external", default=False),
     "xml_parser": lambda f, given: library.resolves_entities(f, given.get(1, "parser"), ".external", default=False),
@@ -317,6 +326,7 @@ _TABLE: dict[str, Any] = {
     "os.getenv": _environ,
     "os.environ.get": _environ,
     "os.environ.__getitem__": _environ,
+    "shlex.split": argv.split,
     "builtins.list": _to_list,
     "builtins.tuple": _to_list,
     "builtins.set": _to_set,

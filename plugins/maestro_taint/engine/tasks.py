@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 SLOT = 90
 
 
-def _started(dotted: str, at: int = 1) -> Any:
-    """``Thread(target=fn, args=(...), kwargs={...})``, ``Timer(seconds, fn, args)``."""
+def _started(dotted: str, name: str, packed: int) -> Any:
+    """``Thread(group, target, name, args, kwargs)``, ``Timer(interval, function, args, kwargs)``."""
 
     def apply(f: Frame, given: Arguments) -> Val:
-        fn = given.get(at, "target" if at else "function") or given.kwargs.get("function")
+        fn = given.get(1, name)
         if fn is not None:
-            args, kwargs = given.get(at + 2, "args"), given.get(at + 3, "kwargs")
-            _run(f, given, fn, args, kwargs)
+            _run(f, given, fn, given.get(packed, "args"), given.get(packed + 1, "kwargs"))
         return Val(types=(("x", dotted),), lit=True)
 
     return apply
@@ -68,19 +67,34 @@ def _mapped(f: Frame, given: Arguments) -> Val:
     return f.new(given.at, Obj("list", {}, made), SLOT)
 
 
-_POOLS = ("concurrent.futures.ThreadPoolExecutor", "concurrent.futures.ProcessPoolExecutor")
-_OLD = ("multiprocessing.Pool", "multiprocessing.pool.ThreadPool", "multiprocessing.pool.Pool")
+def _starred(f: Frame, given: Arguments) -> Val:
+    """``pool.starmap(fn, tuples of arguments)``."""
+    fn, packed = given.get(0), given.get(1)
+    if fn is None or packed is None:
+        return CLEAN
+    return f.new(given.at, Obj("list", {}, _run(f, given, fn, f.place(packed, ITER), None)), SLOT)
+
+
+_POOLS = tuple(f"concurrent.futures.{name}" for name in ("Executor", "ThreadPoolExecutor", "ProcessPoolExecutor"))
+_OLD = tuple(f"multiprocessing.{name}" for name in ("Pool", "pool.Pool", "pool.ThreadPool", "dummy.Pool"))
+_LOOPS = tuple(
+    f"asyncio.{name}" for name in ("get_event_loop", "get_running_loop", "new_event_loop", "AbstractEventLoop")
+)
+_AT_ONCE = (
+    "asyncio.to_thread", "anyio.to_thread.run_sync", "starlette.concurrency.run_in_threadpool",
+    "fastapi.concurrency.run_in_threadpool", "starlette.background.BackgroundTask", "contextvars.copy_context.run",
+    "fastapi.BackgroundTasks.add_task", "starlette.background.BackgroundTasks.add_task", "atexit.register",
+)  # fmt: skip
 TABLE: dict[str, Any] = {
-    **{name: _started(name) for name in ("threading.Thread", "multiprocessing.Process")},
-    "threading.Timer": _started("threading.Timer", 1),
+    **{dotted: _started(dotted, "target", 3) for dotted in ("threading.Thread", "multiprocessing.Process")},
+    "threading.Timer": _started("threading.Timer", "function", 2),
     **{f"{pool}.submit": _handed(0) for pool in _POOLS},
     **{f"{pool}.map": _mapped for pool in (*_POOLS, *_OLD)},
+    **{f"{pool}.{name}": _mapped for pool in _OLD for name in ("map_async", "imap", "imap_unordered")},
     **{f"{pool}.{name}": _applied for pool in _OLD for name in ("apply", "apply_async")},
-    **dict.fromkeys(
-        ("asyncio.to_thread", "anyio.to_thread.run_sync", "starlette.concurrency.run_in_threadpool"), _handed(0)
-    ),
-    **dict.fromkeys(("asyncio.get_event_loop.run_in_executor", "asyncio.get_running_loop.run_in_executor"), _handed(1)),
-    **dict.fromkeys(("fastapi.concurrency.run_in_threadpool", "contextvars.copy_context.run"), _handed(0)),
-    **dict.fromkeys(("fastapi.BackgroundTasks.add_task", "starlette.background.BackgroundTask"), _handed(0)),
-    **dict.fromkeys(("atexit.register", "asyncio.get_event_loop.call_soon"), _handed(0)),
+    **{f"{pool}.{name}": _starred for pool in _OLD for name in ("starmap", "starmap_async")},
+    "itertools.starmap": _starred,
+    **{f"{loop}.{name}": _handed(0) for loop in _LOOPS for name in ("call_soon", "call_soon_threadsafe")},
+    **{f"{loop}.{name}": _handed(1) for loop in _LOOPS for name in ("run_in_executor", "call_later", "call_at")},
+    **dict.fromkeys(_AT_ONCE, _handed(0)),
 }

@@ -70,6 +70,15 @@ def constants(node: Any) -> Iterator[Any]:
             yield from constants(part)
 
 
+def imported(node: Any, name: str) -> tuple[str, str] | None:
+    """The module and the symbol (or ``""``) that an import statement in some code binds to a name, if one does."""
+    if not isinstance(node, tuple) or node[:1] == (CONST,):
+        return None
+    if node[:1] == (IMPORT,):
+        return next(((dotted, symbol) for bound, dotted, symbol in node[2] if bound == name), None)
+    return next((found for part in node if (found := imported(part, name)) is not None), None)
+
+
 def column_of(position: int) -> int:
     """The 0-based byte column of a packed position."""
     return position & 4095
@@ -82,7 +91,8 @@ class Function:
     Attributes:
         params: positional and keyword names in order; ``vararg`` and ``kwarg`` come after them if present.
         local: names bound in this scope; ``free``: names read from an enclosing function, with its qualified name.
-        names: names it reads, those of functions within it included; ``touched``: attributes and short texts likewise.
+        names: names it reads that are no locals, or were imported, those of functions within it included; ``touched``:
+            attributes and short texts likewise.
         last: the last line of its body.
     """
 

@@ -64,7 +64,6 @@ class Lowering(Expressions, Statements):
 
     def lookup(self, name: str, position: int) -> Node:
         """Local, free (of an enclosing function) or global: Python's rule, class scopes seen by their own body only."""
-        self.names.add(name)
         scope: Scope | None = self.scope
         first = True
         while scope is not None:
@@ -75,9 +74,12 @@ class Lowering(Expressions, Statements):
                 if name in bound.globals or (scope.kind == "module" and first):
                     break
                 if scope.kind != "module" and name in bound.local:
+                    if name in bound.imported:
+                        self.names.add(name)
                     return (ir.LOCAL, position, name) if first else self.captured(scope.qn, name, position)
             first = first and scope.kind == "comp"
             scope = scope.outer
+        self.names.add(name)
         if self.scope.kind == "module" and self.scope.bound and name in self.scope.bound.local:
             return (ir.LOCAL, position, name)
         return (ir.GLOBAL, position, name)
