@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 URL_PARTS = frozenset(("hostname", "netloc", "scheme", "port"))
 EXTERNAL_LENGTH = 120
+EXTERNAL_DEPTH = 8  # no model speaks of anything deeper
 SHARED = ("flask.g",)  # what all functions that serve one request share
 
 
@@ -235,7 +236,7 @@ class Attributes:
         models = self.solver.models
         path = models.canonical(f"{dotted}.{name}"[:EXTERNAL_LENGTH])
         model = models.reads.get(path)
-        types = (("x", path),)
+        types = (("x", path),) if path.count(".") <= EXTERNAL_DEPTH else ()
         if model is not None:
             source = source_of(model.kind, model.id, f.file, at, path, model.confidence)
             made = source_value(source, steps.step(f.file, at, f"{model.kind} data from {path}"))
@@ -255,7 +256,7 @@ class Attributes:
             return Val(own, types=types, sym=plain.sym if name in URL_PARTS else None)
         return Val(types=types, lit=val.lit)
 
-    def item(self, f: Frame, obj: Val, key: Val, at: int) -> Val | None:  # noqa: PLR0911 - one return per form
+    def item(self, f: Frame, obj: Val, key: Val, at: int) -> Val | None:  # noqa: C901, PLR0911 - one return per form
         """A modelled item read: ``os.environ["TOKEN"]``, a personal-data key of an unknown mapping."""
         models = self.solver.models
         for t in obj.types:
@@ -270,6 +271,8 @@ class Attributes:
                 return personal.environment(f, name, at, models)
             if t[1] in models.item_paths:
                 return self.external(f, obj, t[1], "[]", at)
+            if t[1] == "wsgi.environ" and name is not None:
+                return self.external(f, Val(f.own(obj)), t[1], f"[{name}]", at)
         if isinstance(key.const, str) and obj.types:
             cell = records.by_name(f, obj, key.const, at)
             if cell is not None:

@@ -5,7 +5,7 @@ Invariant: a member is looked up as Python does, along the linearisation; a base
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from maestro_taint.engine.program import resolve_type
 from maestro_taint.frontend import ir
@@ -50,6 +50,9 @@ TEXTLESS = frozenset(
      "pydantic.NonNegativeInt", "pydantic.conint", "pydantic.UUID4")
 )  # fmt: skip
 
+# (class, (annotation, value, place))
+Declaration: TypeAlias = "tuple[ClassInfo, tuple[Node | None, Node | None, int]]"
+
 
 class Classes:
     """Class facts, computed when asked for."""
@@ -57,6 +60,7 @@ class Classes:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.orders: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self.found: dict[tuple[str, str], Declaration | None] = {}
         self.made: dict[tuple[str, str], tuple[Any, ...]] = {}
         self.looked: set[str] = set()  # classes whose heirs were read
         self.children: dict[str, list[str]] | None = None
@@ -111,8 +115,14 @@ class Classes:
                 return info.methods[name]
         return None
 
-    def field(self, cls: str, name: str) -> tuple[ClassInfo, tuple[Node | None, Node | None, int]] | None:
+    def field(self, cls: str, name: str) -> Declaration | None:
         """The declaration of a class-level name, or of a field that ``__init__`` fills."""
+        key = (cls, name)
+        if key not in self.found:
+            self.found[key] = self._field(cls, name)
+        return self.found[key]
+
+    def _field(self, cls: str, name: str) -> Declaration | None:
         for qn in self.order(cls)[0]:
             info = self.program.classes.get(qn)
             if info is not None and name in info.fields:
