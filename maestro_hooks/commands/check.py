@@ -104,8 +104,8 @@ def _below(workspace: Workspace, paths: Sequence[str]) -> list[str]:
     for text in paths:
         # Not resolve(): a path through a symbolic link must be the file git lists, not its target.
         place = Path.cwd() / text
-        place = Path(str(place.parent.resolve() / place.name)) if place.name not in ("", "..") else place.resolve()
-        name = str(place)
+        last = place.name if place.name not in ("", "..") else ""
+        name = str(Path(os.path.realpath(place.parent), last)) if last else os.path.realpath(place)
         below = name.rstrip(os.sep) + os.sep
         found = [path for at, path in places if at == name or at.startswith(below)]
         if not found:

@@ -15,7 +15,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("B301", "B302", "B506", "B614"), ("deserialize",)),
     "B310": ("ssrf", "path"),
     **dict.fromkeys(("B308", "B703", "B704"), ("html",)),
-    **dict.fromkeys(("B313", "B314", "B315", "B316", "B317", "B318", "B319"), ("xxe",)),
+    **dict.fromkeys(("B313", "B314", "B315", "B316", "B317", "B318", "B319"), ("xxe", "entities")),
 }
 # A file without any of these words has no flow-type result: Bandit, slow to load, need not be loaded for it.
 TRIGGERS = re.compile(

@@ -148,6 +148,8 @@ def missing(obj: Obj, place: str) -> Val:
     if obj.origin is not None:
         found = below(obj.origin, place)
         return found if obj.rest is None else join(found, obj.rest)
+    if place[0] == "." and obj.kind in ("list", "tuple", "set"):
+        return CLEAN  # what a sequence holds is none of its attributes
     return CLEAN if obj.rest is None else obj.rest
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.engine.attributes import SHARED
 from maestro_taint.engine.handing import carried
 from maestro_taint.engine.personal import kind_of_name, marked
+from maestro_taint.engine.records import columns
 from maestro_taint.frontend import ir
 
 if TYPE_CHECKING:
@@ -149,7 +151,12 @@ class Demand:
 
     def _tells(self, fn: Function) -> bool:
         """Whether an attribute or key has a name that says what it holds."""
-        return any(self._telling(word) for word in fn.touched)
+        return any(self._telling(word) for word in fn.touched) or ("execute" in fn.touched and self._selects(fn))
+
+    def _selects(self, fn: Function) -> bool:
+        """Whether a query it holds selects a column whose name says what it holds."""
+        texts = (c for c in ir.constants(fn.body) if isinstance(c, str))
+        return any(self._telling(column) for text in texts for column in columns(text))
 
     def _telling(self, word: str) -> bool:
         told = self.named.get(word)
@@ -160,7 +167,7 @@ class Demand:
 
     def _typed(self, module: Module, fn: Function) -> bool:
         """Whether a parameter is what its name says, by the framework the module imports."""
-        return any(name in self.solver.models.parameters and self.solver.by_name(module, name) for name in fn.slots)
+        return any(name in self.solver.models.parameters and self.solver.by_name(module, name, fn) for name in fn.slots)
 
     def _of_framework(self, info: ClassInfo) -> bool:
         return any(_last(base) in self.tokens.classes for base in info.bases)
@@ -169,10 +176,27 @@ class Demand:
         """Classes that declare personal data hand it on wherever an instance is shown."""
         for qn, info in module.classes.items():
             declared = (
-                (name, annotation) for name, (annotation, _, _) in info.fields.items() if annotation is not None
+                (name, annotation)
+                for name, (annotation, _, _) in (*info.fields.items(), *info.stored.items())
+                if annotation is not None
             )
-            if any(self._telling(name) or marked(self.solver, annotation) for name, annotation in declared):
+            values = (value for _, value, _ in info.fields.values() if value is not None)
+            if any(self._telling(name) or marked(self.solver, annotation) for name, annotation in declared) or any(
+                self._meets(module, value) for value in values
+            ):
                 self._taint_class(qn)
+
+    def _meets(self, module: Module, value: Any) -> bool:
+        """Whether what a class body assigns may read a source."""
+        met = self.tokens.names | self.tokens.touched | self._imported(module)
+        stack = [value]
+        while stack:
+            n = stack.pop()
+            if type(n) is tuple:
+                if len(n) > 2 and n[0] in (ir.GLOBAL, ir.LOCAL, ir.ATTR) and n[-1] in met:
+                    return True
+                stack += n
+        return False
 
     # -- who receives what is handed on --------------------------------------------------------------------------------
 
@@ -207,7 +231,8 @@ class Demand:
 
     def _mention(self, root: tuple[Any, ...]) -> None:
         """Note the name of a global or of a class attribute."""
-        (self.inner if root[1] in self.solver.program.classes else self.words).add(root[2])
+        attribute = root[1] in SHARED or root[1] in self.solver.program.classes
+        (self.inner if attribute else self.words).add(root[2])
 
     def _taint_class(self, cls: str) -> None:
         if cls in self.dirty:
@@ -287,7 +312,7 @@ class Demand:
         whole = module.functions.get(f"{module.name}.<module>")
         if whole is None or (self.words.isdisjoint(whole.names) and not self.is_seed(module, whole)):
             return set()
-        known = self.words | self.tokens.names | self._imported(module)
+        known = self.words | self.tokens.names | self.tokens.touched | self._imported(module)
         found = {name for name, b in module.bindings.items() if b[0] == "v" and b[1] and known & _read(module, b[1])}
         self.words |= found
         return found
@@ -309,6 +334,9 @@ def _read(module: Module, node: Any) -> set[str]:
             continue
         if len(one) > 2 and one[0] in (ir.GLOBAL, ir.LOCAL):
             found.add(one[2])
+        elif len(one) > 3 and one[0] == ir.ATTR:
+            found.add(one[3])
+            stack.append(one[2])
         elif len(one) > 2 and one[0] == ir.LAMBDA:
             found |= module.functions[one[2]].names
         else:

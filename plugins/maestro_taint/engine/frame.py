@@ -122,6 +122,10 @@ class Frame:
             found = self.solver.iterated(self, val)
             if found is not None:
                 return found
+        if val.types and (place is ITER or place[0] == "="):
+            for t in val.types:
+                if t[0] == "of":
+                    return self._element_of(val, place, t[1])
         for oid in val.objs:
             one = self._place(self.get(oid), place)
             found = one if found is None else join(found, one)
@@ -129,6 +133,15 @@ class Frame:
         if found is None:
             return Val(own) if own else CLEAN
         return found if not own else join(found, Val(own))
+
+    def _element_of(self, val: Val, place: str, types: tuple[Any, ...]) -> Val:
+        """An element of a container whose elements are known by type."""
+        plain = Val(val.atoms, types=tuple(t for t in val.types if t[0] != "of"), objs=val.objs)
+        found = self.place(plain, place)
+        if found.types or found.const is not NO_CONST:
+            return found
+        objs = found.objs or self.new(0, Obj("dict", {}, exact=False), slot=32).objs
+        return Val(found.atoms, types=types, objs=objs, sym=found.sym, lit=found.lit)
 
     def _place(self, obj: Obj, place: str) -> Val:
         found = obj.fields.get(place)
@@ -174,7 +187,8 @@ class Frame:
         if val.types and not val.objs and place[0] == "." and any(t[0] == "x" for t in val.types):
             # The callee did not know what it was given: the caller does.
             return self.solver.attributes.load(self, val, place[1:], 0)
-        return self.place(val, place)
+        found = self.place(val, place)
+        return self.solver.attributes.through(self, val, place[1:], found) if place[0] == "." and val.types else found
 
     def write(self, val: Val, place: str, value: Val) -> None:
         """Store at a place: certain when the value is one known object, possible otherwise."""

@@ -87,7 +87,7 @@ def kind_of_name(name: str) -> str | None:
     >>> kind_of_name("user_email"), kind_of_name("email_template"), kind_of_name("API_KEY"), kind_of_name("token_count")
     ('pii.email', None, 'secret', None)
     """
-    words = [w.lower() for w in _WORDS.findall(name)]
+    words = [w for w in map(str.lower, _WORDS.findall(name)) if w != "of"]
     while len(words) > 1 and words[-1] in NEUTRAL and tuple(words[-2:]) not in PAIRS:
         words.pop()
     if not words or words[0] in ("is", "has", "no", "num", "max", "min", "public"):
@@ -102,6 +102,13 @@ def kind_of_name(name: str) -> str | None:
 
 def declared(solver: Solver, cls: str, name: str) -> str | None:
     """The source kind of a declared field: its annotation says so, or its name does and its type can hold it."""
+    key = (cls, name)
+    if key not in solver.declared:
+        solver.declared[key] = _declared(solver, cls, name)
+    return solver.declared[key]
+
+
+def _declared(solver: Solver, cls: str, name: str) -> str | None:
     found = solver.classes.field(cls, name)
     if found is None:
         return None

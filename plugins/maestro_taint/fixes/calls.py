@@ -122,13 +122,11 @@ METHODS = frozenset(
 
 
 def _strong(site: Site, call: cst.Call, unused: list[str]) -> cst.BaseExpression | None:
-    code = site.view.code(call.func)
-    head, _, name = code.rpartition(".")
-    if head != "random" and not (
-        not head and re.search(rf"^from random import .*\b{re.escape(name)}\b", site.view.module.code, re.MULTILINE)
-    ):
+    written = site.view.code(call.func)
+    head, _, name = site.means(call.func).rpartition(".")
+    if head != "random":
         return None
-    if head == "random" and name == "Random":
+    if name == "Random":
         return cst.parse_expression(site.use("secrets.SystemRandom"))
     if name in SAME:
         made = site.use(SAME[name])
@@ -136,7 +134,7 @@ def _strong(site: Site, call: cst.Call, unused: list[str]) -> cst.BaseExpression
         made = f"{site.use('secrets.SystemRandom')}().{name}"
     else:
         return None
-    unused += [] if head else [name]
+    unused += [] if "." in written else [written]
     return cst.parse_expression(made)
 
 

@@ -25,6 +25,7 @@ EDITS: dict[str, Callable[[Site], Edit | Refusal]] = {
     "taint-xpath": queries.xpath,
     "taint-ldap": queries.ldap,
     "taint-xxe": calls.xml,
+    "taint-entities": calls.xml,
     "taint-xxe-parser": calls.xml,
     "taint-deserialize": calls.deserialize,
     "taint-redirect": urls.redirect,

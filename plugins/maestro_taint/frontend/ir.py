@@ -70,6 +70,15 @@ def constants(node: Any) -> Iterator[Any]:
             yield from constants(part)
 
 
+def imported(node: Any, name: str) -> tuple[str, str] | None:
+    """The module and the symbol (or ``""``) that an import statement in some code binds to a name, if one does."""
+    if not isinstance(node, tuple) or node[:1] == (CONST,):
+        return None
+    if node[:1] == (IMPORT,):
+        return next(((dotted, symbol) for bound, dotted, symbol in node[2] if bound == name), None)
+    return next((found for part in node if (found := imported(part, name)) is not None), None)
+
+
 def column_of(position: int) -> int:
     """The 0-based byte column of a packed position."""
     return position & 4095
@@ -118,7 +127,10 @@ class Function:
 
 @dataclass(slots=True)
 class ClassInfo:
-    """One class: bases as expressions, methods by name, field declarations, class-level assignments."""
+    """One class: bases as expressions, methods by name, field declarations, class-level assignments.
+
+    ``stored``: fields ``__init__`` fills, by the annotation there or that of the parameter stored under its own name.
+    """
 
     qn: str
     module: str
@@ -128,6 +140,7 @@ class ClassInfo:
     decorators: tuple[Node, ...] = ()
     methods: dict[str, str] = field(default_factory=dict)
     fields: dict[str, tuple[Node | None, Node | None, int]] = field(default_factory=dict)
+    stored: dict[str, tuple[Node | None, Node | None, int]] = field(default_factory=dict)
     scope: str = ""
 
 

@@ -193,6 +193,8 @@ class Lowering(Expressions, Statements):
                 isinstance(d, ast.Attribute) and d.attr in ("setter", "deleter") for d in statement.decorator_list
             )
             info.methods[f"{statement.name}=" if setter and known else statement.name] = made
+            if statement.name == "__init__" and statement.args.args:
+                self.stored(info, statement)
             return
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             value = self.expr(statement.value) if statement.value is not None else None
@@ -203,6 +205,25 @@ class Lowering(Expressions, Statements):
                 if isinstance(target, ast.Name):
                     info.fields[target.id] = (None, self.expr(statement.value), _at(statement))
         rest += self.block([statement])
+
+    def stored(self, info: ClassInfo, init: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """File the fields an ``__init__`` fills: ``self.email: str = value``, ``self.email = email``."""
+        own, *others = (*init.args.posonlyargs, *init.args.args, *init.args.kwonlyargs)
+        annotations = {a.arg: a.annotation for a in others}
+        for s in init.body:
+            target = s.target if isinstance(s, ast.AnnAssign) else s.targets[0] if isinstance(s, ast.Assign) else None
+            if not (
+                isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == own.arg
+            ):
+                continue
+            value = s.value if isinstance(s, ast.AnnAssign | ast.Assign) else None
+            said = s.annotation if isinstance(s, ast.AnnAssign) else None
+            same = isinstance(value, ast.Name) and value.id in annotations and value.id == target.attr
+            if said is None and same:
+                said = annotations[target.attr]
+            if said is not None or same:
+                shape = (ir.UNKNOWN, _at(s)) if said is None else self.annotation(said)
+                info.stored[target.attr] = (shape, None, _at(s))
 
     def prefix(self) -> str:
         """What the qualified name of a nested definition begins with."""

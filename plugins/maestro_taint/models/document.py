@@ -84,10 +84,19 @@ class PropagatorEntry(Entry, frozen=True):
 
 
 class EntrypointEntry(Entry, frozen=True):
-    """A decorator by which a framework calls a function; ``returns`` are the kinds its result reaches."""
+    """How a framework calls a function; ``returns`` are the kinds its result reaches.
+
+    By a ``decorator``, as one of the ``methods`` of classes with a ``base``, or (module-level functions of modules that
+    import one of ``within``) by the name of its ``first`` parameter.
+    """
 
     id: str
-    decorator: tuple[str, ...] | str
+    decorator: tuple[str, ...] | str = ()
+    base: tuple[str, ...] | str = ()
+    methods: tuple[str, ...] = ()
+    first: str = ""
+    within: tuple[str, ...] = ()
+    confidence: str = "high"
     params: str = "untrusted"
     returns: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()

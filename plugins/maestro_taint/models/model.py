@@ -94,12 +94,23 @@ class StoreModel:
 
 @dataclass(frozen=True, slots=True)
 class EntryModel:
-    """A decorator or base class by which a framework calls a function with outside data."""
+    """A decorator, a base class (for its ``methods``) or a first parameter by which a framework calls a function.
+
+    ``base`` says that only parameters without a default are filled from outside.
+    """
 
     id: str
     params: str = "untrusted"
     returns: int = 0
     skip: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    base: bool = False
+    confidence: str = "high"
+    within: tuple[str, ...] = ()
+
+    def frameworks(self, imports: set[str]) -> bool:
+        """Whether a module with these imports may use the framework meant."""
+        return not self.within or any(dotted.partition(".")[0] in self.within for dotted in imports)
 
 
 @dataclass
@@ -123,6 +134,11 @@ class Models:
     names_are_sources: bool = True
     digest: str = ""
     canonicals: dict[str, str] = field(default_factory=dict, repr=False, compare=False)  # answers given
+
+    @cached_property
+    def methods_entered(self) -> frozenset[str]:
+        """Names of methods some framework calls."""
+        return frozenset(name for entry in self.entries.values() for name in entry.methods)
 
     def canonical(self, dotted: str) -> str:
         """The name a thing is modelled under: aliases hold for a prefix, longest first."""

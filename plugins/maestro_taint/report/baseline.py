@@ -6,11 +6,13 @@ Invariant: only flows that are not in the baseline, or whose entry has expired, 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from maestro_hooks.errors import ConfigError
+from maestro_hooks.evidence.obligation import Suppression
 from maestro_hooks.project.files import write_atomic
 
 if TYPE_CHECKING:
@@ -54,11 +56,16 @@ def split(
 ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """(new findings, findings the baseline accepts)."""
     day = (today or dt.datetime.now(tz=dt.UTC).date()).isoformat()
-    good = {e.fingerprint for e in held.entries if not e.expires or e.expires >= day}
+    good = {e.fingerprint: e for e in held.entries if not e.expires or e.expires >= day}
     fresh: list[Finding] = []
     known: list[Finding] = []
     for f in findings:
-        (known if f.fingerprint in good else fresh).append(f)
+        entry = good.get(f.fingerprint)
+        if entry is None:
+            fresh.append(f)
+        else:
+            words = f"{entry.reason} (owner {entry.owner}{f', until {entry.expires}' if entry.expires else ''})"
+            known.append(replace(f, suppression=Suppression("external", words)))
     return tuple(fresh), tuple(known)
 
 

@@ -14,7 +14,7 @@ from maestro_hooks.evidence.obligation import Finding, Level, Location
 from maestro_taint.domain.steps import backwards, length
 from maestro_taint.engine.personal import LOG_ONLY
 from maestro_taint.frontend.ir import column_of, line_of
-from maestro_taint.kinds import BIT, BY_BIT, rule_of
+from maestro_taint.kinds import BIT, BY_BIT, HOSTS, PATHS, VARIANTS, rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +28,10 @@ MAX_STEPS = 40
 LONG_WAY = 15
 CONFIDENCE = ("low", "medium", "high")
 
+# Who starts a program may name files, commands, hosts and modules: that is what its arguments are for.
+CLI = "cli"
+ITS_OWN = PATHS | HOSTS | BIT["command"] | BIT["log_injection"] | BIT["template"] | BIT["header"]
+NAMED_BY_USER = frozenset(("importlib.import_module", "builtins.__import__", "runpy.run_path", "runpy.run_module"))
 
 # Weak by default: what they allow depends on the interpreter's or the library's version.
 WARNED = frozenset({"xml.stdlib", "tarfile.extractall", "jinja2.autoescape"})
@@ -73,7 +77,7 @@ def _flow(key: Any, group: list[Any]) -> Finding:
         trace=_trace(step),
         fingerprint=_digest(rule, source.model, source.text, site.callee, site.function),
         properties={
-            "kind": kind.name,
+            "kind": VARIANTS.get(kind.name, kind.name),
             "confidence": confidence,
             "source": f"{source.file}:{line_of(source.position)} {source.text}",
             "sink": site.callee,
@@ -84,6 +88,8 @@ def _flow(key: Any, group: list[Any]) -> Finding:
 
 def _confidence(source: Source, site: Any, doubts: int) -> str:
     """The weaker of the source's and the sink's; less where an unknown callee lies between, still less far away."""
+    if source.model == CLI and (site.bit & ITS_OWN or site.callee in NAMED_BY_USER):
+        return "low"
     if source.model in LOG_ONLY and not site.bit & BIT["log"]:
         return "low"
     if doubts and site.bit == BIT["trust"]:

@@ -100,3 +100,36 @@ def test_every_trigger_word_lets_its_own_test_through() -> None:
         "RawSQL(x)", "torch.load(x)", "'SELECT a FROM b WHERE c=' + x", "'insert into t values' + x",
     )  # fmt: skip
     assert [line for line in lines if not flow_tests.may_apply(line.encode())] == []
+
+
+def test_results_are_kept_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bandit is asked once about the same bytes; a file changed, or moved by its content, is no stranger."""
+    from maestro_taint.bandit import running
+
+    (tmp_path / ".maestro").mkdir()
+    asked: list[list[str]] = []
+    run = running.run
+
+    def counted(places: list[str]) -> object:
+        asked.append([place.rpartition("/")[2] for place in places])
+        return run(places)
+
+    monkeypatch.setattr(running, "run", counted)
+    one, two = "import os\nos.system('ls')\n", HEAD + "os.system(x)\n"
+    first = check(tmp_path, {"a.py": one, "b.py": two})
+    again = check(tmp_path, {"a.py": one, "b.py": two})
+    for key in ("taint/bandit-cleared", "taint/bandit-unknown"):
+        assert first[key].findings == again[key].findings
+        assert first[key].value == 1
+    moved = check(tmp_path, {"a.py": one + "x = 1\n", "c.py": two})
+    assert [f.at.path for f in moved["taint/bandit-unknown"].findings] == ["c.py"]
+    assert asked == [["a.py", "b.py"], ["a.py"]]
+
+
+def test_a_file_bandit_did_not_finish_is_asked_about_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from maestro_taint.bandit import running
+
+    (tmp_path / ".maestro").mkdir()
+    monkeypatch.setattr(running, "run", lambda places: ([], [running.Skipped(places[0], 0, "Bandit: no")]))
+    for _ in range(2):
+        assert check(tmp_path, {"a.py": "import os\nos.system('ls')\n"})["taint/unanalysed"].value == 1

@@ -15,7 +15,10 @@ from tests.plugins.maestro_taint.analysing import models
 from tests.plugins.maestro_taint.test_taint_gate import check
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from maestro_hooks.evidence.obligation import Finding
 
 HEAD = "import os, sqlite3, subprocess, yaml, hashlib, pickle, logging\nfrom flask import request, make_response\ndef h():\n    x = request.args['q']\n"  # noqa: E501 - a program in one piece
 
@@ -264,7 +267,6 @@ def test_values_are_escaped_where_they_enter_the_markup_not_the_markup_itself() 
 @pytest.mark.parametrize(
     ("head", "body"),
     [
-        ("def row(x):\n    return '<li>' + x + '</li>'\n", "return '<ul>' + row(request.args['i']) + '</ul>'"),
         ("", "m = '<b>' + request.args['i'] + '</b>' if request.args else ''\nreturn '<p>' + m + '</p>'"),
         ("", "return f'<a href={request.args.get(\"i\")}>x</a>'"),
         ("", "n = request.args['i']\nreturn f'<a href=\"{n}\">x</a>'"),
@@ -276,6 +278,14 @@ def test_where_escaping_would_break_or_not_help_nothing_is_done(head: str, body:
     text, states = page(body, head)
     assert set(states) == {"refused"}
     assert "html.escape" not in text
+
+
+def test_a_row_made_by_a_function_is_escaped_where_the_value_is_given() -> None:
+    text, states = page(
+        "return '<ul>' + row(request.args['i']) + '</ul>'", "def row(x):\n    return '<li>' + x + '</li>'\n"
+    )
+    assert states == ["verified"]
+    assert "row(html.escape(request.args['i']))" in text
 
 
 def test_words_joined_are_quoted_one_by_one() -> None:
@@ -297,14 +307,78 @@ def test_a_constant_query_is_changed_where_it_is_written() -> None:
     assert "execute(QUERY, (request.args['q'],))" in made
 
 
-@pytest.mark.parametrize("other", ["from a import QUERY\n", "import a\nprint(a.QUERY)\n"])
-def test_a_constant_that_others_read_stays(other: str) -> None:
-    files = {"a.py": CONSTANT.format(more="").encode(), "b.py": other.encode()}
+@pytest.mark.parametrize(
+    ("more", "other"), [("", "from a import QUERY\n"), ("", "import a\nprint(a.QUERY)\n"), ("print(QUERY)\n", "")]
+)
+def test_a_constant_that_others_read_stays(more: str, other: str) -> None:
+    """The query's text is written out where it is run."""
+    files = {"a.py": CONSTANT.format(more=more).encode(), "b.py": other.encode()}
     tree = Tree(dict(files), TaintSettings(), models())
-    assert [o.state for o in repair(tree)] == ["refused"]
+    assert [o.state for o in repair(tree)] == ["verified"]
+    assert tree.files["b.py"] == files["b.py"]
+    made = tree.files["a.py"].decode()
+    assert "QUERY = \"SELECT 1 FROM t WHERE a = '%s'\"" in made
+    assert "execute(\"SELECT 1 FROM t WHERE a = ?\", (request.args['q'],))" in made
+
+
+HELPERS = (
+    "import os, sqlite3, subprocess\nfrom flask import request\n{helper}\ndef h():\n    x = request.args['q']\n"
+    "    return {call}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("helper", "call", "wanted"),
+    [
+        (
+            "def run(text):\n    return sqlite3.connect('d').execute(text)\n\ndef other():\n    run('SELECT 1')\n",
+            'run("SELECT 1 FROM t WHERE a = \'" + x + "\'")',
+            (
+                "def run(text, parameters=()):",
+                ".execute(text, parameters)",
+                'a = ?", parameters=(x,))',
+                "run('SELECT 1')",
+            ),
+        ),
+        (
+            "def text(a: str) -> str:\n    return f\"SELECT 1 FROM t WHERE a = '{a}'\"\n",
+            "sqlite3.connect('d').execute(text(x))",
+            ("return f\"SELECT 1 FROM t WHERE a = '{a}'\"", 'execute("SELECT 1 FROM t WHERE a = ?", (x,))'),
+        ),
+        (
+            "def sh(line):\n    return os.popen(line).read()\n\ndef other():\n    return sh('ls')\n",
+            "sh('ls ' + x)",
+            ("sh('ls ' + shlex.quote(x))", "return os.popen(line)", "return sh('ls')"),
+        ),
+        (
+            "def place(name):\n    return os.path.join('base', name)\n",
+            "open(place(x)).read()",
+            ("safe_path = os.path.realpath(place(x))", "os.path.realpath('base')"),
+        ),
+    ],
+    ids=["runs a query", "makes a query", "runs a command", "makes a path"],
+)
+def test_a_function_between_is_repaired_where_the_value_enters(helper: str, call: str, wanted: tuple[str, ...]) -> None:
+    made = fixed(HELPERS.format(helper=helper, call=call).encode()).decode()
+    for words in wanted:
+        assert words in made
+
+
+@pytest.mark.parametrize(
+    ("helper", "other"),
+    [
+        ("def run(text):\n    return sqlite3.connect('d').execute(text)\n\nTABLE = {'run': run}\n", ""),
+        ("def run(text):\n    return sqlite3.connect('d').execute(text)\n", "from a import *\nrun('x')\n"),
+        ("def run(text, **more):\n    return sqlite3.connect('d').execute(text)\n", ""),
+    ],
+    ids=["passed on as a value", "imported by a star", "more arguments"],
+)
+def test_a_function_whose_callers_are_not_all_seen_stays(helper: str, other: str) -> None:
+    text = HELPERS.format(helper=helper, call='run("SELECT 1 FROM t WHERE a = \'" + x + "\'")')
+    files = {"a.py": text.encode(), "b.py": other.encode()}
+    tree = Tree(dict(files), TaintSettings(), models())
+    assert {o.state for o in repair(tree)} == {"refused"}
     assert tree.files == files
-    alone = Tree({"a.py": CONSTANT.format(more="print(QUERY)\n").encode()}, TaintSettings(), models())
-    assert [o.state for o in repair(alone)] == ["refused"]
 
 
 @pytest.mark.parametrize(
@@ -368,3 +442,18 @@ def test_a_name_bound_by_a_walrus_or_an_import_is_no_obstacle() -> None:
     assert "shlex.quote(" in text
     text, outcomes = repaired("y, (z, *w) = x, (x, x)\nos.system('ls ' + y + z)")
     assert [state for state, _ in outcomes] == ["verified"]
+
+
+def test_findings_that_have_nothing_to_do_with_one_another_share_an_analysis(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = COMMAND + "    os.popen('b ' + request.args['r'])\n"
+    tree = Tree({f"{name}.py": text.encode() for name in "abcde"}, TaintSettings(), models())
+    asked: list[object] = []
+    findings = Tree.findings
+
+    def counted(self: Tree, only: Iterable[str] | None = None) -> list[Finding]:
+        asked.append(only)
+        return findings(self, only)
+
+    monkeypatch.setattr(Tree, "findings", counted)
+    assert [o.state for o in repair(tree)] == ["verified"] * 10
+    assert len(asked) == 3, "one before, one for each round"

@@ -54,11 +54,15 @@ def test_the_harness_tells_a_wrong_repair() -> None:
     from tests.plugins.maestro_taint.repairs.running import changed, exploited
 
     case = next(c for c in cases() if c.name == "return: plus")
-    data = case.text.encode()
-    assert exploited(case, data)
-    assert exploited(case, data.replace(b"'<p>' + name", b"'<p>' + str(name)"))
-    assert changed(case, data, data.replace(b"'<p>' + name", b"'<p>' + name.upper()"))
-    assert not changed(case, data, data)
+    old = case.data()
+
+    def with_(new: bytes) -> dict[str, bytes]:
+        return {"app.py": old.replace(b"'<p>' + name", b"'<p>' + " + new)}
+
+    assert exploited(case, with_(b"name"))
+    assert exploited(case, with_(b"str(name)"))
+    assert changed(case, {"app.py": old}, with_(b"name.upper()"))
+    assert not changed(case, {"app.py": old}, {"app.py": old})
 
 
 NOT_FIXABLE = ("deserialize", "code", "trust", "ssrf")  # pickle, computed code, what a session may hold, hosts unknown
