@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
 
 MAX_HEAP = 16
-MAX_SINKS = 48
 MAX_WRITES = 16
 
 
@@ -31,7 +30,7 @@ def summarize(f: Frame) -> Summary:
     for _, state in exits:
         final = join_states(final, state)
     made = Summary(
-        sinks=dict(list(f.sinks.items())[:MAX_SINKS]),
+        sinks=f.sinks,
         raises=f.raises,
         interest=frozenset(f.interest),
         callees=frozenset(f.callees),
