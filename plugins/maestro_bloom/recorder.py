@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from maestro_bloom.observations import Bag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import FrameType
 
     from maestro_bloom.observations import Territory
@@ -39,6 +39,9 @@ class Tracer(Protocol):
     def fold(self, units: set[int]) -> None:
         """Say that these units are folded: until the next waking they need not be seen again."""
 
+    def left(self, segments: Sequence[object]) -> object | None:
+        """Of the tokens of open segments, the outermost that an exception has ended unseen, if any."""
+
 
 class Recorder:
     """The state of one process's recording. ``tracer`` is set once it is installed."""
@@ -56,19 +59,23 @@ class Recorder:
         self.session = Bag()
         self._bags: list[Bag] = []
         self._threads: list[int] = []
-        self._segments: list[object] = []
+        self.segments: list[object] = []
         self._fold_all = False
 
     # Code ---------------------------------------------------------------------------------------------------------
 
     def flush(self, *, wake: bool = False) -> None:
         """Hand what was seen to the open bag, and fold it where a rule says so."""
+        self.settle()
+        self._hand_over(wake=wake)
+
+    def _hand_over(self, *, wake: bool = False) -> None:
         if self.tracer is None:
             return
         units = self.tracer.drain(wake=wake)
         if self._bags:
             self._bags[-1].units |= units
-        if self.collecting or self._segments or self._fold_all or not self._bags:
+        if self.collecting or self.segments or self._fold_all or not self._bags:
             self.fold(units)
 
     def fold(self, units: set[int]) -> None:
@@ -80,17 +87,25 @@ class Recorder:
     def enter(self, token: object) -> None:
         """A function whose effect outlives the call, or a module, begins."""
         if self.active:
+            self.settle()
             if self.tracer is not None and not self.tracer.idle:
-                self.flush()
-            self._segments.append(token)
+                self._hand_over()
+            self.segments.append(token)
 
     def leave(self, token: object) -> None:
         """It ends; whatever was entered inside and not left (another thread, a killed generator) ends with it."""
-        if token in self._segments:
+        if token in self.segments:
             if self.tracer is not None and not self.tracer.idle:
-                self.flush()
-            while self._segments.pop() != token:
+                self._hand_over()
+            while self.segments.pop() != token:
                 pass
+
+    def settle(self) -> None:
+        """End the segments that an exception has left; to be asked before anything is attributed."""
+        if self.segments and self.tracer is not None:
+            token = self.tracer.left(self.segments)
+            if token is not None:
+                self.leave(token)
 
     def fold_all(self) -> None:
         """Fold everything the open test runs: a writer that suspends has no clear inside."""
@@ -110,7 +125,7 @@ class Recorder:
     def begin(self) -> Bag:
         """Open the bag of a test. What was seen since the last one belongs to nobody, so it is folded."""
         self.flush(wake=True)
-        self._segments.clear()
+        self.segments.clear()
         self._threads.clear()
         self._fold_all = self._others_run_project_code()
         bag = Bag()
@@ -156,9 +171,10 @@ class Recorder:
         While tests are collected, reads of pytest and its plugins that no project code asked for are their own
         business (they are repeated in every run), unless the caller thinks otherwise.
         """
+        self.settle()
         if self._bags:
             yield from self._bags[-1:]
-        if self.collecting or self._segments or self._fold_all or not self._bags:
+        if self.collecting or self.segments or self._fold_all or not self._bags:
             keeper = self.territory.nearest(frame)
             if keeper is not None:
                 yield self.at_import[keeper]

@@ -22,7 +22,7 @@ from maestro_bloom.probing import ARRAY, BASE, insert
 from maestro_hooks.project.files import write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from maestro_bloom.recorder import Recorder
@@ -195,3 +195,8 @@ class ProbeTracer:
     def fold(self, units: set[int]) -> None:
         """See ``Tracer``."""
         _ = units
+
+    def left(self, segments: Sequence[object]) -> object | None:
+        """See ``Tracer``; probes see exceptions, too."""
+        _ = segments
+        return None

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from maestro_bloom.keys import ABSENT, digest_of
-from maestro_hooks.project.git import git
+from maestro_hooks.project.listing import read_listing
 from maestro_hooks.project.repository import path_text
 
 if TYPE_CHECKING:
@@ -101,17 +101,14 @@ def read_tree(root: Path) -> Tree:
     """The tree in the work directory. Raises ``ToolError`` if git cannot say."""
     contents: dict[str, str] = {}
     links = set()
-    for entry in git(root, "ls-files", "--stage", "-z").split(b"\0"):
-        if entry:
-            facts, _, raw = entry.partition(b"\t")
-            mode, blob, _ = facts.split(b" ")
-            path = path_text(raw)
-            contents[path] = blob.decode()
-            if mode == b"120000":
-                links.add(path)
-    dirty = git(root, "ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard")
-    for raw in dirty.split(b"\0"):
-        if raw and not derived(path := path_text(raw)):
+    listing = read_listing(root)
+    for entry in listing.entries:
+        path = path_text(entry.path)
+        contents[path] = entry.blob.decode()
+        if entry.mode == b"120000":
+            links.add(path)
+    for raw in listing.dirty:
+        if not derived(path := path_text(raw)):
             found = on_disk(root / os.fsdecode(raw))
             if found == ABSENT:
                 contents.pop(path, None)

@@ -81,14 +81,21 @@ def analyse_tree(
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """No look for cycles meanwhile: lowered code is large, long-lived and holds none worth finding."""
-    collecting = gc.isenabled()
+    """No look for cycles meanwhile: lowered code is large, long-lived and holds none worth finding.
+
+    What was made is set aside (frozen), or the first collection afterwards would look through all of it for half a
+    second; the next analysis of a process that lives on gives it back to the collector.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.unfreeze()
     gc.disable()
     try:
         yield
     finally:
-        if collecting:
-            gc.enable()
+        gc.freeze()
+        gc.enable()
 
 
 def _solved(

@@ -72,6 +72,15 @@ def split(f: Frame, given: Arguments) -> Val | None:
     return f.new(given.at, sequence("list", [constant(word) for word in found]))
 
 
+def is_shell(f: Frame, program: Val | None) -> bool:
+    """Whether a program reads its input as commands: a shell with nothing else to run."""
+    if program is None:
+        return False
+    items = containers.exact_items(f, program) or [program]
+    plain = all(isinstance(v.const, str) and v.const[:1] == "-" for v in items[1:])
+    return plain and isinstance(items[0].const, str) and bool(SHELLS.search(items[0].const))
+
+
 def _words(items: list[Val]) -> dict[Any, Any]:
     if not items:
         return NO_ATOMS

@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain.atoms import Source
 from maestro_taint.domain.objects import key_place
 from maestro_taint.domain.steps import step
-from maestro_taint.domain.values import CLEAN, NO_CONST, Source, Val
-from maestro_taint.engine import containers, external, personal
+from maestro_taint.domain.values import CLEAN, NO_CONST, Val
+from maestro_taint.engine import containers, external, personal, protocols
 from maestro_taint.engine.arguments import Arguments
+from maestro_taint.engine.attributes import SHARED
 from maestro_taint.engine.external import reach
-from maestro_taint.engine.frame import ITER, REQUEST_STATE
+from maestro_taint.engine.frame import ITER
 from maestro_taint.frontend import ir
 from maestro_taint.kinds import BIT, RANDOM
 
@@ -105,8 +107,8 @@ def _attribute(f: Frame, target: Node, value: Val, at: int) -> None:
             store = f.solver.models.attributes.get(path)
             if store is not None and value.atoms:
                 reach(f, f.deep(value), store.value, path, store.id, at)
-            if f.solver.models.canonical(t[1]) in REQUEST_STATE:
-                f.state[("g", f.solver.models.canonical(t[1]), name)] = value
+            if t[1] in SHARED:
+                f.state[("g", t[1], name)] = _stepped(f, value, name, at)
         elif t[0] == "m" or t[0] == "c":
             f.state[("g", t[1], name)] = value
         elif t[0] in ("i", "s"):
@@ -194,6 +196,6 @@ def _unpack(f: Frame, targets: tuple[Node, ...], value: Val, at: int) -> None:
 
             assign(f, t[2], new_list(f, t[1], f.place(value, ITER)), at)
         elif star is None and value.objs and not isinstance(value.sym, Source):
-            assign(f, t, f.place(value, f"={i}"), at)
+            assign(f, t, protocols.positional(f, value, i, at) or f.place(value, f"={i}"), at)
         else:
             assign(f, t, f.place(value, ITER) if value.objs else Val(value.atoms, lit=value.lit), at)

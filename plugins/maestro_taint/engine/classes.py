@@ -27,8 +27,11 @@ PRINTING_BASES = frozenset(
         "msgspec.Struct",
         "collections.UserDict",
         "builtins.dict",
+        "typing.TypedDict",
+        "typing_extensions.TypedDict",
     )
 )
+TYPED_DICTS = frozenset(("typing.TypedDict", "typing_extensions.TypedDict"))
 MAX_SUBCLASSES = 12
 # Classes that check what their fields are given.
 CHECKING_BASES = frozenset(
@@ -109,12 +112,24 @@ class Classes:
         return None
 
     def field(self, cls: str, name: str) -> tuple[ClassInfo, tuple[Node | None, Node | None, int]] | None:
-        """The declaration of a class-level name."""
+        """The declaration of a class-level name, or of a field that ``__init__`` fills."""
         for qn in self.order(cls)[0]:
             info = self.program.classes.get(qn)
             if info is not None and name in info.fields:
                 return info, info.fields[name]
+        for qn in self.order(cls)[0]:
+            info = self.program.classes.get(qn)
+            if info is not None and name in info.stored:
+                return info, info.stored[name]
         return None
+
+    def positions(self, cls: str) -> list[str]:
+        """The fields of a named tuple, in order; none for another class."""
+        return self.declared_fields(cls) if "typing.NamedTuple" in self.order(cls)[1] else []
+
+    def is_mapping(self, cls: str) -> bool:
+        """Whether a class declares the keys of a dictionary."""
+        return not TYPED_DICTS.isdisjoint(self.order(cls)[1])
 
     def stored(self, cls: str, name: str) -> tuple[Any, ...]:
         """The types of what ``__init__`` stores in a field, where an expression or an annotation says it outright."""

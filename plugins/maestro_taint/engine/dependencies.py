@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
-from maestro_taint.domain.values import CLEAN, Source, Val, join, source_value
+from maestro_taint.domain.atoms import source_of
+from maestro_taint.domain.values import CLEAN, Val, join, source_value
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.frame import ITER
 from maestro_taint.frontend import ir
@@ -78,6 +79,6 @@ def _argument(solver: Solver, f: Frame, fn: Function, i: int, entry: EntryModel,
         return Val(types=types)
     if annotation is not None and solver.classes.textless(fn.module, annotation):
         return CLEAN
-    source = Source(entry.params, entry.id, f.file, fn.position, f"{fn.name}({name})", entry.confidence)
+    source = source_of(entry.params, entry.id, f.file, fn.position, f"{fn.name}({name})", entry.confidence)
     words = f"parameter {name} comes from the request"
     return source_value(source, steps.step(f.file, fn.position, words))

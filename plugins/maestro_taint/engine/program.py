@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 BUILTIN = "builtins."
 MAX_HOPS = 12
+MAPPINGS = frozenset(("dict", "Dict", "Mapping", "defaultdict", "OrderedDict"))
+CONTAINERS = MAPPINGS | {
+    "list", "List", "set", "Set", "frozenset", "tuple", "Tuple", "Sequence", "Iterable", "Iterator", "Collection",
+    "deque", "Generator", "AsyncIterator", "AsyncIterable", "AsyncGenerator",
+}  # fmt: skip
 
 
 class Modules(dict[str, Any]):
@@ -257,7 +262,7 @@ def resolve_type(f: Frame, node: Node | None) -> tuple[Any, ...]:
 
 
 def _subscripted(f: Frame, node: Node) -> tuple[Any, ...]:
-    """``Optional[X]`` and ``Annotated[X, ...]`` mean ``X``; other generics say nothing about the value itself."""
+    """``Optional[X]`` and ``Annotated[X, ...]`` mean ``X``; of a container, what its elements are."""
     head = f.eval(node[2]).types
     names = {t[1].rpartition(".")[2] for t in head if t[0] == "x"}
     inner = node[3]
@@ -266,6 +271,10 @@ def _subscripted(f: Frame, node: Node) -> tuple[Any, ...]:
         if "Annotated" in names:
             parts = parts[:1]
         return tuple(t for p in parts for t in resolve_type(f, p))
+    if names & CONTAINERS:
+        parts = inner[3] if inner[0] == ir.SEQ else (inner,)
+        element = resolve_type(f, parts[-1] if names & MAPPINGS else parts[0])
+        return (("of", element),) if element else ()
     return ()
 
 

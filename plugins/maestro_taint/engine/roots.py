@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
+from maestro_taint.domain.atoms import Source, source_of
 from maestro_taint.domain.steps import joined
-from maestro_taint.domain.values import CLEAN, Source, Val, compose, join, root_value, source_value
+from maestro_taint.domain.values import CLEAN, Val, compose, join, root_value, source_value
 from maestro_taint.engine import dependencies, responses
 from maestro_taint.engine.apply import Application
 from maestro_taint.engine.arguments import Arguments
@@ -108,7 +109,7 @@ def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel, raised: V
         elif default is not None and entry.base:
             args.append(root_value(("p", i)))
         else:
-            source = Source(entry.params, entry.id, f.file, fn.position, f"{fn.name}({name})", entry.confidence)
+            source = source_of(entry.params, entry.id, f.file, fn.position, f"{fn.name}({name})", entry.confidence)
             words = f"parameter {name} comes from the request"
             args.append(source_value(source, steps.step(f.file, fn.position, words)))
     summary = solver.summary(qn)
@@ -120,7 +121,8 @@ def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel, raised: V
     if entry.returns and not responses.is_response(solver, made):
         atoms = responses.body(f, made)
         position = responses.last_return(fn)
-        reach(f, atoms, entry.returns, f"{fn.name} response", entry.id, position)
+        bits = entry.returns & ~BIT["html"] if responses.is_typed(f, made) else entry.returns
+        reach(f, atoms, bits, f"{fn.name} response", entry.id, position)
     return Val({a: x for a, x in f.deep(f.raises).items() if isinstance(a, Source)})
 
 

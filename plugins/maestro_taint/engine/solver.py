@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.steps import length
-from maestro_taint.domain.values import CLEAN, Source, Val, root_value
+from maestro_taint.domain.values import CLEAN, Val, root_value
 from maestro_taint.engine import comprehension, contexts, expressions, personal, protocols, statements
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.assignment import assign
@@ -24,6 +24,7 @@ from maestro_taint.frontend import ir
 from maestro_taint.kinds import NAMED, SURE
 
 if TYPE_CHECKING:
+    from maestro_taint.domain.atoms import Source
     from maestro_taint.engine.program import Program
     from maestro_taint.engine.summary import SinkSite
     from maestro_taint.frontend.ir import Function, Module, Node
@@ -70,6 +71,8 @@ class Solver:
         self.patterns: dict[Any, Any] = {}
         self.literal: dict[Any, bool] = {}
         self.naming: dict[int, str] = {}
+        self.declared: dict[tuple[str, str], str | None] = {}  # field to the kind of source it declares
+        self.results: dict[str, tuple[Any, ...]] = {}
         self.marks: dict[str, frozenset[str]] = {}
         self.code_of_cells: dict[Any, tuple[Any, ...]] = {}
         self.assign = assign
@@ -90,9 +93,17 @@ class Solver:
     ) -> tuple[Summary, dict[Any, Val]]:
         """The summary for these arguments, if knowing them changes it, and what is known of captured names."""
         generic = self._solved((qn, ()), None, caller)
-        interest = generic.interest
-        if not interest:
+        if not generic.interest:
             return generic, {}
+        made, cells = self._in_context(qn, generic, generic.interest, slots, caller, callee)
+        if made.interest - generic.interest:
+            # Knowing one argument showed that another matters.
+            return self._in_context(qn, generic, made.interest | generic.interest, slots, caller, callee)
+        return made, cells
+
+    def _in_context(
+        self, qn: str, generic: Summary, interest: frozenset[Any], slots: list[Val], caller: Frame, callee: Val | None
+    ) -> tuple[Summary, dict[Any, Val]]:
         fn = self.program.functions[qn]
         cells = {root: self._cell(root, caller, callee) for root in interest if type(root) is tuple}
         known: dict[Any, contexts.Known] = {}
@@ -217,6 +228,13 @@ class Solver:
             if dotted.partition(".")[0] in roots:
                 return (("x", dotted),)
         return ()
+
+    def returned(self, fn: Function) -> tuple[Any, ...]:
+        """What the annotation of a result says it is."""
+        known = self.results.get(fn.qn)
+        if known is None:
+            known = self.results[fn.qn] = resolve_type(self.scratch(self.program.modules[fn.module]), fn.returns)
+        return known
 
     def spend(self, steps: int) -> None:
         """Count statements run: the same on every machine, so a bound in them is reproducible."""

@@ -13,17 +13,19 @@ from maestro_taint.engine import (
     argv,
     checks,
     containers,
-    handed,
     library,
     messages,
+    pathnames,
     personal,
+    records,
     regexes,
+    tasks,
     templates,
     texts,
 )
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.frame import ITER
-from maestro_taint.kinds import BIT, PATHS
+from maestro_taint.kinds import BIT
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
@@ -59,15 +61,26 @@ _EXPOSED: dict[str, Any] = {
     "words": _words,
     "shell_or_argv": _shell_or_argv,
     "deep": lambda f, sink, given, value: f.deep(value),  # noqa: ARG005 - table entry
+    "stdin": lambda f, sink, given, value: f.deep(value) if argv.is_shell(f, given.get(0, "args")) else {},  # noqa: ARG005
+    "location": lambda f, sink, given, value: f.place(value, "='Location'").atoms,  # noqa: ARG005 - table entry
     "message": lambda f, sink, given, value: messages.exposed(f, given),  # noqa: ARG005 - table entry
 }
 _XML: dict[str, Any] = {
     "xml_features": lambda f, given: library.resolves_entities(f, given.receiver, ".external", default=False),
     "xml_parser": lambda f, given: library.resolves_entities(f, given.get(1, "parser"), ".external", default=False),
-    "lxml": lambda f, given: library.resolves_entities(
-        f, given.get(1, "parser"), ".resolve_entities", default=given.get(1, "parser") is None
-    ),
 }
+
+
+def _lxml(f: Frame, given: Arguments) -> bool:
+    """Whether lxml resolves entities here: by the call's own switch (``iterparse``), or its parser's."""
+    own = given.kwargs.get("resolve_entities")
+    if own is not None:
+        return own.const is NO_CONST or bool(own.const)
+    parser = given.get(1, "parser")
+    return library.resolves_entities(f, parser, ".resolve_entities", default=parser is None)
+
+
+_XML["lxml"] = _lxml
 
 
 def knows(dotted: str) -> bool:
@@ -249,44 +262,6 @@ def _setattr(f: Frame, given: Arguments) -> Val:
     return constant(None)
 
 
-def _resolved(f: Frame, given: Arguments) -> Val:
-    """``os.path.realpath(x)``, ``os.path.abspath(x)``, ``Path.resolve()``: now comparable with its base."""
-    source = given.get(0) if given.get(0) is not None else given.receiver
-    if source is None:
-        return CLEAN
-    return Val(f.deep(source), types=(("x", "pathlib.Path"), ("tag", "resolved")), lit=source.lit)
-
-
-def _parent(f: Frame, given: Arguments) -> Val:
-    """``os.path.dirname(x)``, which equals ``x`` for the root alone."""
-    v = given.get(0)
-    return CLEAN if v is None else Val(f.deep(v), types=(("tag", "parent", v),), lit=v.lit)
-
-
-def _basename(f: Frame, given: Arguments) -> Val:
-    v = given.get(0)
-    return CLEAN if v is None else Val(cleared(f.deep(v), PATHS), lit=v.lit)
-
-
-def _below(f: Frame, given: Arguments) -> Val:
-    """``safe_join(base, *parts)``: what the base holds stays dangerous, the parts cannot leave it."""
-    atoms: dict[Any, Any] = {}
-    for v in given.args[1:]:
-        atoms = join_atoms(atoms, cleared(f.deep(v), PATHS))
-    if given.args:
-        atoms = join_atoms(atoms, f.deep(given.args[0]))
-    return Val(atoms, types=(("tag", "resolved"),), lit=all(v.lit for v in given.args))
-
-
-def _joined_path(f: Frame, given: Arguments) -> Val:
-    atoms: dict[Any, Any] = {}
-    for v in given.everything():
-        atoms = join_atoms(atoms, f.deep(v))
-    if given.args and all(v.const is not NO_CONST for v in given.args):
-        return constant("/".join(str(v.const) for v in given.args))
-    return Val(atoms, lit=all(v.lit for v in given.everything()))
-
-
 def _parsed_url(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
     v = given.get(0)
     if v is None:
@@ -340,8 +315,10 @@ _BUILTIN_TYPES: dict[str, type] = {"str": str, "int": int, "bytes": bytes, "floa
 _TABLE: dict[str, Any] = {
     **library.TABLE,
     **checks.TABLE,
-    **handed.TABLE,
     **templates.TABLE,
+    **pathnames.TABLE,
+    **records.TABLE,
+    **tasks.TABLE,
     **regexes.TABLE,
     "string.Template": texts.template,
     "string.Template.substitute": texts.substituted,
@@ -380,18 +357,7 @@ _TABLE: dict[str, Any] = {
     "asyncio.wait_for": _first,
     "contextlib.closing": _first,
     "typing.cast": lambda f, given: given.get(1) or CLEAN,  # noqa: ARG005 - table entry
-    "os.path.realpath": _resolved,
-    "os.path.abspath": _resolved,
     "os.path.normcase": _first,
-    "os.path.dirname": _parent,
-    "pathlib.Path.resolve": _resolved,
-    "os.path.basename": _basename,
-    "werkzeug.utils.secure_filename": _basename,
-    "os.path.join": _joined_path,
-    **dict.fromkeys(
-        ("werkzeug.utils.safe_join", "werkzeug.security.safe_join", "flask.safe_join", "django.utils._os.safe_join"),
-        _below,
-    ),
     "urllib.parse.urlparse": _parsed_url,
     "urllib.parse.urlsplit": _parsed_url,
     "builtins.len": _dropped,

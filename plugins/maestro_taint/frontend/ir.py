@@ -91,7 +91,8 @@ class Function:
     Attributes:
         params: positional and keyword names in order; ``vararg`` and ``kwarg`` come after them if present.
         local: names bound in this scope; ``free``: names read from an enclosing function, with its qualified name.
-        names: names it reads, those of functions within it included; ``touched``: attributes and short texts likewise.
+        names: names it reads that are no locals, or were imported, those of functions within it included; ``touched``:
+            attributes and short texts likewise.
         last: the last line of its body.
     """
 
@@ -126,7 +127,10 @@ class Function:
 
 @dataclass(slots=True)
 class ClassInfo:
-    """One class: bases as expressions, methods by name, field declarations, class-level assignments."""
+    """One class: bases as expressions, methods by name, field declarations, class-level assignments.
+
+    ``stored``: fields ``__init__`` fills, by the annotation there or that of the parameter stored under its own name.
+    """
 
     qn: str
     module: str
@@ -136,6 +140,7 @@ class ClassInfo:
     decorators: tuple[Node, ...] = ()
     methods: dict[str, str] = field(default_factory=dict)
     fields: dict[str, tuple[Node | None, Node | None, int]] = field(default_factory=dict)
+    stored: dict[str, tuple[Node | None, Node | None, int]] = field(default_factory=dict)
     scope: str = ""
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from maestro_taint.analysis import Analysis
-    from maestro_taint.domain.values import Source
+    from maestro_taint.domain.atoms import Source
     from maestro_taint.models.model import Models
     from maestro_taint.settings import TaintSettings
 

@@ -54,6 +54,10 @@ def run(body: str) -> list[str]:
             "from concurrent import futures\nwith futures.ThreadPoolExecutor() as p:\n    p.submit(len, x)",
         ),
         (
+            "import threading\nthreading.Timer(5, os.system, (x,)).start()",
+            "import threading\nthreading.Timer(x, os.system, ('a',)).start()",
+        ),
+        (
             "from multiprocessing import Pool\nPool().starmap(os.system, [(x,)])",
             "from multiprocessing import Pool\nPool().starmap(os.system, [('a',)])",
         ),

@@ -149,7 +149,7 @@ def _channels(attack: bytes, application: Any) -> list[Any]:
         {"headers": {"X-P": text, "Authorization": text}},
         {"json": {"p": text}},
         {"data": attack, "content_type": "application/octet-stream"},
-        {"data": {"p": (io.BytesIO(attack), text)}, "content_type": "multipart/form-data"},
+        {"data": {"p": (io.BytesIO(attack), text.partition("\n")[0])}, "content_type": "multipart/form-data"},
         {"query_string": {text: "1"}},
         {"path": "/t/" + text.lstrip("/")},
         {"cookie": text},
