@@ -34,7 +34,7 @@ ITS_OWN = PATHS | HOSTS | BIT["command"] | BIT["log_injection"] | BIT["template"
 NAMED_BY_USER = frozenset(("importlib.import_module", "builtins.__import__", "runpy.run_path", "runpy.run_module"))
 
 # Weak by default: what they allow depends on the interpreter's or the library's version.
-WARNED = frozenset({"xml.stdlib", "tarfile.extractall", "jinja2.autoescape"})
+WARNED = frozenset({"xml.stdlib", "tarfile.extractall", "jinja2.autoescape", "tempfile.mktemp"})
 
 
 def findings_of(
