@@ -127,7 +127,7 @@ def join_atoms(a: dict[Any, tuple[int, Step]], b: dict[Any, tuple[int, Step]]) -
         if old is new:
             continue
         if old is None:
-            if len(merged) < MAX_ATOMS or _new_kind(merged, atom):
+            if len(merged) < MAX_ATOMS or (type(atom) is Source and _new_kind(merged, atom)):
                 merged = dict(a) if merged is a else merged
                 merged[atom] = new
         elif new[0] & ~old[0]:
@@ -136,10 +136,8 @@ def join_atoms(a: dict[Any, tuple[int, Step]], b: dict[Any, tuple[int, Step]]) -
     return merged
 
 
-def _new_kind(atoms: dict[Any, Any], atom: Any) -> bool:
+def _new_kind(atoms: dict[Any, Any], atom: Source) -> bool:
     """Whether a source is of a kind none of ``atoms`` has, or surer than all of those: one of each kind is enough."""
-    if type(atom) is not Source:
-        return False
     return not any(type(a) is Source and a.kind == atom.kind and a.confidence <= atom.confidence for a in atoms)
 
 

@@ -156,7 +156,7 @@ class Attributes:
         obj = f.get(val.objs[0])
         fields = {key_place(p[1:]): v for p, v in obj.fields.items() if p[0] == "."}
         for t in val.types:
-            for name in self.solver.classes.declared_fields(t[1]) if t[0] in ("i", "s") else ():
+            for name in self.solver.classes.attributes(t[1]) if t[0] in ("i", "s") else ():
                 fields[key_place(name)] = self.load(f, val, name, at)
         return f.new(at, Obj("dict", fields, obj.rest, exact=obj.exact), slot=1)
 

@@ -91,11 +91,13 @@ class Lookup:
     """What stands elsewhere.
 
     ``literal`` answers the literal a name stands for, and whether others read it too; ``function`` the expression a
-    call's function returns, the arguments by parameter, how to look up things there, and whether it is closed.
+    call's function returns, the arguments by parameter, how to look up things there, and whether it is closed;
+    ``template`` the text of a ``string.Template``.
     """
 
     literal: Callable[[cst.BaseExpression], tuple[cst.SimpleString, bool] | None] = lambda _: None
     function: Callable[[cst.Call], Made | None] = lambda _: None
+    template: Callable[[cst.BaseExpression], cst.BaseExpression | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)

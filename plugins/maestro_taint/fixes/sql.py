@@ -39,7 +39,12 @@ def sql(site: Site) -> Edit | Refusal:
         passed = passing.query(site, target)
         if passed is not None:
             return passed
-    return bound(site, target, built)
+    made = bound(site, target, built)
+    if isinstance(made, Refusal) and "several values" in made.reason:
+        whole = site.built(target.text, nested=False)
+        again = whole if isinstance(whole, Refusal) else bound(site, target, whole)
+        return made if isinstance(again, Refusal) else again
+    return made
 
 
 def bound(site: Site, target: Target, built: Built) -> Edit | Refusal:
@@ -159,6 +164,8 @@ def _bindparams(site: Site, target: Target, built: Built, values: Sequence[cst.B
     """``text("... :v0").bindparams(v0=x)``."""
     if any(not isinstance(v, cst.Element) for v in values):
         return Refusal("a list of values comes from outside: bind one placeholder per value")
+    if target.keyword:
+        return _named(site, target, built, values)
     args = [cst.Arg(bare(v.value), keyword=cst.Name(f"v{i}"), equal=TIGHT) for i, v in enumerate(values)]
     swaps = built.swaps()
     inner = [(n, e) for n, e in swaps if not within(site, n, target.call)]
@@ -173,6 +180,16 @@ def _bindparams(site: Site, target: Target, built: Built, values: Sequence[cst.B
         return site.edit((target.call, call), *inner)
     call = target.call.with_changes(args=[target.call.args[0].with_changes(value=own), *target.call.args[1:]])
     return site.edit((target.call, cst.Call(cst.Attribute(call, cst.Name("bindparams")), args)), *inner)
+
+
+def _named(site: Site, target: Target, built: Built, values: Sequence[cst.BaseElement]) -> Edit:
+    """Values by name, for a function that passes them on to ``execute``."""
+    table = cst.Dict([cst.DictElement(cst.SimpleString(f'"v{i}"'), bare(v.value)) for i, v in enumerate(values)])
+    swaps = built.swaps()
+    own = next((e for n, e in swaps if within(site, n, target.call)), target.text)
+    args = [a.with_changes(value=own) if a.value is target.text else a for a in target.call.args]
+    made = added(target.call.with_changes(args=args), passed(target, table))
+    return site.edit((target.call, made), *((n, e) for n, e in swaps if not within(site, n, target.call)))
 
 
 def within(site: Site, node: cst.CSTNode, outer: cst.CSTNode) -> bool:

@@ -32,7 +32,7 @@ CONFIDENCE = ("low", "medium", "high")
 NAMED_BY_USER = frozenset(("importlib.import_module", "builtins.__import__", "runpy.run_path", "runpy.run_module"))
 
 # Weak by default: what they allow depends on the interpreter's or the library's version.
-WARNED = frozenset({"xml.stdlib", "tarfile.extractall", "jinja2.autoescape"})
+WARNED = frozenset({"xml.stdlib", "tarfile.extractall", "jinja2.autoescape", "tempfile.mktemp"})
 
 
 def findings_of(

@@ -384,7 +384,7 @@ def test_a_function_whose_callers_are_not_all_seen_stays(helper: str, other: str
 @pytest.mark.parametrize(
     ("line", "wanted"),
     [
-        ("os.system('cp {1} {0}'.format(x, x + 'b'))", "'cp {1} {0}'.format(shlex.quote(x), shlex.quote(x + 'b'))"),
+        ("os.system('cp {1} {0}'.format(x, x + 'b'))", "'cp {1} {0}'.format(shlex.quote(x), shlex.quote(x) + 'b')"),
         ("os.system('cp {b} {a}'.format(a='c', b=x))", "'cp {b} {a}'.format(a='c', b=shlex.quote(x))"),
         ("os.system('cp %(b)s %(a)s' % {'a': 'c', 'b': x})", "'cp %(b)s %(a)s' % {'a': 'c', 'b': shlex.quote(x)}"),
         ("os.system('nice -n %d ls %s' % (3, x))", "'nice -n %d ls %s' % (3, shlex.quote(x))"),
