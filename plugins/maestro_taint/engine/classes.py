@@ -259,7 +259,7 @@ class Classes:
                 return True
             if head == "Annotated":
                 inner = inner[:1]
-            return head in WRAPPING and all(self.textless(module, n) for n in inner)
+            return head in WRAPPING and bool(inner) and all(self.textless(module, n) for n in inner)
         if annotation[0] == ir.BIN:
             return self.textless(module, annotation[3]) and self.textless(module, annotation[4])
         types = frame.eval(annotation).types if annotation[0] in (ir.GLOBAL, ir.LOCAL, ir.ATTR) else ()
