@@ -30,14 +30,19 @@ if TYPE_CHECKING:
 RAISED = "raised"  # an entry's parameters: what the handlers of the program raise
 
 
-def enter_all(solver: Solver) -> None:
-    """Enter every handler, then those that are handed what a handler raised; then meet what is shared."""
+def enter_all(solver: Solver, asked: frozenset[str] | None = None) -> None:
+    """Enter every handler, then those that are handed what a handler raised; then meet what is shared.
+
+    With ``asked``, of other files only what was run: they may have been read for a class or a constant alone.
+    """
     raised: Val = CLEAN
     later: list[tuple[str, Function, EntryModel]] = []
     called = {qn for summary in solver.done.values() for qn in summary.callees}
     for module in solver.program.modules.loaded():
         frame = solver.scratch(module)
         for qn, fn in module.functions.items():
+            if asked is not None and module.path not in asked and (qn, ()) not in solver.done:
+                continue
             entry = _entry(solver, frame, fn, called)
             if entry is not None and entry.params == RAISED:
                 later.append((qn, fn, entry))
