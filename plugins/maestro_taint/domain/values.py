@@ -19,6 +19,7 @@ TypeRef: TypeAlias = tuple[Any, ...]
 
 MAX_PATH = 3
 MAX_OBJECTS = 4
+MAX_TYPES = 8
 MAX_ATOMS = 12
 ANY = "*"
 
@@ -126,7 +127,7 @@ def join_atoms(a: dict[Any, tuple[int, Step]], b: dict[Any, tuple[int, Step]]) -
         if old is new:
             continue
         if old is None:
-            if len(merged) < MAX_ATOMS or _new_kind(merged, atom):
+            if len(merged) < MAX_ATOMS or (type(atom) is Source and _new_kind(merged, atom)):
                 merged = dict(a) if merged is a else merged
                 merged[atom] = new
         elif new[0] & ~old[0]:
@@ -135,10 +136,8 @@ def join_atoms(a: dict[Any, tuple[int, Step]], b: dict[Any, tuple[int, Step]]) -
     return merged
 
 
-def _new_kind(atoms: dict[Any, Any], atom: Any) -> bool:
+def _new_kind(atoms: dict[Any, Any], atom: Source) -> bool:
     """Whether a source is of a kind none of ``atoms`` has, or surer than all of those: one of each kind is enough."""
-    if type(atom) is not Source:
-        return False
     return not any(type(a) is Source and a.kind == atom.kind and a.confidence <= atom.confidence for a in atoms)
 
 
@@ -148,7 +147,7 @@ def join(a: Val, b: Val) -> Val:
         return a
     atoms = join_atoms(a.atoms, b.atoms)
     same = a.const is b.const or (type(a.const) is type(b.const) and _equal(a.const, b.const))
-    types = a.types if not b.types or a.types == b.types else union(a.types, b.types)
+    types = a.types if not b.types or a.types == b.types else union(a.types, b.types)[:MAX_TYPES]
     objs = a.objs if not b.objs or a.objs == b.objs else union(a.objs, b.objs)[:MAX_OBJECTS]
     sym = a.sym if a.sym is b.sym or a.sym == b.sym else None
     lit = a.lit and b.lit

@@ -188,11 +188,17 @@ class Application:
         return Obj(obj.kind, fields, rest, exact=obj.exact, cls=obj.cls, keys=keys)
 
     def _sinks(self) -> None:
+        f, words = self.f, f"passed to {self.name}()"
         for (atom, site), (live, step) in self.summary.sinks.items():
-            for a, (outer, st) in self.outer(atom)[0].items():
-                left = compose(outer, a, live)
+            outer, sourced = self.deeps.get(atom) or self.outer(atom)
+            for a, (lv, st) in outer.items():
+                left = compose(lv, a, live)
                 if left & site.bit:
-                    self.f.reach({a: (left, self._step(st, step, f"passed to {self.name}()"))}, site.bit, site)
+                    hit = left & (site.bit | CERTAIN)
+                    if sourced and type(a) is Source:
+                        f.solver.flow(a, hit, site, self._step(st, step, words))
+                    elif f.is_news(a, site, hit):
+                        f.meet(a, site, hit, self._step(st, step, words))
 
     def _write(self, key: Any, value: Any) -> None:
         f = self.f

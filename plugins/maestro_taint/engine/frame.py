@@ -25,6 +25,7 @@ SELF = ".__self__"  # the receiver of a bound method
 DEFAULT = "^"  # prefix of a parameter's default in a function value
 CELL = "%"  # prefix of a captured name in a function value
 DEPTH = 5
+MAX_SINKS = 48
 
 
 class Frame:
@@ -230,13 +231,18 @@ class Frame:
             at: Step = steps.step(site.file, site.position, words, step) if words else step
             if isinstance(atom, Source):
                 self.solver.flow(atom, hit, site, at)
-            else:
-                key = (atom, site)
-                old = self.sinks.get(key)
-                if old is None:
-                    self.sinks[key] = (hit, at)
-                elif hit & ~old[0]:
-                    self.sinks[key] = (old[0] | hit, old[1])
+            elif self.is_news(atom, site, hit):
+                self.meet(atom, site, hit, at)
+
+    def is_news(self, atom: Any, site: SinkSite, hit: int) -> bool:
+        """Whether it was not known that an unknown reaches a sink with these kinds, and there is room to tell it."""
+        old = self.sinks.get((atom, site))
+        return len(self.sinks) < MAX_SINKS if old is None else bool(hit & ~old[0])
+
+    def meet(self, atom: Any, site: SinkSite, hit: int, step: Step) -> None:
+        """An unknown reaches a sink; the first way there is kept."""
+        old = self.sinks.get((atom, site))
+        self.sinks[atom, site] = (hit, step) if old is None else (old[0] | hit, old[1])
 
 
 def join_states(a: dict[Any, Any] | None, b: dict[Any, Any] | None) -> dict[Any, Any] | None:  # noqa: C901, PLR0912 - one branch per form

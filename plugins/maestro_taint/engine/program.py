@@ -64,6 +64,7 @@ class Program:
             self.packages.update(".".join(parts[:i]) for i in range(1, len(parts)))
         self.solver: Solver
         self.statics: dict[tuple[str, str], Val] = {}
+        self.members: dict[tuple[str, str], Val] = {}
         self.running: set[tuple[str, str]] = set()
         self.suffixes = self._suffixes()
 
@@ -74,7 +75,6 @@ class Program:
         if module is not None:
             self.functions.update(module.functions)
             self.classes.update(module.classes)
-            self.solver.classes.children = None
         return module
 
     def heirs(self, name: str) -> None:
@@ -112,8 +112,16 @@ class Program:
             return Val(types=(("m", home),), lit=True)
         return self.member(home, symbol)
 
-    def member(self, home: str, symbol: str, hops: int = 0) -> Val:  # noqa: PLR0911 - one return per form
+    def member(self, home: str, symbol: str, hops: int = 0) -> Val:
         """The attribute ``symbol`` of a project module, through re-exports and star imports."""
+        found = self.members.get((home, symbol))
+        if found is None:
+            found = self._member(home, symbol, hops)
+            if not hops and not self.running:  # while a variable is evaluated, what depends on it is not known yet
+                self.members[home, symbol] = found
+        return found
+
+    def _member(self, home: str, symbol: str, hops: int) -> Val:  # noqa: PLR0911 - one return per form
         module = self.modules.get(home)
         if hops > MAX_HOPS:
             return CLEAN

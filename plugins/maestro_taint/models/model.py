@@ -133,6 +133,7 @@ class Models:
     hints: dict[str, tuple[str, ...]] = field(default_factory=dict)
     names_are_sources: bool = True
     digest: str = ""
+    canonicals: dict[str, str] = field(default_factory=dict, repr=False, compare=False)  # answers given
 
     @cached_property
     def methods_entered(self) -> frozenset[str]:
@@ -141,6 +142,12 @@ class Models:
 
     def canonical(self, dotted: str) -> str:
         """The name a thing is modelled under: aliases hold for a prefix, longest first."""
+        found = self.canonicals.get(dotted)
+        if found is None:
+            found = self.canonicals[dotted] = self._canonical(dotted)
+        return found
+
+    def _canonical(self, dotted: str) -> str:
         aliases = self.aliases
         if dotted in aliases:
             return aliases[dotted]
