@@ -9,7 +9,7 @@ import difflib
 import importlib
 import importlib.util
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import PackageNotFoundError, distribution, distributions
 from typing import TYPE_CHECKING, Literal
 
 from maestro_hooks.hookspecs import KINDS, MAESTRO_API, PROJECT
@@ -55,16 +55,25 @@ class ContractError(Exception):
 
 def find_plugins() -> tuple[Found, ...]:
     """Every entry point of the group, sorted by name; reads metadata only, imports nothing of a plugin."""
-    found = [_found(point) for point in entry_points(group=GROUP)]
-    # One distribution seen twice on the path (an editable checkout and its build) is one plugin.
-    return tuple(sorted(set(found), key=lambda f: (f.name, f.module, f.version)))
+    found: set[Found] = set()
+    for candidate in distributions():
+        # Parsing every distribution's entry points, as ``entry_points`` does, costs more than all the rest of this.
+        text = candidate.read_text("entry_points.txt") or ""
+        if f"[{GROUP}]" in text:
+            metadata = candidate.metadata
+            name, version = metadata["Name"] or "", metadata["Version"] or ""
+            if not name or _is_first(name, text):
+                points = candidate.entry_points.select(group=GROUP)
+                found |= {Found(point.name, point.value, name, version) for point in points}
+    return tuple(sorted(found, key=lambda f: (f.name, f.module, f.version)))
 
 
-def _found(point: EntryPoint) -> Found:
-    distribution = point.dist
-    name = distribution.metadata["Name"] if distribution is not None else ""
-    version = distribution.version if distribution is not None else ""
-    return Found(point.name, point.value, name or "", version)
+def _is_first(name: str, text: str) -> bool:
+    """Whether it is the one that counts: of a distribution seen twice (a checkout and its build) the first does."""
+    try:
+        return distribution(name).read_text("entry_points.txt") == text
+    except PackageNotFoundError:
+        return False
 
 
 def load(found: Found, manager: PluginManager) -> Plugin:

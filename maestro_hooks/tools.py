@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -11,7 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from maestro_hooks.discovery import Plugin
+
+_CODE = (".py", ".yaml", ".json", ".so")
 
 
 def tools_of(plugin: Plugin) -> dict[str, str]:
@@ -34,13 +39,23 @@ def code_digest(module_name: str) -> str:
         return ""
     origin = Path(spec.origin)
     package = origin.parent if spec.submodule_search_locations else None
-    files = [origin] if package is None else sorted(p for p in package.rglob("*") if _is_code(p))
+    files = [(origin.name, str(origin))] if package is None else sorted(_code(str(package), ""), key=_parts)
     digest = hashlib.sha256()
-    for file in files:
-        name = file.name if package is None else file.relative_to(package).as_posix()
-        digest.update(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    for name, place in files:
+        with open(place, "rb") as stream:  # noqa: PTH123 - text in, hundreds of times
+            digest.update(f"{name}\0{hashlib.sha256(stream.read()).hexdigest()}\n".encode())
     return digest.hexdigest()
 
 
-def _is_code(path: Path) -> bool:
-    return path.is_file() and path.suffix in {".py", ".yaml", ".json", ".so"} and "__pycache__" not in path.parts
+def _code(directory: str, prefix: str) -> Iterator[tuple[str, str]]:
+    """(POSIX name below the package, place) of every file of the package that is code or data of it."""
+    for entry in os.scandir(directory):
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name != "__pycache__":
+                yield from _code(entry.path, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(_CODE) and entry.is_file():
+            yield prefix + entry.name, entry.path
+
+
+def _parts(file: tuple[str, str]) -> list[str]:
+    return file[0].split("/")

@@ -43,21 +43,22 @@ class Workspace:
         """``MAESTRO_RUN``, or the name derived from the index, under which processes of one tree meet."""
         return os.environ.get("MAESTRO_RUN") or self.repository.run_id()
 
-    def writer(self, process: str) -> SegmentWriter:
-        """A new ledger segment of this run; no file is made before the first record."""
+    def writer(self, process: str, *, parent: str | None = None) -> SegmentWriter:
+        """A new ledger segment of this run, begun at commit ``parent``; no file is made before the first record."""
         state_directory(self.root)
         run = self.run_id()
-        return SegmentWriter(self.ledger_directory / run, run=run, process=process, parent=self.repository.head)
+        parent = self.repository.head if parent is None else parent
+        return SegmentWriter(self.ledger_directory / run, run=run, process=process, parent=parent)
 
 
-def open_workspace(start: Path, *, overrides: Mapping[str, Any] | None = None) -> Workspace:
-    """Find the repository around ``start``, read its configuration and load its plugins.
+def open_workspace(start: Path | Repository, *, overrides: Mapping[str, Any] | None = None) -> Workspace:
+    """Find the repository around ``start`` (or take the one found), read its configuration and load its plugins.
 
     Raises:
         UsageError: no repository.
         ConfigError: wrong configuration.
     """
-    repository = Repository.find(start)
+    repository = start if isinstance(start, Repository) else Repository.find(start)
     found = find_plugins()
     layers = read_configuration(repository.root, found, overrides=overrides)
     return Workspace(repository, Host.load(layers, found), Blobs(repository.root))

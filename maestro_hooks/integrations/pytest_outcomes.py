@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import msgspec
+
 from maestro_hooks.requests import TestOutcome
 
 if TYPE_CHECKING:
@@ -22,8 +24,8 @@ Outcome: TypeAlias = Literal["passed", "skipped", "xfailed", "xpassed", "error",
 OUTCOMES: tuple[Outcome, ...] = ("passed", "skipped", "xfailed", "xpassed", "error", "failed")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
+# A struct, because three are made for every test.
+class Phase(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One report about one test: ``when`` is pytest's word; ``outcome`` is ``None`` for a discarded attempt."""
 
     nodeid: str
@@ -78,7 +80,8 @@ class _Attempt:
             self.said.append(phase.outcome)
 
     def outcome(self) -> Outcome | None:
-        worst: Outcome = max(self.said, key=OUTCOMES.index, default="passed")
+        plain = all(word == "passed" for word in self.said)
+        worst: Outcome = "passed" if plain else max(self.said, key=OUTCOMES.index)
         return None if worst == "passed" and not self.called else worst
 
 

@@ -25,6 +25,7 @@ from maestro_hooks.integrations.pytest_contributions import contributions, run_o
 from maestro_hooks.integrations.pytest_inputs import inputs_of
 from maestro_hooks.integrations.pytest_outcomes import Tally, phase_of
 from maestro_hooks.integrations.pytest_plugin import MODES, SESSION
+from maestro_hooks.integrations.pytest_project import head_of, repository_of
 from maestro_hooks.integrations.pytest_selection import Selection, Selector, effective_mode, fault, node_names
 from maestro_hooks.workspace import open_workspace
 
@@ -56,7 +57,7 @@ def register(config: pytest.Config) -> None:
 def open_project(config: pytest.Config, mode: Mode) -> tuple[Workspace, Selector]:
     """Open the repository and the host, and register the selector of this process. Raises ``pytest.UsageError``."""
     try:
-        workspace = open_workspace(config.rootpath)
+        workspace = open_workspace(repository_of(config))
     except MaestroError as error:
         raise pytest.UsageError(f"maestro: {error}") from error
     selector = Selector(config, host=workspace.host, root=workspace.root, mode=mode)
@@ -119,6 +120,7 @@ class Controller:
         config = self._config
         self._workspace, self._selector = open_project(config, self._mode)
         self._faults += [fault(f) for f in self._workspace.host.broken("load")]
+        self._observed = bool(self._workspace.host.implementing("maestro_test_finished"))
         try:
             self._run = self._run_id()
             if not config.getoption("collectonly"):
@@ -191,7 +193,7 @@ class Controller:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a report, and tell the observers about a finished test."""
         outcome = self._tally.add(phase_of(report, self._plain(report.nodeid)))
-        if outcome is not None:
+        if outcome is not None and self._observed:
             results = self._workspace.host.call("maestro_test_finished", outcome)
             self._faults += [fault(f) for f in results.failures]
 
@@ -256,7 +258,7 @@ class Controller:
         root = self._workspace.root
         inputs = inputs_of(self._config, root=root, tree=happened.tree, selection=happened.selection)
         try:
-            writer = self._workspace.writer("pytest")
+            writer = self._workspace.writer("pytest", parent=head_of(self._config))
             blobs = self._workspace.blobs
             run = run_of(happened, root=root, config=self._config)
             claims = contributions(self._workspace.host, run, blobs, test_run=inputs)

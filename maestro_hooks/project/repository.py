@@ -6,7 +6,6 @@ untracked files git does not ignore), computed without touching the index or the
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import stat
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from maestro_hooks.errors import UsageError
 from maestro_hooks.project.git import git
+from maestro_hooks.project.listing import Listing, read_listing
 
 # Bytecode caches appear while tests run; they are derived from the tree and never part of it.
 _NOT_DERIVED = ("--", ".", ":(exclude,glob)**/__pycache__/**")
@@ -84,8 +84,11 @@ class Repository:
         The digest of the index: equal for a pre-commit hook on staged content, and for pytest and nox on the
         commit made from it, which is why the commit id is no part of it.
         """
-        listing = git(self.root, "ls-files", "--stage", "-z")
-        return hashlib.sha256(listing).hexdigest()[:24]
+        return self.listing().run_id
+
+    def listing(self) -> Listing:
+        """What git lists now. Raises ``ToolError``."""
+        return read_listing(self.root)
 
     def tree_of(self, revision: str) -> str:
         """The tree id of a revision. Raises ``ToolError`` for an unknown one."""
@@ -93,6 +96,9 @@ class Repository:
 
     def work_tree(self) -> str:
         """The git tree id of the work directory's content (see the module's invariant)."""
+        listing = self.listing()
+        if all(_derived(path) for path in listing.dirty) and (tree := listing.tree) is not None:
+            return tree
         index, objects = self._git_places()
         with tempfile.TemporaryDirectory(prefix="maestro-index-") as scratch:
             place = Path(scratch)
@@ -155,6 +161,10 @@ class Repository:
         url = git(self.root, "remote", "get-url", "origin", check=False).decode("utf-8", "replace").strip()
         scheme, separator, rest = url.partition("://")
         return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else url
+
+
+def _derived(path: bytes) -> bool:
+    return b"__pycache__" in path.split(b"/")
 
 
 def path_text(raw: bytes) -> str:

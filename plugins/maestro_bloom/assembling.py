@@ -33,7 +33,7 @@ from maestro_bloom.observations import Bag
 from maestro_bloom.observed_names import EVERY_VALUE, is_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from maestro_bloom.effects import Statement
     from maestro_bloom.model_cache import Models
@@ -84,15 +84,16 @@ class Assembly:
         self._children: dict[str, Bag] = {}
         self._named: dict[str, dict[tuple[str, int], int]] = {}
         self._hashed: dict[bytes, tuple[int, ...]] = {}
+        self._rows: dict[tuple[InputKind, str], tuple[InputRow, bytes]] = {}
         self._units = recorder.tracer.units if recorder.tracer is not None else []
         self._block_keys: dict[int, tuple[bytes, ...]] = {}
 
     def index(self, blank: Index, tests: list[Recorded], *, sizes: Mapping[str, int]) -> tuple[Index, Filters]:
         """Fill ``blank`` (which knows environment, salt, run and times). ``sizes``: bits a test's filter has so far."""
         self._salt = blank.salt
-        filters: Filters = {}
         rows = []
         hit: set[int] = set()
+        held: dict[str, tuple[list[bytes], int]] = {}
         for test in tests:
             bag = Bag()
             for part in {b for own in (test.bag, *test.shared) for b in own.everything()}:
@@ -107,7 +108,7 @@ class Assembly:
             bits = sizes.get(test.nodeid, 0)
             if not bits or bloom_filter.overfilled(bits, len(found)):
                 bits = bloom_filter.size_for(len(found))
-            filters[test.nodeid] = (bloom_filter.build([self._hash(key) for key in found], bits), bits)
+            held[test.nodeid] = (list(found), bits)
             rows.append(self._row(test, bag, bits=bits, count=len(found), blank=blank))
         made = msgspec.structs.replace(
             blank,
@@ -119,7 +120,26 @@ class Assembly:
             foreign=self._foreign(),
             tests=tuple(rows),
         )
-        return made, filters
+        return made, self._filters(held)
+
+    def _filters(self, held: Mapping[str, tuple[list[bytes], int]]) -> Filters:
+        """The filters of tests that hold these keys; size by size, so that a key is spread once for all of a size."""
+        filters: Filters = {}
+        masks: dict[bytes, int] = {}
+        size = 0
+        for nodeid in sorted(held, key=lambda nodeid: held[nodeid][1]):
+            found, bits = held[nodeid]
+            if bits != size:
+                size = bits
+                masks.clear()
+            filled = 0
+            for key in found:
+                spread = masks.get(key)
+                if spread is None:
+                    spread = masks[key] = bloom_filter.mask(self._hash(key), bits)
+                filled |= spread
+            filters[nodeid] = (filled, bits)
+        return filters
 
     def _child(self, place: str) -> Bag:
         """What a child process touched, as if the test had; one that left no result is opaque."""
@@ -178,9 +198,9 @@ class Assembly:
         for unit in bag.units:
             found.update(self._unit_keys(unit))
         found.update(keys.source(path) for path in map(self._source_of, bag.modules) if path)
-        rows = self._input_rows(bag)
-        self._inputs |= rows
-        found.update(key_of(row) for row in rows)
+        for row, key in self._input_pairs(bag):
+            self._inputs.add(row)
+            found.add(key)
         return found
 
     def _source_of(self, module: str) -> str | None:
@@ -209,6 +229,10 @@ class Assembly:
         return keys.source(path), keys.block(path, block.qualname, block.n, block.digest)
 
     def _input_rows(self, bag: Bag) -> set[InputRow]:
+        return {row for row, _ in self._input_pairs(bag)}
+
+    def _input_pairs(self, bag: Bag) -> Iterator[tuple[InputRow, bytes]]:
+        """What was read, with its version, and the key of whoever read it."""
         kinds: tuple[tuple[InputKind, set[str]], ...] = (
             ("file", bag.files),
             ("dir", bag.directories),
@@ -216,14 +240,18 @@ class Assembly:
             ("env", bag.variables),
             ("missing", bag.missing),
         )
-        return {
-            InputRow(kind, name, "" if kind == "missing" else self._version(kind, name))
-            for kind, names in kinds
-            for name in names
-        }
+        for kind, names in kinds:
+            for name in names:
+                pair = self._rows.get((kind, name))
+                yield pair if pair is not None else self._pair(kind, name)
 
-    def _version(self, kind: str, name: str) -> str:
-        return version(kind, name, tree=self._tree, variables=self._variables, salt=self._salt)
+    def _pair(self, kind: InputKind, name: str) -> tuple[InputRow, bytes]:
+        found = ""
+        if kind != "missing":
+            found = version(kind, name, tree=self._tree, variables=self._variables, salt=self._salt)
+        row = InputRow(kind, name, found)
+        pair = self._rows[kind, name] = (row, key_of(row))
+        return pair
 
     def _hash(self, key: bytes) -> tuple[int, ...]:
         if key not in self._hashed:

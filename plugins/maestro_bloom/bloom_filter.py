@@ -42,14 +42,20 @@ def overfilled(bits: int, keys: int) -> bool:
     return keys * BITS_PER_KEY > bits * 1.2
 
 
+def mask(key: tuple[int, ...], bits: int) -> int:
+    """The filter of one key (given by its hashes) as an integer of ``bits`` bits; a set's is the OR of its keys'."""
+    filled = 0
+    for h in key:
+        filled |= 1 << (h % bits)
+    return filled
+
+
 def build(keys: Iterable[tuple[int, ...]], bits: int) -> int:
-    """The filter of these keys (given by their hashes) as an integer of ``bits`` bits."""
-    filled = bytearray(bits // 8)
+    """The filter of these keys as an integer of ``bits`` bits."""
+    filled = 0
     for key in keys:
-        for h in key:
-            position = h % bits
-            filled[position >> 3] |= 1 << (position & 7)
-    return int.from_bytes(filled, "little")
+        filled |= mask(key, bits)
+    return filled
 
 
 def contains(filled: int, bits: int, key: tuple[int, ...]) -> bool:

@@ -23,7 +23,7 @@ OPAQUE, FLAKY, UNSTABLE = 1, 2, 4
 InputKind = Literal["file", "dir", "path", "env", "missing", "opaque"]
 
 
-class BlockRow(msgspec.Struct, frozen=True, array_like=True):
+class BlockRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One function body: ``n`` counts equal names in the file."""
 
     qualname: str
@@ -32,7 +32,7 @@ class BlockRow(msgspec.Struct, frozen=True, array_like=True):
     flags: int
 
 
-class InputRow(msgspec.Struct, frozen=True, array_like=True, order=True):
+class InputRow(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
     """Something read that is no code, and its version."""
 
     kind: InputKind
@@ -40,7 +40,7 @@ class InputRow(msgspec.Struct, frozen=True, array_like=True, order=True):
     version: str
 
 
-class FileRow(msgspec.Struct, frozen=True, array_like=True):
+class FileRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A Python source: its content, its parts, whom it imports, and what it read while it was imported.
 
     ``names`` are module names it was really loaded under; ``edges`` are modules or paths it asked for at run time.
@@ -61,7 +61,7 @@ class FileRow(msgspec.Struct, frozen=True, array_like=True):
     statements: tuple[Statement, ...] = ()
 
 
-class TestRow(msgspec.Struct, frozen=True, array_like=True):
+class TestRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A test that ran to its end: its file, its filter's bits and keys, its outcome in the run begun at ``made``."""
 
     __test__ = False
@@ -77,7 +77,7 @@ class TestRow(msgspec.Struct, frozen=True, array_like=True):
     made: int = 0
 
 
-class Audit(msgspec.Struct, frozen=True, array_like=True):
+class Audit(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What full runs measured: how many, the skips they would have made, and how many of those failed."""
 
     runs: int = 0

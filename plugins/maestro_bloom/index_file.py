@@ -122,6 +122,12 @@ def write(path: Path, data: bytes) -> None:
     write_atomic(path, data, mode=0o600)
 
 
+def digest_in(path: Path) -> str:
+    """The digest an index file names in its header. Raises ``OSError``."""
+    with path.open("rb") as stream:
+        return msgspec.json.decode(stream.readline(), type=Header).digest
+
+
 def read(path: Path) -> Stored:
     """Open an index file. Raises ``EvidenceError`` if it is none, damaged, or of another schema."""
     try:

@@ -9,9 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from maestro_bloom import environment, index_file, merging
+from maestro_bloom import environment, index_file
 from maestro_bloom.changes import Changes, Comparison
-from maestro_bloom.claims import Facts
 from maestro_bloom.index import Audit, Filters, Index
 from maestro_bloom.outcomes import Outcomes
 from maestro_bloom.selecting import Judgement, judge
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
+    from maestro_bloom.claims import Facts
     from maestro_bloom.index_file import Stored
     from maestro_bloom.model_cache import Models
     from maestro_bloom.pytest_recording import Recording
@@ -131,8 +131,8 @@ class Keeper:
         self.models.save()
         return found
 
-    def shard(self, recording: Recording, run: Run) -> Path | None:
-        """Write what this process recorded. Raises ``MaestroError`` or ``OSError``."""
+    def part(self, recording: Recording, run: Run) -> tuple[Index, Filters] | None:
+        """What this process recorded. Raises ``MaestroError``."""
         after = read_tree(self.store.root)
         source, unstable = recording.changed(after)
         if source:
@@ -152,27 +152,33 @@ class Keeper:
         )
         made = recording.index(blank, unstable=unstable, sizes=sizes)
         self.models.save()
-        return self.store.shard(run.id or "run", *made)
+        return made
 
-    def finish(self, shards: Sequence[Path], run: Run) -> None:
-        """Put the shards together, and over the index that was judged by. Raises ``MaestroError`` or ``OSError``."""
+    def finish(self, own: Sequence[tuple[Index, Filters]], shards: Sequence[Path], run: Run) -> None:
+        """Put this process's part and the shards of others together, and over the index that was judged by.
+
+        Raises ``MaestroError`` or ``OSError``.
+        """
         self._measure(run)
-        parts = [index_file.read(shard) for shard in shards]
+        parts = [*own, *((part.index, part.filters()) for part in map(index_file.read, shards))]
         if not parts:
             return
-        made = merging.merge((part.index, part.filters()) for part in parts)
+        from maestro_bloom import merging  # noqa: PLC0415 - only after recording
+
+        made = merging.merge(parts)
         # Only who collected knows whether anything was deselected: under xdist the workers.
-        whole = run.whole and all(part.index.last_full for part in parts)
+        whole = run.whole and all(index.last_full for index, _ in parts)
         with self.store.turn():
             index, filters = self._over_the_old(made, whole=whole)
             self.path = self.store.save(index, filters, keep=self.settings.keep)
-        written = index_file.read(self.path)
-        self._written, self._written_digest = written.index, written.digest
+        self._written, self._written_digest = index, index_file.digest_in(self.path)
         for shard in shards:
             with suppress(OSError):
                 shard.unlink()
 
     def _over_the_old(self, made: tuple[Index, Filters], *, whole: bool) -> tuple[Index, Filters]:
+        from maestro_bloom import merging  # noqa: PLC0415 - only after recording
+
         stored = self._latest()
         usable = stored is not None and stored.index.environment == self.environment and stored.index.salt == self.salt
         if stored is None or not usable:
@@ -207,6 +213,8 @@ class Keeper:
 
     def facts(self) -> Facts:
         """What the obligations are made from."""
+        from maestro_bloom.claims import Facts  # noqa: PLC0415 - imports what only the end of a session needs
+
         used = self._stored
         last_full = max((i.last_full for i in (self._written, used.index if used else None) if i), default=0)
         return Facts(

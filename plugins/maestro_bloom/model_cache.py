@@ -12,20 +12,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from maestro_bloom.source_model import SCHEMA, SourceModel, model_of
 from maestro_hooks.project.files import write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_ENTRIES = dict[str, SourceModel]
+    from maestro_bloom.source_model import SourceModel
 
 
 class Models:
     """Looks models up by content identifier; ``directory`` is ``.maestro/bloom``."""
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / f"models-{sys.implementation.cache_tag}-{SCHEMA}.cache"
+        self._directory = directory
         self._known: dict[str, SourceModel] | None = None
         self._used: dict[str, SourceModel] = {}
         self._new = False
@@ -34,6 +33,8 @@ class Models:
         """The model of the file at ``place`` whose content is ``blob``; ``None`` if it cannot be read."""
         model = self._used.get(blob) or self._entries().get(blob)
         if model is None:
+            from maestro_bloom.source_model import model_of  # noqa: PLC0415 - only for a source that is new
+
             try:
                 data = place.read_bytes()
             except OSError:
@@ -45,11 +46,18 @@ class Models:
 
     def _entries(self) -> dict[str, SourceModel]:
         if self._known is None:
+            from maestro_bloom.source_model import SourceModel  # noqa: PLC0415 - not where nothing changed
+
             self._known = {}
             # A damaged cache is an empty one: everything in it can be made again.
             with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
-                self._known = msgspec.msgpack.decode(self._path.read_bytes(), type=_ENTRIES)
+                self._known = msgspec.msgpack.decode(self._path().read_bytes(), type=dict[str, SourceModel])
         return self._known
+
+    def _path(self) -> Path:
+        from maestro_bloom.source_model import SCHEMA  # noqa: PLC0415 - not where nothing changed
+
+        return self._directory / f"models-{sys.implementation.cache_tag}-{SCHEMA}.cache"
 
     def save(self) -> None:
         """Keep what was made, if anything was; failure costs the next run its time."""
@@ -57,5 +65,5 @@ class Models:
             return
         kept = self._entries() if len(self._entries()) <= 4 * len(self._used) else {}
         with suppress(OSError):
-            write_atomic(self._path, msgspec.msgpack.encode({**kept, **self._used}), mode=0o600)
+            write_atomic(self._path(), msgspec.msgpack.encode({**kept, **self._used}), mode=0o600)
         self._new = False

@@ -22,19 +22,20 @@ from maestro_bloom.keeping import Keeper, Run
 from maestro_bloom.model_cache import Models
 from maestro_bloom.pytest_environment import environment_of, run_is_whole
 from maestro_bloom.settings import BloomSettings
-from maestro_bloom.shuffling import shuffle
 from maestro_bloom.store import Store, salt_of
 from maestro_bloom.tree import read_tree
 from maestro_hooks.config import plugin_settings, read_layers
 from maestro_hooks.errors import MaestroError
-from maestro_hooks.project.repository import Repository
+from maestro_hooks.integrations.pytest_project import head_of, repository_of
 from maestro_hooks.requests import RunAll, Skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from maestro_bloom.claims import Facts
+    from maestro_bloom.index import Filters, Index
     from maestro_bloom.pytest_recording import Recording
+    from maestro_hooks.project.repository import Repository
     from maestro_hooks.requests import Cache, TestPlan, TestRun
 
 NAME = "maestro-bloom"
@@ -53,7 +54,7 @@ def start(config: pytest.Config) -> None:
     """Register the part of this process, recording if that is wanted and possible."""
     variables = dict(os.environ)
     try:
-        repository = Repository.find(config.rootpath)
+        repository = repository_of(config)
         layers = read_layers(repository.root, env=os.environ, overrides={}, plugins=("bloom",))
         if "bloom" in layers.values.get("disable", ()):
             return
@@ -84,6 +85,7 @@ class Part:
         self._recording: Recording | None = None
         self._silent = ""
         self._shards: list[Path] = []
+        self._parts: list[tuple[Index, Filters]] = []
         self._seed = secrets.token_hex(4)
         self._others = 0
         self._skips = 0
@@ -163,11 +165,11 @@ class Part:
     def share(self, cache: Cache) -> None:
         """Offer the index of a whole run on a clean commit to the caches of the project."""
         written = self._keeper.written
-        if written is None or not self._whole or not self._repository.head or not self._repository.status().clean:
+        if written is None or not self._whole or not head_of(self._config) or not self._repository.status().clean:
             return
         from maestro_bloom import sharing  # noqa: PLC0415 - only after a whole run
 
-        sharing.offer(cache, written, commit=self._repository.head, parts=self._keeper.environment)
+        sharing.offer(cache, written, commit=head_of(self._config), parts=self._keeper.environment)
 
     def select(self, plan: TestPlan) -> Iterator[Skip | RunAll]:
         """The tests of the plan that need not run, or why all must."""
@@ -188,6 +190,8 @@ class Part:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Shuffle a full run, the same way in every worker."""
         if self._known.maestro_full and self._settings.random_order:
+            from maestro_bloom.shuffling import shuffle  # noqa: PLC0415 - only for a full run
+
             items[:] = shuffle(items, seed=self._seed)
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
@@ -214,24 +218,25 @@ class Part:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count outcomes, for the measure of earlier skips."""
-        self._keeper.outcomes.add(report)
+        if self._known.maestro_full:
+            self._keeper.outcomes.add(report)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the shard of a worker, or the new index."""
         worker = getattr(self._config, "workeroutput", None)
         whole = run_is_whole(self._config) and not self._others and session.exitstatus in _ENDED
         self._whole = whole
-        run = Run(os.environ.get("MAESTRO_RUN", ""), self._repository.head, whole, bool(self._known.maestro_full))
+        run = Run(os.environ.get("MAESTRO_RUN", ""), head_of(self._config), whole, bool(self._known.maestro_full))
         try:
             if self._recording is not None:
                 self._recording.stop()
-                shard = self._keeper.shard(self._recording, run)
+                part = self._keeper.part(self._recording, run)
                 if worker is not None:
-                    worker["maestro_bloom"] = str(shard) if shard else ""
-                elif shard:
-                    self._shards.append(shard)
+                    worker["maestro_bloom"] = str(self._keeper.store.shard(run.id or "run", *part)) if part else ""
+                elif part:
+                    self._parts.append(part)
             if worker is None and not self._known.collectonly:
-                self._keeper.finish(self._shards, run)
+                self._keeper.finish(self._parts, self._shards, run)
         except (MaestroError, OSError) as error:
             self._keeper.problem = f"no index was written: {error}"
 

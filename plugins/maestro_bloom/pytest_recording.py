@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from maestro_bloom.tree import Tree
 
 
+_PASSED = [("setup", "passed"), ("call", "passed"), ("teardown", "passed")]
+
+
 class Recording:
     """The recorder of this process as a pytest plugin. Raises ``ToolTakenError`` if it cannot see code run."""
 
@@ -35,11 +38,11 @@ class Recording:
         self._tree = tree
         self._models = models
         self._variables = variables
-        self._finished: list[Recorded] = []
-        self._shared: dict[int, tuple[object, Bag]] = {}
+        self._finished: dict[str, Recorded] = {}
+        self._shared: dict[object, Bag] = {}
         self._collected: set[str] = set()
-        self._tally = Tally()
         self._open: Recorded | None = None
+        self._reports: list[pytest.TestReport] = []
         self._ending: Bag | None = None
         self.territory = Territory(str(tree.root))
         self.recorder = Recorder(self.territory)
@@ -117,18 +120,40 @@ class Recording:
                 self._tree.content(name)  # the version of what git does not list, while it is still that
             for name in recorded.bag.paths:
                 self._tree.kind(name)
-            outcome = self._tally.tests.get(nodeid)
-            if outcome is not None:
-                recorded.outcome = outcome.outcome
-                recorded.flaky = outcome.reruns > 0
-                recorded.duration_us = outcome.duration_us
-                self._finished.append(recorded)
+            recorded.bag.close()
             self._open = None
+            if self._ended(recorded):
+                self._finish(recorded)
+
+    def _finish(self, recorded: Recorded) -> None:
+        before = self._finished.get(recorded.nodeid)
+        if before is not None:  # named twice on the command line, with --keep-duplicates
+            recorded.shared += [before.bag, *before.shared]
+            recorded.outcome = recorded.outcome if before.outcome == "passed" else before.outcome
+        self._finished[recorded.nodeid] = recorded
+
+    def _ended(self, recorded: Recorded) -> bool:
+        """Whether the reports since the last test finished this one; if so, enter how it went."""
+        reports, self._reports = self._reports, []
+        if [(r.when, r.outcome) for r in reports] == _PASSED and not any(hasattr(r, "wasxfail") for r in reports):
+            recorded.outcome = "passed"
+            recorded.duration_us = round(sum(r.duration for r in reports) * 1_000_000)
+            return True
+        tally = Tally()
+        for report in reports:
+            tally.add(phase_of(report, self._plain(report.nodeid)))
+        outcome = tally.tests.get(recorded.nodeid)
+        if outcome is None:
+            return False
+        recorded.outcome = outcome.outcome
+        recorded.flaky = outcome.reruns > 0
+        recorded.duration_us = outcome.duration_us
+        return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Learn how the test went."""
         if self._open is not None:
-            self._tally.add(phase_of(report, self._plain(report.nodeid)))
+            self._reports.append(report)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, object, object]:
@@ -136,7 +161,7 @@ class Recording:
         if fixturedef.scope == "function":
             return (yield)
         bag = Bag()
-        self._shared[id(fixturedef)] = (fixturedef, bag)
+        self._shared[fixturedef] = bag
         self.recorder.push(bag)
         try:
             return (yield)
@@ -152,9 +177,9 @@ class Recording:
         if self._open is None:
             return
         self.recorder.flush()
-        shared = self._shared.get(id(fixturedef))
+        shared = self._shared.get(fixturedef)
         if shared is not None:
-            shared[1].update(self._ending or self._open.bag)
+            shared.update(self._ending or self._open.bag)
         if self._ending is not None:
             self._end_part()
             self._begin_part()
@@ -181,8 +206,8 @@ class Recording:
     def _active(self, request: Any) -> list[Bag]:
         definitions = getattr(request, "_fixture_defs", None)
         if definitions is None:
-            return [bag for _, bag in self._shared.values()]  # another pytest: every one of them, to be sure
-        return [self._shared[id(d)][1] for d in definitions.values() if id(d) in self._shared]
+            return list(self._shared.values())  # another pytest: every one of them, to be sure
+        return [self._shared[d] for d in definitions.values() if d in self._shared]
 
     def _shared_by(self, item: pytest.Item) -> list[Bag]:
         return self._active(getattr(item, "_request", None))
@@ -206,12 +231,12 @@ class Recording:
             unstable=unstable,
             collected=self._collected,
         )
-        return assembly.index(blank, self._finished, sizes=sizes)
+        return assembly.index(blank, self.finished, sizes=sizes)
 
     @property
     def finished(self) -> list[Recorded]:
         """The tests that ran to their end, in order."""
-        return self._finished
+        return list(self._finished.values())
 
 
 def _nothing(_code: CodeType, _path: str) -> None:

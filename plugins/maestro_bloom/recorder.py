@@ -19,7 +19,7 @@ from maestro_bloom.observed_files import WrittenFiles
 from maestro_bloom.owned_memos import OwnedMemos
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import FrameType
 
     from maestro_bloom.observations import Territory
@@ -45,6 +45,9 @@ class Tracer(Protocol):
     def fold(self, units: set[int]) -> None:
         """Say that these units are folded: until the next waking they need not be seen again."""
 
+    def left(self, segments: Sequence[object]) -> object | None:
+        """Of the tokens of open segments, the outermost that an exception has ended unseen, if any."""
+
 
 class Recorder:
     """The state of one process's recording. ``tracer`` is set once it is installed."""
@@ -67,7 +70,8 @@ class Recorder:
         self._started: set[int] = set()
         self._resumed: set[int] = set()
         self._threads: list[int] = []
-        self._segments: list[tuple[object, Memo | None]] = []
+        self.segments: list[object] = []
+        self._memo_of: list[Memo | None] = []
         self._memos = OwnedMemos()
         self._fold_all = False
 
@@ -75,6 +79,10 @@ class Recorder:
 
     def flush(self, *, wake: bool = False) -> None:
         """Hand what was seen to the open bag, and fold it where a rule says so."""
+        self.settle()
+        self._hand_over(wake=wake)
+
+    def _hand_over(self, *, wake: bool = False) -> None:
         if self.tracer is None:
             return
         units = self.tracer.drain(wake=wake)
@@ -86,15 +94,14 @@ class Recorder:
         if self._keeps_all:
             self.fold(units)
         else:
-            for _, memo in self._segments:
+            for memo in self._memo_of:
                 if memo is not None:
                     memo.units |= units
 
     @property
     def _keeps_all(self) -> bool:
         """Whether what is seen now is folded: its effect outlives the test, or it belongs to none."""
-        outliving = any(memo is None for _, memo in self._segments)
-        return self.collecting or outliving or self._fold_all or not self._bags
+        return self.collecting or None in self._memo_of or self._fold_all or not self._bags
 
     def fold(self, units: set[int]) -> None:
         """Count these units as part of their files' skeletons from now on."""
@@ -105,14 +112,16 @@ class Recorder:
     def enter(self, token: object, memo: Memo | None = None) -> None:
         """A function whose effect outlives the call, or a module, begins; ``memo``: it ends with an object."""
         if self.active:
+            self.settle()
             if self.tracer is not None and not self.tracer.idle:
-                self.flush()
-            self._segments.append((token, memo))
+                self._hand_over()
+            self.segments.append(token)
+            self._memo_of.append(memo)
 
-    def enter_own(self, unit: int, owner: object, tables: tuple[str, ...]) -> None:
-        """A method that may fill a memo on ``owner`` begins."""
+    def enter_own(self, token: object, unit: int, *, owner: object, tables: tuple[str, ...]) -> None:
+        """A method that may fill a memo on ``owner`` begins; ``unit`` is its own."""
         memo = self._memos.of(owner, tables) if self._bags else None
-        self.enter(unit, memo)
+        self.enter(token, memo)
         if memo is not None:
             memo.units.add(unit)
         else:
@@ -130,11 +139,20 @@ class Recorder:
 
     def leave(self, token: object) -> None:
         """It ends; whatever was entered inside and not left (another thread, a killed generator) ends with it."""
-        if any(own == token for own, _ in self._segments):
+        if token in self.segments:
             if self.tracer is not None and not self.tracer.idle:
-                self.flush()
-            while self._segments.pop()[0] != token:
-                pass
+                self._hand_over()
+            while True:
+                self._memo_of.pop()
+                if self.segments.pop() == token:
+                    break
+
+    def settle(self) -> None:
+        """End the segments that an exception has left; to be asked before anything is attributed."""
+        if self.segments and self.tracer is not None:
+            token = self.tracer.left(self.segments)
+            if token is not None:
+                self.leave(token)
 
     def fold_all(self) -> None:
         """Fold everything the open test runs: a writer that suspends has no clear inside."""
@@ -159,7 +177,8 @@ class Recorder:
     def begin(self) -> Bag:
         """Open the bag of a test. What was seen since the last one belongs to nobody, so it is folded."""
         self.flush(wake=True)
-        self._segments.clear()
+        self.segments.clear()
+        self._memo_of.clear()
         self._threads.clear()
         self._fold_all = self._others_run_project_code()
         self._started.clear()
@@ -221,9 +240,10 @@ class Recorder:
         While tests are collected, reads of pytest and its plugins that no project code asked for are their own
         business (they are repeated in every run), unless the caller thinks otherwise.
         """
+        self.settle()
         if self._bags:
             yield from self._bags[-1:]
-        memos = [memo for _, memo in self._segments if memo is not None]
+        memos = [memo for memo in self._memo_of if memo is not None]
         if memos or self._keeps_all:
             keeper = self.territory.nearest(frame)
             if keeper is not None and self._keeps_all:

@@ -25,7 +25,7 @@ _COMPILERS = frozenset({"jit", "njit", "vectorize", "guvectorize", "cfunc", "ste
 _IGNORED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
 
-class Block(msgspec.Struct, frozen=True, array_like=True):
+class Block(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A function body: ``n`` counts equal names, ``line`` is the first of its code object, ``writer`` see writers."""
 
     qualname: str
@@ -37,7 +37,7 @@ class Block(msgspec.Struct, frozen=True, array_like=True):
     tables: tuple[str, ...] = ()
 
 
-class SourceModel(msgspec.Struct, frozen=True, array_like=True):
+class SourceModel(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One source version. ``imports`` are dotted names, relative ones with their leading dots.
 
     ``wildcard``: the file imports names computed at run time, so any module may be among them.

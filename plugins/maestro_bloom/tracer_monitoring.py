@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 from inspect import CO_NEWLOCALS, CO_OPTIMIZED
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maestro_bloom import writers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from types import FrameType
 
     from maestro_bloom.recorder import Recorder
     from maestro_bloom.source_model import SourceModel
@@ -41,6 +43,14 @@ _FUNCTION = CO_OPTIMIZED | CO_NEWLOCALS
 _monitoring: Any = getattr(sys, "monitoring", None)
 
 
+class _Segment(NamedTuple):
+    """A call of a function whose effect outlives it, by the addresses of its code and of its frame."""
+
+    code: int
+    frame: int
+    thread: int
+
+
 class ToolTakenError(Exception):
     """Another tool holds a tool id: nothing can be recorded in this process."""
 
@@ -56,6 +66,7 @@ class MonitoringTracer:
         self._kinds: dict[int, int] = {}
         self._tables: dict[int, tuple[str, ...]] = {}
         self._alive: list[CodeType] = []
+        self._watched: list[CodeType] = []
         self._hits: list[CodeType] = []
         self._again: list[CodeType] = []
         self._resumed: set[int] = set()
@@ -72,37 +83,39 @@ class MonitoringTracer:
             if _monitoring.get_tool(tool) is not None:
                 raise ToolTakenError(f"sys.monitoring tool {tool} is used by {_monitoring.get_tool(tool)!r}")
         events = _monitoring.events
-        seen, segments = TOOLS
+        seen, around = TOOLS
         self._events = events.PY_START | events.PY_RESUME
         self._segment_events = events.PY_START | events.PY_RETURN
         _monitoring.use_tool_id(seen, "maestro-bloom")
-        _monitoring.use_tool_id(segments, "maestro-bloom-segments")
+        _monitoring.use_tool_id(around, "maestro-bloom-segments")
         append, again, disable = self._hits.append, self._again.append, _monitoring.DISABLE
+        segments, settle = self._recorder.segments, self._recorder.settle
 
         def on_start(code: CodeType, _offset: int) -> object:
+            if segments:
+                settle()
             append(code)
             return disable
 
         def on_resume(code: CodeType, _offset: int) -> object:
+            if segments:
+                settle()
             again(code)
             return disable
 
         _monitoring.register_callback(seen, events.PY_START, on_start)
         _monitoring.register_callback(seen, events.PY_RESUME, on_resume)
-        _monitoring.register_callback(segments, events.PY_START, self._on_enter)
-        _monitoring.register_callback(segments, events.PY_RETURN, self._on_leave)
-        _monitoring.register_callback(segments, events.PY_UNWIND, self._on_leave)
-        # An unwinding cannot be watched on one code object alone.
-        _monitoring.set_events(segments, events.PY_UNWIND)
+        # An unwinding cannot be watched on one code object alone, and watching all instruments all code: see ``left``.
+        _monitoring.register_callback(around, events.PY_START, self._on_enter)
+        _monitoring.register_callback(around, events.PY_RETURN, self._on_leave)
 
     def uninstall(self) -> None:
         """Silence everything and give the tool ids back."""
-        for code in self._alive:
-            for tool in TOOLS:
+        for tool, armed in zip(TOOLS, (self._alive, self._watched), strict=True):
+            for code in armed:
                 _monitoring.set_local_events(tool, code, 0)
         for tool in TOOLS:
-            _monitoring.set_events(tool, 0)
-            for event in ("PY_START", "PY_RESUME", "PY_RETURN", "PY_UNWIND"):
+            for event in ("PY_START", "PY_RESUME", "PY_RETURN"):
                 _monitoring.register_callback(tool, getattr(_monitoring.events, event), None)
             _monitoring.free_tool_id(tool)
 
@@ -115,11 +128,9 @@ class MonitoringTracer:
 
     def arm_loaded(self) -> None:
         """Watch functions that existed before the recorder; what they did before is unknown, so all are folded."""
-        for function in gc.get_objects():
-            if type(function) is not FunctionType:
-                continue
-            code = function.__code__
-            path = self._recorder.territory.path(code.co_filename)
+        path_of = self._recorder.territory.path
+        for code in [o.__code__ for o in gc.get_objects() if type(o) is FunctionType]:
+            path = path_of(code.co_filename)
             if path is not None and _name(code) not in self._unit:
                 self._recorder.early.add(path)
                 model = self._model_of(path)
@@ -149,7 +160,7 @@ class MonitoringTracer:
 
     def _watch_segment(self, code: CodeType, kind: int) -> None:
         self._kinds[_name(code)] = kind
-        self._alive.append(code)
+        self._watched.append(code)
         _monitoring.set_local_events(TOOLS[1], code, self._segment_events)
 
     def _new_unit(self, path: str, block: int) -> int:
@@ -166,11 +177,14 @@ class MonitoringTracer:
         kind = self._kinds.get(_name(code))
         if kind == writers.WHOLE_TEST:
             recorder.fold_all()
-        elif kind == writers.OWN:
-            owner = sys._getframe(1).f_locals.get(code.co_varnames[0])  # noqa: SLF001 - the method that begins
-            recorder.enter_own(self._unit[_name(code)], owner, self._tables[_name(code)])
+            return
+        frame = sys._getframe(1)  # noqa: SLF001 - the one that begins
+        token = _Segment(_name(code), _name(frame), threading.get_ident())
+        if kind == writers.OWN:
+            owner = frame.f_locals.get(code.co_varnames[0])
+            recorder.enter_own(token, self._unit[_name(code)], owner=owner, tables=self._tables[_name(code)])
         else:
-            recorder.enter(_name(code))
+            recorder.enter(token)
             unit = self._unit.get(_name(code))
             if unit is not None and unit not in self._entered:
                 # It may have fallen silent in this test, and is folded itself.
@@ -178,38 +192,61 @@ class MonitoringTracer:
                 self._hits.append(code)
 
     def _on_leave(self, code: CodeType, _offset: int, _result: object) -> None:
-        if _name(code) in self._kinds:
-            self._recorder.leave(_name(code))
+        if self._recorder.segments:
+            frame = sys._getframe(1)  # noqa: SLF001 - the one that ends
+            self._recorder.leave(_Segment(_name(code), _name(frame), threading.get_ident()))
+
+    def left(self, segments: Sequence[object]) -> object | None:
+        """See ``Tracer``: a segment of this thread whose frame no longer stands among the callers.
+
+        One of another thread is left to that thread. Where greenlets take turns on one thread, nothing can be said.
+        """
+        if "greenlet" in sys.modules:
+            return None
+        running = set()
+        # Behind the frames of the recorder; the one that begins has not entered its own segment yet.
+        frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the documented way to a caller's frame
+        own = threading.get_ident()
+        innermost = segments[-1]
+        while frame is not None:
+            found = _Segment(_name(frame.f_code), _name(frame), own)
+            if found == innermost:
+                return None
+            running.add(found)
+            frame = frame.f_back
+        return next((s for s in segments if isinstance(s, _Segment) and s.thread == own and s not in running), None)
 
     def drain(self, *, wake: bool) -> set[int]:
         """Units seen since the last call, see ``Tracer``."""
         hits, again = self._hits[:], self._again[:]
         del self._hits[: len(hits)]
         del self._again[: len(again)]
-        seen: set[int] = set()
-        wakings = self._wakings
-        self._resumed = {self._unit[_name(code)] for code in again} - {self._unit[_name(code)] for code in hits}
-        for code in (*hits, *again):
-            unit = self._unit[_name(code)]
-            seen.add(unit)
-            if wake:
-                self._wake(code)
-            elif unit in self._folded:
-                self._asleep.append(code)
-            else:
-                wakings[unit] = wakings.get(unit, 0) + 1
-                if wakings[unit] > _WAKINGS:
-                    self._recorder.fold({unit})
-                    self._asleep.append(code)
-                else:
-                    self._wake(code)
+        units = self._unit
+        started, resumed = {units[_name(code)] for code in hits}, {units[_name(code)] for code in again}
+        self._resumed = resumed - started
+        hits += again
+        seen = started | resumed
         if wake:
-            for code in self._asleep:
-                self._wake(code)
-            self._asleep.clear()
-            wakings.clear()
-            self._entered.clear()
+            self._wake(hits)
+            if self._asleep or self._wakings or self._entered:
+                self._wake(self._asleep)
+                self._asleep.clear()
+                self._wakings.clear()
+                self._entered.clear()
+        else:
+            self._wake([code for code in hits if not self._stays_asleep(code)])
         return seen
+
+    def _stays_asleep(self, code: CodeType) -> bool:
+        """Whether a function seen in the middle of a test may be silent until its end, because it is folded."""
+        unit = self._unit[_name(code)]
+        if unit not in self._folded:
+            count = self._wakings[unit] = self._wakings.get(unit, 0) + 1
+            if count <= _WAKINGS:
+                return False
+            self._recorder.fold({unit})
+        self._asleep.append(code)
+        return True
 
     def resumed(self) -> set[int]:
         """See ``Tracer``."""
@@ -220,10 +257,12 @@ class MonitoringTracer:
         """Whether nothing was seen since the last call of ``drain``."""
         return not self._hits and not self._again
 
-    def _wake(self, code: CodeType) -> None:
-        # Setting the same events again would not wake it.
-        _monitoring.set_local_events(TOOLS[0], code, 0)
-        _monitoring.set_local_events(TOOLS[0], code, self._events)
+    def _wake(self, codes: list[CodeType]) -> None:
+        tool, events, set_events = TOOLS[0], self._events, _monitoring.set_local_events
+        for code in codes:
+            # Setting the same events again would not wake it.
+            set_events(tool, code, 0)
+            set_events(tool, code, events)
 
     def fold(self, units: set[int]) -> None:
         """See ``Tracer``."""

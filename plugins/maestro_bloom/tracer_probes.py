@@ -22,7 +22,7 @@ from maestro_bloom.probing import AGAIN, ARRAY, BASE, insert
 from maestro_hooks.project.files import write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from maestro_bloom.recorder import Recorder
@@ -67,7 +67,7 @@ class HitMap(bytearray):
         if self.recorder.collecting:
             self.enter(unit)
         else:
-            self.recorder.enter_own(unit, owner, self.tables.get(unit, ()))
+            self.recorder.enter_own(unit, unit, owner=owner, tables=self.tables.get(unit, ()))
             self[unit] = 1
 
     def leave(self, unit: int) -> None:
@@ -224,6 +224,11 @@ class ProbeTracer:
     def fold(self, units: set[int]) -> None:
         """See ``Tracer``."""
         _ = units
+
+    def left(self, segments: Sequence[object]) -> object | None:
+        """See ``Tracer``; probes see exceptions, too."""
+        _ = segments
+        return None
 
 
 def _taken(hits: HitMap) -> set[int]:

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from maestro_bloom.keys import ABSENT, digest_of
-from maestro_hooks.project.git import git
+from maestro_hooks.project.listing import read_listing
 from maestro_hooks.project.repository import path_text
 
 if TYPE_CHECKING:
@@ -122,18 +122,13 @@ class _Listing:
     def read(self) -> None:
         """Git's index, then what differs from it on disk, then the submodules."""
         modules: list[str] = []
-        unsure: list[bytes] = []  # git was told not to look whether they changed
-        for entry in filter(None, git(self._root, "ls-files", "--stage", "-v", "-z").split(b"\0")):
-            facts, _, raw = entry.partition(b"\t")
-            tag, mode, blob, _ = facts.split(b" ")
-            path = path_text(raw)
-            self._put(path, blob.decode(), link=mode == b"120000", program=mode == b"100755")
-            if mode == b"160000":
+        listing = read_listing(self._root)
+        for entry in listing.entries:
+            path = path_text(entry.path)
+            self._put(path, entry.blob.decode(), link=entry.mode == b"120000", program=entry.mode == b"100755")
+            if entry.mode == b"160000":
                 modules.append(path)
-            elif tag != b"H":
-                unsure.append(raw)
-        dirty = git(self._root, "ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard")
-        for raw in filter(None, (*dirty.split(b"\0"), *unsure)):
+        for raw in (*listing.dirty, *listing.unsure):
             if not derived(path := path_text(raw)):
                 place = self._root / os.fsdecode(raw)
                 self._put(path, on_disk(place), link=place.is_symlink(), program=os.access(place, os.X_OK))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,3 +144,50 @@ def test_a_shallow_clone_is_a_repository(repository: GitRepository, tmp_path: Pa
 def test_remote_url_never_shows_credentials(repository: GitRepository) -> None:
     repository.git("remote", "add", "origin", "https://user:secret@example.org/x.git")
     assert Repository.find(repository.root).remote_url() == "https://example.org/x.git"
+
+
+def test_the_tree_of_what_is_listed_is_the_one_git_writes(repository: GitRepository) -> None:
+    # Names around the slash sort differently as files and as directories.
+    files: dict[str, str | bytes] = {
+        "a-b": "1",
+        "a/x.py": "2",
+        "a.py": "3",
+        "a/b/c/d": "4",
+        "a0": "5",
+        "é/ü": "6",
+        "z": "",
+    }
+    repository.commit(files)
+    (repository.root / "z").chmod(0o755)
+    (repository.root / "link").symlink_to("a.py")
+    repository.commit()
+    listing = Repository.find(repository.root).listing()
+    assert listing.dirty == frozenset()
+    assert listing.tree == repository.git("rev-parse", "HEAD^{tree}")
+
+
+def test_a_listing_tells_changed_deleted_and_new_files(repository: GitRepository) -> None:
+    repository.commit({"a.py": "1", "b.py": "2", "c.py": "3", ".gitignore": "*.log\n"})
+    found = Repository.find(repository.root)
+    repository.write({"a.py": "9", "new.py": "4", "noise.log": "5"})
+    (repository.root / "b.py").unlink()
+    assert found.listing().dirty == {b"a.py", b"b.py", b"new.py"}
+
+
+def test_an_unmerged_index_and_one_of_another_hash(repository: GitRepository, tmp_path: Path) -> None:
+    repository.commit({"a.py": "1"})
+    repository.git("checkout", "-q", "-b", "other")
+    repository.commit({"a.py": "2"})
+    repository.git("checkout", "-q", "-")
+    repository.commit({"a.py": "3"})
+    with pytest.raises(subprocess.CalledProcessError):
+        repository.git("merge", "other")
+    assert Repository.find(repository.root).listing().tree is None
+    assert Repository.find(repository.root).work_tree()
+    place = tmp_path / "sha256"
+    subprocess.run(["git", "init", "-q", "--object-format=sha256", str(place)], check=True)
+    (place / "a").mkdir()
+    (place / "a" / "b").write_text("1")
+    subprocess.run(["git", "-C", str(place), "add", "."], check=True)
+    written = subprocess.run(["git", "-C", str(place), "write-tree"], check=True, capture_output=True, text=True)
+    assert Repository(place).work_tree() == written.stdout.strip()

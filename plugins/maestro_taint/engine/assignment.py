@@ -5,30 +5,52 @@ Invariant: a name is updated strongly; a place in an object is updated strongly 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain.atoms import Source
 from maestro_taint.domain.objects import key_place
 from maestro_taint.domain.steps import step
-from maestro_taint.domain.values import NO_CONST, Source, Val
-from maestro_taint.engine import containers, personal
+from maestro_taint.domain.values import CLEAN, NO_CONST, Val
+from maestro_taint.engine import containers, external, personal, protocols
 from maestro_taint.engine.arguments import Arguments
+from maestro_taint.engine.attributes import SHARED
 from maestro_taint.engine.external import reach
 from maestro_taint.engine.frame import ITER
 from maestro_taint.frontend import ir
-from maestro_taint.kinds import RANDOM
+from maestro_taint.kinds import BIT, RANDOM
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
     from maestro_taint.frontend.ir import Node
 
 
+UNGUESSABLE = ("token", "nonce", "otp", "csrf", "salt", "session_id", "sessionid", "remember", "captcha")
+UNGUESSABLE_PAIRS = frozenset(
+    (what, "code")
+    for what in (
+        "reset",
+        "verification",
+        "activation",
+        "invite",
+        "access",
+        "security",
+        "confirmation",
+        "recovery",
+        "login",
+        "auth",
+    )
+)
+LOCATION = ("location", "refresh")  # headers that send a browser elsewhere
+
+
 def assign(f: Frame, target: Node, value: Val, at: int) -> None:
     """``target = value``."""
     op = target[0]
     if op == ir.LOCAL:
-        f.state[target[2]] = _stepped(f, value, target[2], at)
         if value.atoms:
-            _named(f, target[2], value, at)
+            value = named(f, target[2], value, at)
+        f.state[target[2]] = _stepped(f, value, target[2], at)
     elif op == ir.FREE:
         f.state[("c", target[2], target[3])] = _stepped(f, value, target[3], at)
     elif op == ir.GLOBAL:
@@ -57,34 +79,41 @@ def _stepped(f: Frame, value: Val, name: str, at: int) -> Val:
     return Val(atoms, value.const, value.types, objs=value.objs, pred=value.pred, lit=value.lit)
 
 
-def _named(f: Frame, name: str, value: Val, at: int) -> None:
-    """Weak randomness stored under a name that says it is a secret."""
+def named(f: Frame, name: str, value: Val, at: int) -> Val:
+    """Weak randomness stored under a name that says it is a secret; told once, so the value then is without it."""
     # Names are weak evidence: what some caller passes in is not judged by what a parameter's copy is called.
     near = {a: x for a, x in value.atoms.items() if isinstance(a, Source) and x[0] & RANDOM}
     if near and is_secret_name(name):
         reach(f, near, RANDOM, name, "secret-name", at)
+        return Val(
+            {a: (x[0] & ~RANDOM, x[1]) if a in near else x for a, x in value.atoms.items()},
+            value.const, value.types, objs=value.objs, pred=value.pred, lit=value.lit,
+        )  # fmt: skip
+    return value
 
 
 def is_secret_name(name: str) -> bool:
     """Whether a name says its value must not be guessable."""
     last = name.rsplit(".", 1)[-1].lower()
-    return personal.kind_of_name(name) == "secret" or any(
-        word in last
-        for word in ("token", "nonce", "otp", "csrf", "salt", "session_id", "sessionid", "remember", "captcha")
-    )
+    if personal.kind_of_name(name) == "secret" or any(word in last for word in UNGUESSABLE):
+        return True
+    words = tuple(re.split(r"[^a-z]+", last))
+    return words[-1:] == ("sid",) or words[-2:] in UNGUESSABLE_PAIRS
 
 
 def _attribute(f: Frame, target: Node, value: Val, at: int) -> None:
     obj = f.eval(target[2])
     name = target[3]
     if value.atoms:
-        _named(f, name, value, at)
+        named(f, name, value, at)
     for t in obj.types:
         if t[0] == "x":
             path = f.solver.models.canonical(f"{t[1]}.{name}")
             store = f.solver.models.attributes.get(path)
             if store is not None and value.atoms:
                 reach(f, f.deep(value), store.value, path, store.id, at)
+            if t[1] in SHARED:
+                f.state[("g", t[1], name)] = _stepped(f, value, name, at)
         elif t[0] == "m" or t[0] == "c":
             f.state[("g", t[1], name)] = value
         elif t[0] in ("i", "s"):
@@ -99,11 +128,16 @@ def _item(f: Frame, target: Node, value: Val, at: int) -> None:  # noqa: C901, P
     obj, key = f.eval(target[2]), f.eval(target[3])
     for t in obj.types:
         store = f.solver.models.stores.get(t[1]) if t[0] == "x" else None
+        call = f.solver.models.calls.get(f"{t[1]}.__setitem__") if t[0] == "x" else None
+        if call is not None:
+            external.modelled(f, call, f"{t[1]}.__setitem__", Arguments(f, [key, value], at), CLEAN)
         if store is not None:
             if store.key:
                 reach(f, f.deep(key), store.key, f"{t[1]}[]", store.id, at)
             if store.value:
                 reach(f, f.deep(value), store.value, f"{t[1]}[]", store.id, at)
+            if store.value & BIT["header"] and isinstance(key.const, str) and key.const.lower() in LOCATION:
+                reach(f, f.deep(value), BIT["redirect"], f"{t[1]}[{key.const!r}]", store.id, at)
         elif t[0] in ("i", "s"):
             method = f.solver.classes.method(t[1], "__setitem__")
             if method is not None:
@@ -111,7 +145,7 @@ def _item(f: Frame, target: Node, value: Val, at: int) -> None:  # noqa: C901, P
                 return
     value = _stepped(f, value, "an item", at)
     if isinstance(key.const, str) and value.atoms:
-        _named(f, key.const, value, at)
+        named(f, key.const, value, at)
     if key.const is not NO_CONST:
         for oid in obj.objs:
             held = f.get(oid)
@@ -167,6 +201,6 @@ def _unpack(f: Frame, targets: tuple[Node, ...], value: Val, at: int) -> None:
 
             assign(f, t[2], new_list(f, t[1], f.place(value, ITER)), at)
         elif star is None and value.objs and not isinstance(value.sym, Source):
-            assign(f, t, f.place(value, f"={i}"), at)
+            assign(f, t, protocols.positional(f, value, i, at) or f.place(value, f"={i}"), at)
         else:
             assign(f, t, f.place(value, ITER) if value.objs else Val(value.atoms, lit=value.lit), at)

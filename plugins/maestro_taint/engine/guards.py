@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain.atoms import Source, Unknown
 from maestro_taint.domain.objects import Obj
-from maestro_taint.domain.values import NO_CONST, Source, Val, cleared
+from maestro_taint.domain.values import NO_CONST, Val, cleared
 from maestro_taint.engine import charsets
-from maestro_taint.kinds import BIT, HOSTS, INJECTION, PATHS
+from maestro_taint.kinds import BIT, DOUBLE, HOSTS, INJECTION, PATHS, SINGLE
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 NOTHING: tuple[Any, ...] = ()
 EVERY_PATH = object()  # stands for all resolved paths, in a fact about a base that is the file system's root
 ALNUM = charsets.kinds_excluded(charsets.ALNUM)
+QUOTES = {"'": SINGLE, '"': DOUBLE}  # what text without such a quote cannot end
 METHODS = {
     "isdigit": charsets.kinds_excluded(charsets.DIGITS),
     "isdecimal": charsets.kinds_excluded(charsets.DIGITS),
@@ -34,8 +36,7 @@ def about(v: Val, bits: int) -> Any:
     if not v.atoms or not bits:
         return NOTHING
     if type(v.sym) is tuple and v.sym and v.sym[0] == "host":
-        whole = v.sym[1]
-        return ((whole, bits & HOSTS),) if bits & HOSTS else NOTHING
+        return tuple((whole, bits & HOSTS) for whole in v.sym[1:]) if bits & HOSTS else NOTHING
     return ((v, bits),)
 
 
@@ -44,11 +45,13 @@ def _below(f: Frame, v: Val, base: Val) -> Any:
     kept = f.deep(base)
     if any(isinstance(atom, Source) for atom in kept):
         return NOTHING
-    facts = about(v, PATHS)
+    # What lies below once resolved, lies below: the path that was resolved names the same file.
+    same = (v, *(t[2] for t in v.types if t[:2] == ("tag", "same")))
+    facts = tuple(fact for one in same for fact in about(one, PATHS))
     return tuple((target, bits, frozenset(kept)) for target, bits in facts) if kept else facts
 
 
-def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:
+def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:  # noqa: PLR0911 - one return per form
     """Facts from ``a op b``."""
     if op in ("==", "!="):
         place = _same_place(f, a, b)
@@ -61,6 +64,9 @@ def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:
         made = about(a, INJECTION)
         return _signed(made, positive=op == "==")
     if op in ("in", "not in"):
+        for t in b.types:
+            if t[:2] == ("tag", "parents"):  # ``base in path.parents``
+                return _signed(_below(f, t[2], a), positive=op == "in") if "resolved" in _tags(t[2]) else None
         if _fixed_collection(f, b):
             return _signed(about(a, INJECTION), positive=op == "in")
         if isinstance(a.const, str):
@@ -71,6 +77,11 @@ def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:
 def _same_place(f: Frame, a: Val, b: Val) -> Any:
     """Facts from the equality of paths: one lies where its base does, or ``dirname(x) == x``: all lie below ``x``."""
     for x, base in ((a, b), (b, a)):
+        common = next((t[2] for t in x.types if t[:2] == ("tag", "common")), None)
+        if common is not None:
+            return tuple(
+                fact for v in common if "resolved" in _tags(v) and v is not base for fact in _below(f, v, base)
+            )
         if any(t[:2] == ("tag", "parent") and t[2] is base for t in x.types):
             kept = frozenset(f.deep(base))
             if any(isinstance(atom, Source) for atom in kept):
@@ -114,7 +125,15 @@ def _absent(text: str) -> int:
         return BIT["path"]
     if text == "/":
         return BIT["path"] | BIT["path_absolute"]
+    if text in QUOTES:
+        return QUOTES[text]
     return BIT["log_injection"] | BIT["header"] if text in ("\n", "\r\n") else 0
+
+
+def authentic(mac: Val) -> Any:
+    """Facts from a MAC that was found right: what it was computed of is what its owner wrote."""
+    message = next((t[2] for t in mac.types if t[:2] == ("tag", "mac")), None)
+    return None if message is None else _signed(about(message, INJECTION), positive=True)
 
 
 def truthiness(v: Val) -> Any:
@@ -205,7 +224,7 @@ def apply(f: Frame, pred: Any, *, truth: bool) -> None:
             refine_value(f, target, bits, kept[0])
         elif isinstance(target, Val):
             refine_value(f, target, bits)
-            if isinstance(target.sym, Source) or (type(target.sym) is tuple and type(target.sym[0]) is tuple):
+            if isinstance(target.sym, Source) or type(target.sym) is Unknown:
                 refine_atom(f, target.sym, bits)
         else:
             refine_atom(f, target, bits)

@@ -6,38 +6,66 @@ have left them; one that is called is judged where it is called.
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
+from maestro_taint.domain.atoms import Source, source_of
 from maestro_taint.domain.steps import joined
-from maestro_taint.domain.values import Source, Val, compose, join, root_value, source_value
+from maestro_taint.domain.values import CLEAN, Val, compose, join, root_value, source_value
+from maestro_taint.engine import dependencies, responses
 from maestro_taint.engine.apply import Application
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.external import reach
 from maestro_taint.frontend import ir
-from maestro_taint.kinds import SURE
+from maestro_taint.kinds import BIT, SURE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from maestro_taint.engine.solver import Solver
     from maestro_taint.engine.summary import Summary
     from maestro_taint.frontend.ir import Function, Module
     from maestro_taint.models.model import EntryModel
 
 
-def enter_all(solver: Solver) -> None:
-    """Enter every handler, then meet what is shared."""
+CONVERTED = re.compile(r"<(?:int|float|uuid)(?:\([^)]*\))?:(\w+)>|\{(\w+):(?:int|float|uuid)\}")
+RAISED = "raised"  # an entry's parameters: what the handlers of the program raise
+
+
+def enter_all(solver: Solver, solve: Callable[[Module, str], None], asked: frozenset[str] | None = None) -> None:
+    """Enter every handler, then those that are handed what a handler raised; then meet what is shared.
+
+    ``solve`` runs a function that was not run yet, and notes it if that fails. With ``asked``, of other files only
+    what was run is entered: they may have been read for a class or a constant alone.
+    """
+    raised: Val = CLEAN
+    later: list[tuple[str, Function, EntryModel]] = []
+    called = {qn for summary in solver.done.values() for qn in summary.callees}
     for module in solver.program.modules.loaded():
         frame = solver.scratch(module)
         for qn, fn in module.functions.items():
-            entry = _entry(solver, frame, fn) if fn.decorators else None
-            if entry is not None:
-                _handler(solver, qn, fn, entry)
+            if asked is not None and module.path not in asked and (qn, ()) not in solver.done:
+                continue
+            entry = _entry(solver, frame, fn, called)
+            if entry is not None and (qn, ()) not in solver.done:
+                solve(module, qn)
+            if entry is not None and (qn, ()) not in solver.done:
+                continue  # it could not be analysed
+            if entry is not None and entry.params == RAISED:
+                later.append((qn, fn, entry))
+            elif entry is not None:
+                raised = join(raised, _handler(solver, qn, fn, entry, CLEAN))
             elif fn.decorators and not fn.cls and not fn.parent and (qn, ()) in solver.done:
                 _wrapped(solver, module, qn)
+    for qn, fn, entry in later:
+        _handler(solver, qn, fn, entry, raised)
     _shared(solver)
 
 
-def _entry(solver: Solver, frame: Any, fn: Function) -> EntryModel | None:
+def _entry(solver: Solver, frame: Any, fn: Function, called: set[str]) -> EntryModel | None:
+    """How a framework calls a function: by its decorator, as a method of a view class, or by its first parameter."""
     for d in fn.decorators:
         callee = d[2] if d[0] == ir.CALL else d
         if callee[0] not in (ir.ATTR, ir.GLOBAL, ir.LOCAL):
@@ -46,29 +74,79 @@ def _entry(solver: Solver, frame: Any, fn: Function) -> EntryModel | None:
             if t[0] == "x":
                 model = solver.models.entries.get(solver.models.canonical(t[1]))
                 if model is not None:
-                    return model
+                    return _shown_as(frame, model, d)
+    if fn.cls:
+        return _method(solver, fn)
+    if not fn.parent and len(fn.slots) > 1 and fn.slots[0] in solver.models.entries and fn.qn not in called:
+        model = solver.models.entries[fn.slots[0]]
+        return (
+            model
+            if solver.by_name(solver.program.modules[fn.module], fn.slots[0])
+            and model.frameworks(solver.program.modules[fn.module].imports)
+            else None
+        )
     return None
 
 
-def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel) -> None:
-    """Call a handler as its framework does: parameters from outside, its result to the client."""
-    f = solver.scratch(solver.program.modules[fn.module])
+def _method(solver: Solver, fn: Function) -> EntryModel | None:
+    for base in solver.classes.order(fn.cls)[1] if fn.name in solver.models.methods_entered else ():
+        model = solver.models.entries.get(solver.models.canonical(base))
+        if model is not None and fn.name in model.methods:
+            return model
+    return None
+
+
+def _shown_as(frame: Any, model: EntryModel, decorator: Any) -> EntryModel:
+    """The entry with what its decorator says of the response: ``response_class=HTMLResponse``."""
+    for name, node in decorator[4] if decorator[0] == ir.CALL else ():
+        if name == "response_class" and any(str(t[1]).endswith("HTMLResponse") for t in frame.eval(node).types):
+            return replace(model, returns=model.returns | BIT["html"])
+    return model
+
+
+def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel, raised: Val) -> Val:
+    """Call a handler as its framework does: parameters from outside, its result to the client; what it raises."""
+    module = solver.program.modules[fn.module]
+    f = solver.scratch(module)
     f.fn = fn
     args: list[Val] = []
+    converted = _converted(fn)
     for i, name in enumerate(fn.slots):
         default = fn.defaults.get(name)
-        outside = entry.params and not (i == 0 and fn.cls) and not _injected(solver, f, fn, name, default)
-        if not outside:
+        outside = entry.params and not (i == 0 and fn.cls) and not _injected(solver, f, fn, name)
+        outside = outside and name not in converted
+        needed = dependencies.needed(solver, fn, name)
+        if needed is not None:
+            args.append(dependencies.provided(solver, f, needed, entry))
+        elif not outside or (name in solver.models.parameters and solver.by_name(module, name)):
             args.append(root_value(("p", i)))
-            continue
-        source = Source(entry.params, entry.id, f.file, fn.position, f"{fn.name}({name})")
-        args.append(source_value(source, steps.step(f.file, fn.position, f"parameter {name} comes from the request")))
+        elif entry.params == RAISED:
+            args.append(raised)
+        elif default is not None and entry.base:
+            args.append(root_value(("p", i)))
+        else:
+            source = source_of(entry.params, entry.id, f.file, fn.position, f"{fn.name}({name})", entry.confidence)
+            words = f"parameter {name} comes from the request"
+            args.append(source_value(source, steps.step(f.file, fn.position, words)))
     summary = solver.summary(qn)
-    made = Application(f, summary, args, None, fn.position, fn.name).run()
-    if entry.returns and not _response(solver, made):
-        atoms = _body(f, made)
-        position = _last_return(fn)
-        reach(f, atoms, entry.returns, f"{fn.name} response", entry.id, position)
+    wrapped = solver.decorated(module, qn) if len(fn.decorators) > 1 and not fn.cls and not fn.parent else CLEAN
+    if any(t[0] == "w" for t in wrapped.types):
+        made = solver.calls.dispatch(f, wrapped, Arguments(f, args, fn.position))
+    else:
+        made = Application(f, summary, args, None, fn.position, fn.name).run()
+    if entry.returns and not responses.is_response(solver, made):
+        atoms = responses.body(f, made)
+        position = responses.last_return(fn)
+        bits = entry.returns & ~BIT["html"] if responses.is_typed(f, made) else entry.returns
+        reach(f, atoms, bits, f"{fn.name} response", entry.id, position)
+    return Val({a: x for a, x in f.deep(f.raises).items() if isinstance(a, Source)})
+
+
+def _converted(fn: Function) -> set[str]:
+    """Parameters of which every route says that they are numbers or UUIDs: ``<int:page>``, ``{ident:int}``."""
+    texts = [c for d in fn.decorators if d[0] == ir.CALL for c in ir.constants(d[3]) if isinstance(c, str)]
+    found = {name for text in texts for pair in CONVERTED.findall(text) for name in pair if name}
+    return {name for name in found if all(name in text for text in texts if "/" in text)}
 
 
 def _wrapped(solver: Solver, module: Module, qn: str) -> None:
@@ -79,56 +157,15 @@ def _wrapped(solver: Solver, module: Module, qn: str) -> None:
         solver.calls.dispatch(f, made, Arguments(f, [], module.functions[qn].position))
 
 
-FRAMEWORKS = ("flask.", "werkzeug.", "django.", "starlette.", "fastapi.", "aiohttp.", "tornado.")
-
-
-def _response(solver: Solver, made: Val) -> bool:
-    """Whether a handler returns a response object, whose body was judged where it was made."""
-    for t in made.types:
-        model = solver.models.calls.get(solver.models.canonical(t[1])) if t[0] == "x" else None
-        if model is not None and model.source is None and t[1].startswith(FRAMEWORKS):
-            return True
-    return False
-
-
-def _injected(solver: Solver, f: Any, fn: Function, name: str, default: Any) -> bool:  # noqa: ARG001 - one signature for all table entries
-    """A parameter the framework fills itself (``Depends``), or whose annotation admits no text."""
-    if default is not None and default[0] == ir.CALL:
-        callee = default[2]
-        if str(callee[3] if callee[0] == ir.ATTR else callee[2]) == "Depends":
-            return True
+def _injected(solver: Solver, f: Any, fn: Function, name: str) -> bool:
+    """A parameter the framework fills itself, or whose annotation admits no text."""
     annotation = fn.annotations.get(name)
     if annotation is None:
         return False
+    if solver.classes.textless(fn.module, annotation):
+        return True
     names = {t[1] for t in f.eval(annotation).types if t[0] == "x"}
-    plain = {n.removeprefix("builtins.") for n in names}
-    return bool(plain & {"int", "float", "bool", "uuid.UUID"}) or any("Request" in n or "Response" in n for n in names)
-
-
-def _body(f: Any, made: Val) -> dict[Any, Any]:
-    """The body of a response: of ``(body, status)`` the first; a mapping becomes JSON."""
-    atoms = f.own(made)
-    for oid in made.objs:
-        obj = f.get(oid)
-        if obj.kind == "tuple" and "=0" in obj.fields:
-            atoms = {**atoms, **obj.fields["=0"].atoms}
-        elif obj.kind not in ("dict", "list"):
-            atoms = {**atoms, **f.solver.attributes.printed(f, Val(objs=(oid,)))}
-    return atoms  # type: ignore[no-any-return]
-
-
-def _last_return(fn: Function) -> int:
-    """The place of the last return of a function, where its response leaves."""
-    found = fn.position
-    stack = list(fn.body)
-    while stack:
-        n = stack.pop()
-        if n[0] == ir.RETURN:
-            found = max(found, n[1])
-        for part in n[2:]:
-            if isinstance(part, tuple):
-                stack += [p for p in part if isinstance(p, tuple) and p and isinstance(p[0], int) and len(p) > 1]
-    return found
+    return any("Request" in n or "Response" in n for n in names)
 
 
 def _shared(solver: Solver) -> None:

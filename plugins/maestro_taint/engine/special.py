@@ -5,64 +5,82 @@ Invariant: each returns a value at least as dangerous as the real result for the
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import CLEAN, LITERAL, NO_CONST, Val, cleared, constant, join, join_atoms
-from maestro_taint.engine import containers, library, personal, regexes, texts
+from maestro_taint.engine import (
+    argv,
+    checks,
+    containers,
+    library,
+    messages,
+    pathnames,
+    personal,
+    records,
+    regexes,
+    tasks,
+    templates,
+    texts,
+)
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.frame import ITER
-from maestro_taint.kinds import PATHS
+from maestro_taint.kinds import BIT
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
     from maestro_taint.models.model import SinkModel
 
-SHELLS = re.compile(r"(^|/)(sh|bash|dash|zsh|ksh|cmd|cmd\.exe|powershell|python3?|perl|env)$")
-
 
 def argument(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:
     """What of an argument a sink is exposed to."""
-    if sink.special == "argv":
-        return _argv(f, value)
-    if sink.special == "shell_or_argv":
-        shell = given.kwargs.get("shell")
-        if shell is None or (shell.const is not NO_CONST and not shell.const):
-            return _argv(f, value)
+    exposed = _EXPOSED.get(sink.special)
+    if exposed is not None:
+        return exposed(f, sink, given, value)  # type: ignore[no-any-return]
     if sink.special in _XML and not _XML[sink.special](f, given):
         return {}
-    return f.solver.attributes.printed(f, value)
-
-
-_XML: dict[str, Any] = {
-    "xml_features": lambda f, given: library.resolves_entities(f, given.receiver, ".external", default=False),
-    "xml_parser": lambda f, given: library.resolves_entities(f, given.get(1, "parser"), ".external", default=False),
-    "lxml": lambda f, given: library.resolves_entities(
-        f, given.get(1, "parser"), ".resolve_entities", default=given.get(1, "parser") is None
-    ),
-}
-
-
-def _argv(f: Frame, value: Val) -> dict[Any, Any]:
-    """A program with arguments: its name, and what an interpreter is told to run."""
-    items = containers.exact_items(f, value)
-    if items is None:
-        return f.own(value) if value.objs else value.atoms
-    if not items:
-        return {}
-    atoms = items[0].atoms
-    if _interprets(items[0]) and any(v.const in ("-c", "/c", "-Command") for v in items):
-        for v in items[1:]:
-            atoms = join_atoms(atoms, v.atoms)
+    atoms = f.solver.attributes.printed(f, value)
+    if sink.bits & BIT["html"] and any(f.get(o).kind == "gen" for o in value.objs):
+        return join_atoms(atoms, f.deep(f.place(value, ITER)))  # a streamed body
     return atoms
 
 
-def _interprets(program: Val) -> bool:
-    """Whether a program may run its argument after ``-c``; one that is not the same literal on all ways here may."""
-    if isinstance(program.const, str):
-        return bool(SHELLS.search(program.const))
-    return program.lit or ("x", "sys.executable") in program.types
+def _words(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:  # noqa: ARG001 - table entry
+    first = sink.args[0]
+    return argv.words(f, given, first if isinstance(first, int) else 0)
+
+
+def _shell_or_argv(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:  # noqa: ARG001 - table entry
+    shell = given.kwargs.get("shell")
+    direct = shell is None or (shell.const is not NO_CONST and not shell.const)
+    return argv.exposed(f, value) if direct else f.solver.attributes.printed(f, value)
+
+
+_EXPOSED: dict[str, Any] = {
+    "argv": lambda f, sink, given, value: argv.exposed(f, value),  # noqa: ARG005 - table entry
+    "words": _words,
+    "shell_or_argv": _shell_or_argv,
+    "deep": lambda f, sink, given, value: f.deep(value),  # noqa: ARG005 - table entry
+    "stdin": lambda f, sink, given, value: f.deep(value) if argv.is_shell(f, given.get(0, "args")) else {},  # noqa: ARG005
+    "location": lambda f, sink, given, value: f.place(value, "='Location'").atoms,  # noqa: ARG005 - table entry
+    "message": lambda f, sink, given, value: messages.exposed(f, given),  # noqa: ARG005 - table entry
+}
+_XML: dict[str, Any] = {
+    "xml_features": lambda f, given: library.resolves_entities(f, given.receiver, ".external", default=False),
+    "xml_parser": lambda f, given: library.resolves_entities(f, given.get(1, "parser"), ".external", default=False),
+}
+
+
+def _lxml(f: Frame, given: Arguments) -> bool:
+    """Whether lxml resolves entities here: by the call's own switch (``iterparse``), or its parser's."""
+    own = given.kwargs.get("resolve_entities")
+    if own is not None:
+        return own.const is NO_CONST or bool(own.const)
+    parser = given.get(1, "parser")
+    return library.resolves_entities(f, parser, ".resolve_entities", default=parser is None)
+
+
+_XML["lxml"] = _lxml
 
 
 def knows(dotted: str) -> bool:
@@ -95,6 +113,15 @@ def _to_list(f: Frame, given: Arguments) -> Val:
 
         return f.new(given.at, sequence("list", items))
     return f.new(given.at, Obj("list", {}, f.place(v, ITER)))
+
+
+def _to_set(f: Frame, given: Arguments) -> Val:
+    """A set of constants is known in full, in whatever order."""
+    v = given.get(0)
+    items = None if v is None else containers.exact_items(f, v)
+    if items is None or any(x.const is NO_CONST for x in items):
+        return _reordered(f, given)
+    return _to_list(f, given)
 
 
 def _reordered(f: Frame, given: Arguments) -> Val:
@@ -235,34 +262,6 @@ def _setattr(f: Frame, given: Arguments) -> Val:
     return constant(None)
 
 
-def _resolved(f: Frame, given: Arguments) -> Val:
-    """``os.path.realpath(x)``, ``os.path.abspath(x)``, ``Path.resolve()``: now comparable with its base."""
-    source = given.get(0) if given.get(0) is not None else given.receiver
-    if source is None:
-        return CLEAN
-    return Val(f.deep(source), types=(("x", "pathlib.Path"), ("tag", "resolved")), lit=source.lit)
-
-
-def _parent(f: Frame, given: Arguments) -> Val:
-    """``os.path.dirname(x)``, which equals ``x`` for the root alone."""
-    v = given.get(0)
-    return CLEAN if v is None else Val(f.deep(v), types=(("tag", "parent", v),), lit=v.lit)
-
-
-def _basename(f: Frame, given: Arguments) -> Val:
-    v = given.get(0)
-    return CLEAN if v is None else Val(cleared(f.deep(v), PATHS), lit=v.lit)
-
-
-def _joined_path(f: Frame, given: Arguments) -> Val:
-    atoms: dict[Any, Any] = {}
-    for v in given.everything():
-        atoms = join_atoms(atoms, f.deep(v))
-    if given.args and all(v.const is not NO_CONST for v in given.args):
-        return constant("/".join(str(v.const) for v in given.args))
-    return Val(atoms, lit=all(v.lit for v in given.everything()))
-
-
 def _parsed_url(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
     v = given.get(0)
     if v is None:
@@ -315,6 +314,11 @@ def _isinstance(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - table entr
 _BUILTIN_TYPES: dict[str, type] = {"str": str, "int": int, "bytes": bytes, "float": float, "bool": bool}
 _TABLE: dict[str, Any] = {
     **library.TABLE,
+    **checks.TABLE,
+    **templates.TABLE,
+    **pathnames.TABLE,
+    **records.TABLE,
+    **tasks.TABLE,
     **regexes.TABLE,
     "string.Template": texts.template,
     "string.Template.substitute": texts.substituted,
@@ -322,10 +326,11 @@ _TABLE: dict[str, Any] = {
     "os.getenv": _environ,
     "os.environ.get": _environ,
     "os.environ.__getitem__": _environ,
+    "shlex.split": argv.split,
     "builtins.list": _to_list,
     "builtins.tuple": _to_list,
-    "builtins.set": _reordered,
-    "builtins.frozenset": _reordered,
+    "builtins.set": _to_set,
+    "builtins.frozenset": _to_set,
     "builtins.sorted": _reordered,
     "builtins.reversed": _reordered,
     "builtins.iter": _to_list,
@@ -352,14 +357,7 @@ _TABLE: dict[str, Any] = {
     "asyncio.wait_for": _first,
     "contextlib.closing": _first,
     "typing.cast": lambda f, given: given.get(1) or CLEAN,  # noqa: ARG005 - table entry
-    "os.path.realpath": _resolved,
-    "os.path.abspath": _resolved,
     "os.path.normcase": _first,
-    "os.path.dirname": _parent,
-    "pathlib.Path.resolve": _resolved,
-    "os.path.basename": _basename,
-    "werkzeug.utils.secure_filename": _basename,
-    "os.path.join": _joined_path,
     "urllib.parse.urlparse": _parsed_url,
     "urllib.parse.urlsplit": _parsed_url,
     "builtins.len": _dropped,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.values import CLEAN, NO_CONST, Val, join
-from maestro_taint.engine import folding, guards, patterns
+from maestro_taint.engine import assignment, folding, guards, patterns
 from maestro_taint.engine.expressions import combine, function_value, sequence
 from maestro_taint.engine.frame import ITER, join_states
 from maestro_taint.frontend import ir
@@ -68,6 +68,8 @@ def return_(f: Frame, n: Node) -> None:
     """``return value``."""
     value = f.eval(n[2])
     if not f.dead:
+        if value.atoms and f.fn.name[:1] != "<":
+            assignment.named(f, f.fn.name, value, n[1])
         f.returns.append((value, f.state))
         f.state = None  # type: ignore[assignment]
 

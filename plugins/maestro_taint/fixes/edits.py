@@ -25,6 +25,7 @@ EDITS: dict[str, Callable[[Site], Edit | Refusal]] = {
     "taint-xpath": queries.xpath,
     "taint-ldap": queries.ldap,
     "taint-xxe": calls.xml,
+    "taint-entities": calls.xml,
     "taint-xxe-parser": calls.xml,
     "taint-deserialize": calls.deserialize,
     "taint-redirect": urls.redirect,
@@ -37,6 +38,7 @@ EDITS: dict[str, Callable[[Site], Edit | Refusal]] = {
     "taint-cookie-httponly": outputs.cookie,
     "taint-archive": calls.archive,
     "taint-autoescape": calls.autoescape,
+    "taint-temp-file": calls.temp_file,
 }
 REASONS = {
     "taint-trust": "what may enter the session is the application's to say: validate it there",

@@ -84,10 +84,19 @@ class PropagatorEntry(Entry, frozen=True):
 
 
 class EntrypointEntry(Entry, frozen=True):
-    """A decorator by which a framework calls a function; ``returns`` are the kinds its result reaches."""
+    """How a framework calls a function; ``returns`` are the kinds its result reaches.
+
+    By a ``decorator``, as one of the ``methods`` of classes with a ``base``, or (module-level functions of modules that
+    import one of ``within``) by the name of its ``first`` parameter.
+    """
 
     id: str
-    decorator: tuple[str, ...] | str
+    decorator: tuple[str, ...] | str = ()
+    base: tuple[str, ...] | str = ()
+    methods: tuple[str, ...] = ()
+    first: str = ""
+    within: tuple[str, ...] = ()
+    confidence: str = "high"
     params: str = "untrusted"
     returns: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
@@ -98,7 +107,8 @@ class PatternEntry(Entry, frozen=True):
     """A call that is wrong by itself, under conditions on its arguments.
 
     ``unless_in``: not in functions with such a name (globs, lower case); ``unless_beside``: not where one of these
-    constants is used, by which a protocol is known.
+    constants is used, by which a protocol is known; ``weighed``: a warning only, where names say that the digest
+    tells versions of a thing apart and protects nothing.
     """
 
     id: str
@@ -109,6 +119,7 @@ class PatternEntry(Entry, frozen=True):
     when: tuple[ConditionEntry, ...] = ()
     unless_in: tuple[str, ...] = ()
     unless_beside: tuple[str, ...] = ()
+    weighed: bool = False
     returns: str = ""
     unchecked: bool = False
 

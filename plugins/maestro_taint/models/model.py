@@ -50,6 +50,7 @@ class SinkModel:
 class PatternModel:
     """A call that is wrong whatever flows into it: weak hash, insecure cookie, entity-resolving parser.
 
+    ``weighed``: where names say that a digest only tells versions apart it does not block.
     Not in a function whose name matches ``unless_in``, nor in one that names a constant of ``unless_beside``.
     """
 
@@ -60,6 +61,7 @@ class PatternModel:
     when: tuple[Condition, ...] = ()
     unless_in: tuple[str, ...] = ()
     unless_beside: tuple[str, ...] = ()
+    weighed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +96,23 @@ class StoreModel:
 
 @dataclass(frozen=True, slots=True)
 class EntryModel:
-    """A decorator or base class by which a framework calls a function with outside data."""
+    """A decorator, a base class (for its ``methods``) or a first parameter by which a framework calls a function.
+
+    ``base`` says that only parameters without a default are filled from outside.
+    """
 
     id: str
     params: str = "untrusted"
     returns: int = 0
     skip: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    base: bool = False
+    confidence: str = "high"
+    within: tuple[str, ...] = ()
+
+    def frameworks(self, imports: set[str]) -> bool:
+        """Whether a module with these imports may use the framework meant."""
+        return not self.within or any(dotted.partition(".")[0] in self.within for dotted in imports)
 
 
 @dataclass
@@ -122,9 +135,21 @@ class Models:
     hints: dict[str, tuple[str, ...]] = field(default_factory=dict)
     names_are_sources: bool = True
     digest: str = ""
+    canonicals: dict[str, str] = field(default_factory=dict, repr=False, compare=False)  # answers given
+
+    @cached_property
+    def methods_entered(self) -> frozenset[str]:
+        """Names of methods some framework calls."""
+        return frozenset(name for entry in self.entries.values() for name in entry.methods)
 
     def canonical(self, dotted: str) -> str:
         """The name a thing is modelled under: aliases hold for a prefix, longest first."""
+        found = self.canonicals.get(dotted)
+        if found is None:
+            found = self.canonicals[dotted] = self._canonical(dotted)
+        return found
+
+    def _canonical(self, dotted: str) -> str:
         aliases = self.aliases
         if dotted in aliases:
             return aliases[dotted]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from maestro_taint.models.model import Models
+    from maestro_taint.models.model import CallModel, Models
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +42,33 @@ def tokens_of(models: Models) -> Tokens:
     """The words of compiled models."""
     names, touched, objects = set(models.annotations), {"environ", "getenv"}, {"environ", "getenv"}
     paths = {"os.environ", "os.getenv"}
-    entered = [*models.reads, *(dotted for dotted, call in models.calls.items() if call.source or call.patterns)]
+    met = [*models.reads, *(dotted for dotted, call in models.calls.items() if call.source or call.patterns)]
     other = _aliases(models)
-    for dotted in entered:
+    for dotted in met:
         home, _, last = dotted.rpartition(".")
         paths.add(dotted)
+        if last == "__setitem__":
+            touched.update(_keys(models.calls[dotted]))
+            continue
         if "." not in home:
             (names if home == "builtins" else touched).add(last)
             continue
         for path in (home, *other.get(home, ())):
             paths.add(path)
-            objects.add(path.rpartition(".")[2])
+            objects.add(path.partition(".[")[0].rpartition(".")[2])
         if dotted in models.calls and models.calls[dotted].patterns:
             touched.add(last)
     touched |= objects | {name for name, call in models.methods.items() if call.source}
-    classes = {word for word in objects if word[:1].isupper()}
+    entered = [dotted.rpartition(".")[2] for dotted, entry in models.entries.items() if entry.base]
+    classes = {word for word in (*objects, *entered) if word[:1].isupper()}
     doors = {dotted.rpartition(".")[2] for dotted in models.entries}
     return Tokens(*map(frozenset, (names, touched, objects, classes, paths, doors, _sinks(models))))
+
+
+def _keys(call: CallModel) -> set[str]:
+    """The keys by which items are set that a pattern speaks of."""
+    keys = {value for pattern in call.patterns for c in pattern.when if c.arg == 0 for value in c.values}
+    return keys | {key.upper() for key in keys}  # conditions are about lower case
 
 
 def _sinks(models: Models) -> set[str]:
