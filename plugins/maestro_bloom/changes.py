@@ -76,6 +76,7 @@ class Comparison:
             else:
                 changes.everything = changes.everything or why
         if self._skeletons:
+            changes.keys[keys.every_class()] = "it looks at all classes or modules, and some changed"
             changes.files = ModuleGraph(self._index.files).reaching(self._skeletons)
         changes.keys.update((keys.source(path), f"{path}: {why}") for path, why in changes.files.items())
         self._wide()

@@ -19,6 +19,7 @@ from maestro_bloom.imports_of import imports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from maestro_bloom.recorder import Recorder
 
@@ -35,6 +36,9 @@ _HEADERS = (
     "pluggy",
     "maestro_bloom",
 )
+
+# They parse sources that are executed, too, and are then seen as modules.
+_ANALYSERS = ("maestro_bloom", "_pytest.assertion")
 
 
 class Texts:
@@ -61,7 +65,9 @@ class Texts:
         # A module's own file is analysed as such.
         if "import" not in text or (isinstance(filename, str | bytes) and os.fsdecode(filename).endswith(".py")):
             return
-        frame = sys._getframe(2)  # noqa: SLF001 - who compiles it
+        frame = _beyond_ast(sys._getframe(2))  # noqa: SLF001 - who compiles it
+        if frame is None or frame.f_globals.get("__name__", "").startswith(_ANALYSERS):
+            return
         for name in self._imports(text):
             self._recorder.import_edge(name, frame)
 
@@ -99,3 +105,10 @@ class Texts:
         if path is not None:
             for bag in self._recorder.targets(frame):
                 bag.codes.add((path, code.co_qualname, code.co_firstlineno))
+
+
+def _beyond_ast(frame: FrameType | None) -> FrameType | None:
+    """The frame that had a text parsed."""
+    while frame is not None and frame.f_globals.get("__name__") == "ast":
+        frame = frame.f_back
+    return frame
