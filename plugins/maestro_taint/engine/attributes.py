@@ -101,10 +101,11 @@ class Attributes:
                 return Val(made.atoms, made.const, made.types, lit=made.lit)
         return None
 
-    def through(self, f: Frame, val: Val, name: str, found: Val) -> Val:
+    def through(self, f: Frame, val: Val, place: str, found: Val) -> Val:
         """What a callee that did not know the class of a value found in its field: what the class says as well."""
         classes = [t[1] for t in val.types if t[0] in ("i", "s")]
-        if not classes:
+        name = place[1:] if place[0] == "." else self._key(classes, place)
+        if not classes or not name:
             return found
         if not any("." + name in f.get(o).fields for o in val.objs):
             held = self.class_level(val, name)
@@ -115,6 +116,16 @@ class Attributes:
                 at = declared[1][2]
                 return self._declared(f, val, [cls], name, at, found, symbolic=True)
         return found
+
+    def _key(self, classes: list[str], place: str) -> str:
+        """The field that stands at a key or position, in a class that declares such; ``""`` if none does."""
+        for cls in classes:
+            if self.solver.classes.is_mapping(cls) and place[1:2] in ("'", '"'):
+                return place[2:-1]
+            names = self.solver.classes.positions(cls)
+            if names and place[1:].lstrip("-").isdigit() and -len(names) <= int(place[1:]) < len(names):
+                return names[int(place[1:])]
+        return ""
 
     def _declared(
         self,
