@@ -34,10 +34,13 @@ CONVERTED = re.compile(r"<(?:int|float|uuid)(?:\([^)]*\))?:(\w+)>|\{(\w+):(?:int
 RAISED = "raised"  # an entry's parameters: what the handlers of the program raise
 
 
-def enter_all(solver: Solver, solve: Callable[[Module, str], None]) -> None:
+def enter_all(
+    solver: Solver, solve: Callable[[Module, str], None], asked: frozenset[str] | None = None
+) -> None:
     """Enter every handler, then those that are handed what a handler raised; then meet what is shared.
 
-    ``solve`` runs a function that was not run yet, and notes it if that fails.
+    ``solve`` runs a function that was not run yet, and notes it if that fails. With ``asked``, of other files only
+    what was run is entered: they may have been read for a class or a constant alone.
     """
     raised: Val = CLEAN
     later: list[tuple[str, Function, EntryModel]] = []
@@ -45,6 +48,8 @@ def enter_all(solver: Solver, solve: Callable[[Module, str], None]) -> None:
     for module in solver.program.modules.loaded():
         frame = solver.scratch(module)
         for qn, fn in module.functions.items():
+            if asked is not None and module.path not in asked and (qn, ()) not in solver.done:
+                continue
             entry = _entry(solver, frame, fn, called)
             if entry is not None and (qn, ()) not in solver.done:
                 solve(module, qn)
