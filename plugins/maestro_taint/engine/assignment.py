@@ -178,7 +178,7 @@ def _either(old: Val, new: Val) -> Val:
 
 
 def _unpack(f: Frame, targets: tuple[Node, ...], value: Val, at: int) -> None:
-    exact = containers.exact_items(f, value)
+    exact = containers.items_by_place(f, value)
     star = next((i for i, t in enumerate(targets) if t[0] == ir.STAR), None)
     if exact is not None and star is None and len(exact) == len(targets):
         for t, v in zip(targets, exact, strict=True):

@@ -113,8 +113,8 @@ class Attributes:
         for cls in classes:
             declared = self.solver.classes.field(cls, name) if personal.declared(self.solver, cls, name) else None
             if declared is not None:
-                at = declared[1][2]
-                return self._declared(f, val, [cls], name, at, found, symbolic=True)
+                home = self.solver.program.modules[declared[0].module].path
+                return self._declared(f, val, [cls], name, declared[1][2], found, symbolic=True, home=home)
         return found
 
     def _key(self, classes: list[str], place: str) -> str:
@@ -137,6 +137,7 @@ class Attributes:
         found: Val,
         *,
         symbolic: bool,
+        home: str = "",
     ) -> Val:
         """Add a source where the field is declared to hold personal data, unless what it holds is known harmless."""
         for cls in classes:

@@ -78,7 +78,7 @@ class Calls:
                 continue
             v = f.eval(a[2])
             f.note_interest(v)
-            exact = containers.exact_items(f, v)
+            exact = containers.items_by_place(f, v)
             if exact is not None and spread is None:
                 args += exact
             else:

@@ -33,6 +33,17 @@ def exact_items(f: Frame, v: Val) -> list[Val] | None:
     return None
 
 
+def items_by_place(f: Frame, v: Val) -> list[Val] | None:
+    """The elements of a value that is one of several sequences of the same known length, place by place."""
+    if len(v.objs) < 2 or f.own(v):
+        return exact_items(f, v)
+    each = [exact_items(f, Val(objs=(oid,))) for oid in v.objs]
+    lists = [items for items in each if items is not None]
+    if len(lists) < len(each) or len({len(items) for items in lists}) != 1:
+        return None
+    return [program.merged(list(values)) for values in zip(*lists, strict=True)]
+
+
 def exact_keys(f: Frame, v: Val) -> dict[str, Val] | None:
     """The items of a value that is one mapping with known text keys."""
     if len(v.objs) != 1 or f.own(v):

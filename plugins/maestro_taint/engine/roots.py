@@ -34,9 +34,7 @@ CONVERTED = re.compile(r"<(?:int|float|uuid)(?:\([^)]*\))?:(\w+)>|\{(\w+):(?:int
 RAISED = "raised"  # an entry's parameters: what the handlers of the program raise
 
 
-def enter_all(
-    solver: Solver, solve: Callable[[Module, str], None], asked: frozenset[str] | None = None
-) -> None:
+def enter_all(solver: Solver, solve: Callable[[Module, str], None], asked: frozenset[str] | None = None) -> None:
     """Enter every handler, then those that are handed what a handler raised; then meet what is shared.
 
     ``solve`` runs a function that was not run yet, and notes it if that fails. With ``asked``, of other files only
