@@ -81,7 +81,7 @@ class Attributes:
         elif symbolic and classes and not found.types:
             made = self._made(classes, name)
             found = Val(found.atoms, found.const, made, objs=found.objs, sym=found.sym) if made else found
-        return self._declared(f, val, classes, name, at, found, symbolic=symbolic)
+        return self._declared(f, classes, name, (f.file, at), found, symbolic=symbolic)
 
     def _made(self, classes: list[str], name: str) -> tuple[Any, ...]:
         """What a field is, by what ``__init__`` stores there: ``self.db = sqlite3.connect(path)``."""
@@ -114,7 +114,7 @@ class Attributes:
             declared = self.solver.classes.field(cls, name) if personal.declared(self.solver, cls, name) else None
             if declared is not None:
                 home = self.solver.program.modules[declared[0].module].path
-                return self._declared(f, val, [cls], name, declared[1][2], found, symbolic=True, home=home)
+                return self._declared(f, [cls], name, (home, declared[1][2]), found, symbolic=True)
         return found
 
     def _key(self, classes: list[str], place: str) -> str:
@@ -128,16 +128,7 @@ class Attributes:
         return ""
 
     def _declared(
-        self,
-        f: Frame,
-        val: Val,  # noqa: ARG002 - one signature for all table entries
-        classes: list[str],
-        name: str,
-        at: int,
-        found: Val,
-        *,
-        symbolic: bool,
-        home: str = "",
+        self, f: Frame, classes: list[str], name: str, where: tuple[str, int], found: Val, *, symbolic: bool
     ) -> Val:
         """Add a source where the field is declared to hold personal data, unless what it holds is known harmless."""
         for cls in classes:
@@ -151,15 +142,15 @@ class Attributes:
                 return found
             if found.atoms and all(not live & active("pii") for live, _ in found.atoms.values()):
                 return found
-            made = source_of(source, "declared", f.file, at, f"{cls.rpartition('.')[2]}.{name}")
-            entered = source_value(made, steps.step(f.file, at, f"{source} field {made.text}"))
+            made = source_of(source, "declared", *where, f"{cls.rpartition('.')[2]}.{name}")
+            entered = source_value(made, steps.step(*where, f"{source} field {made.text}"))
             return (
                 join(entered, found)
                 if not symbolic
                 else Val(join_atoms(entered.atoms, found.atoms), NO_CONST, found.types, objs=found.objs, sym=None)
             )
         if symbolic and not classes and name[0] != "_":
-            return personal.by_name(f, found, name, at, self.solver.models)
+            return personal.by_name(f, found, name, where[1], self.solver.models)
         return found
 
     def _as_dict(self, f: Frame, val: Val, at: int) -> Val:
@@ -275,7 +266,7 @@ class Attributes:
             if t[0] in ("i", "s") and isinstance(key.const, str) and self.solver.classes.is_mapping(t[1]):
                 symbolic = any(f.get(o).origin is not None for o in obj.objs)
                 found = f.place(obj, f"={key.const!r}")
-                return self._declared(f, obj, [t[1]], key.const, at, found, symbolic=symbolic)
+                return self._declared(f, [t[1]], key.const, (f.file, at), found, symbolic=symbolic)
             if t[0] != "x":
                 continue
             name = key.const if isinstance(key.const, str) else None
