@@ -98,7 +98,7 @@ def is_secret_name(name: str) -> bool:
     if personal.kind_of_name(name) == "secret" or any(word in last for word in UNGUESSABLE):
         return True
     words = tuple(re.split(r"[^a-z]+", last))
-    return words[-1:] == ("sid",) or words[-2:] in UNGUESSABLE_PAIRS
+    return words[-1:] == ("sid",) or words[-2:] == ("session", "key") or words[-2:] in UNGUESSABLE_PAIRS
 
 
 def _attribute(f: Frame, target: Node, value: Val, at: int) -> None:

@@ -196,7 +196,10 @@ class Attributes:
             if made.const is not NO_CONST and name not in self.solver.program.modules[declared[0].module].changed:
                 return made
             return root_value(root, types=made.types)
-        outside = self.solver.classes.order(cls)[1]
+        line, outside = self.solver.classes.order(cls)
+        nested = next((f"{one}.{name}" for one in line if f"{one}.{name}" in self.solver.program.classes), None)
+        if nested is not None:
+            return Val(types=(("c", nested),), lit=True)
         if outside and name in records.MANAGERS and outside[0].endswith("Model"):
             return records.manager(cls)
         return Val(types=(("x", f"{outside[0]}.{name}"),)) if outside else None

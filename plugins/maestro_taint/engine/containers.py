@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from maestro_taint.engine.arguments import Arguments
     from maestro_taint.engine.frame import Frame
 
-CHANGING = ("encode", "decode", "splitlines", "hex", "split", "translate")
+CHANGING = ("encode", "decode", "splitlines", "hex", "split", "translate", "lstrip")
 SEQUENCES = ("list", "tuple", "set")
 
 

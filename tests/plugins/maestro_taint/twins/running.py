@@ -154,6 +154,7 @@ def _channels(attack: bytes, application: Any) -> list[Any]:
         {"data": attack, "content_type": "application/octet-stream"},
         {"data": {"p": (io.BytesIO(attack), text.partition("\n")[0])}, "content_type": "multipart/form-data"},
         {"query_string": {text: "1"}},
+        {"data": {text: "1"}},
         {"path": "/t/" + text.lstrip("/")},
         {"cookie": text},
     ]
