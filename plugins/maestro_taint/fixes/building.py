@@ -12,7 +12,7 @@ import libcst as cst
 
 from maestro_taint.fixes import template
 from maestro_taint.fixes.far import Reader
-from maestro_taint.fixes.forms import Filled, Tree, pieces, remote, repeats
+from maestro_taint.fixes.forms import Filled, Tree, loops, pieces, remote
 from maestro_taint.fixes.pieces import Hole, Piece, Text
 from maestro_taint.fixes.rendering import filled_literal, render
 from maestro_taint.fixes.view import Refusal, View
@@ -41,13 +41,22 @@ class Feed:
 
 @dataclass(slots=True)
 class Built:
-    """The text at the sink: its feeds, and all pieces in order. ``linear``: no part is added later or conditionally."""
+    """The text at the sink: its feeds, and all pieces in order.
+
+    ``straight``: no part is added conditionally; ``loops`` are those of pieces that a comprehension repeats, by piece.
+    """
 
     feeds: list[Feed] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
-    linear: bool = True
+    straight: bool = True
+    loops: dict[int, cst.CompFor] = field(default_factory=dict)
     hot: set[int] = field(default_factory=set)
     view: View | None = None
+
+    @property
+    def linear(self) -> bool:
+        """Whether every part is written exactly once."""
+        return self.straight and not self.loops
 
     def is_hot(self, piece: Piece) -> bool:
         """Whether a hole brings tainted data."""
@@ -109,7 +118,7 @@ class Builder:
             made.pieces.append(hole)
             return None
         made.feeds.append(Feed(expr, tree, name, statement))
-        made.linear = made.linear and not repeats(tree)
+        made.loops |= {id(piece): loop for piece, loop in loops(tree)}
         self._originate(tree)
         for piece in pieces(tree):
             if isinstance(piece, Hole) and not piece.suffix and depth:
@@ -176,7 +185,7 @@ class Builder:
             self.made.pieces.append(whole.tree)
             return None
         if len({id(self.view.parents.get(self.view.parents[s])) for s in plain}) > 1:
-            self.made.linear = False
+            self.made.straight = False
         for store in sorted(plain, key=self.view.order):
             value = getattr(store, "value", None)
             if value is None:
@@ -220,7 +229,7 @@ class Builder:
         block = self.view.parents.get(start[1])
         for i, (element, statement) in enumerate(parts):
             if self.view.parents.get(statement) is not block:
-                self.made.linear = False
+                self.made.straight = False
             if i:
                 self.made.pieces.append(Text(between.raw_value, between.prefix.lower(), between.quote))
             before = len(self.made.feeds)
@@ -238,9 +247,9 @@ class Builder:
         loads = self.view.loads(self.view.scope(name), name.value)
         if not all(self.view.only_asked(n) for n in loads) or not _has_text(template.parse(held.elt, self.lookup)):
             return False
-        self.made.linear = False
-        before = len(self.made.feeds)
+        before, start = len(self.made.feeds), len(self.made.pieces)
         self._collect(held.elt, "", depth - 1)
+        self.made.loops |= {id(piece): held.for_in for piece in self.made.pieces[start:]}
         for feed in self.made.feeds[before:]:
             feed.adds = True
         return True

@@ -145,10 +145,15 @@ def remote(tree: Tree) -> list[Filled]:
     return [tree] if named and isinstance(tree, Filled) else []
 
 
-def repeats(tree: Tree) -> bool:
-    """Whether a part of the text is written as often as a comprehension runs."""
+def loops(tree: Tree) -> list[tuple[Piece, cst.CompFor]]:
+    """Pieces that a comprehension writes as often as it runs, with its loop."""
     if isinstance(tree, Plus):
-        return repeats(tree.left) or repeats(tree.right)
+        return [*loops(tree.left), *loops(tree.right)]
     if isinstance(tree, Far):
-        return repeats(tree.inner)
-    return isinstance(tree, Listed) and (tree.repeated or any(repeats(e) for e in tree.elements))
+        return loops(tree.inner)
+    if not isinstance(tree, Listed):
+        return []
+    if tree.repeated:
+        held: Any = tree.node.args[0].value
+        return [(p, held.for_in) for p in pieces(tree.elements[0])]
+    return [one for element in tree.elements for one in loops(element)]

@@ -80,6 +80,8 @@ def _flow(key: Any, group: list[Any]) -> Finding:
             "source": f"{source.file}:{line_of(source.position)} {source.text}",
             "sink": site.callee,
             "sources": len({(g[0].file, g[0].position) for g in group}),
+            # What is left when code moves to another file or function: the way, without places.
+            "context": _digest(rule, source.model, source.text, site.callee, *(words for *_, words in backwards(step))),
         },
     )
 
@@ -108,6 +110,7 @@ def _pattern(key: Any, pattern: Any, dotted: str, function: str, *, grave: bool)
         properties={
             "kind": rule.removeprefix("taint-"), "confidence": "high" if grave else "medium", "source": "",
             "sink": dotted, "sources": 0,
+            "context": _digest(rule, pattern.id, dotted),
         },
     )  # fmt: skip
 
