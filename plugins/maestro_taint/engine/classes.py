@@ -6,7 +6,7 @@ Invariant: a member is looked up as Python does, along the linearisation; a base
 from __future__ import annotations
 
 from bisect import insort
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from maestro_taint.engine.program import resolve_type
 from maestro_taint.frontend import ir
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
     from maestro_taint.engine.program import Program
     from maestro_taint.frontend.ir import ClassInfo, Function, Node
+
+    Declared: TypeAlias = tuple[ClassInfo, tuple[Node | None, Node | None, int]]
 
 PRINTING_DECORATORS = frozenset(
     ("dataclasses.dataclass", "attr.s", "attrs.define", "attr.define", "attrs.frozen", "attr.attrs", "dataclass")
@@ -60,6 +62,9 @@ class Classes:
         self.orders: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self.made: dict[tuple[str, str], tuple[Any, ...]] = {}
         self.looked: set[str] = set()  # classes whose heirs were read
+        self.ordering = 0  # how many orders are being found just now
+        self.found: dict[tuple[str, str, str], str | None] = {}  # answers of method()
+        self.declarations: dict[tuple[str, str], Declared | None] = {}  # answers of field()
         self.children: dict[str, list[str]] = {}
         self.placed: set[str] = set()  # classes entered among the children of their bases
 
@@ -72,12 +77,19 @@ class Classes:
         info = self.program.classes.get(qn)
         if info is None:
             return self.orders[qn]
+        self.ordering += 1
+        try:
+            self.orders[qn] = self._order(qn, info)
+        finally:
+            self.ordering -= 1
+        return self.orders[qn]
+
+    def _order(self, qn: str, info: ClassInfo) -> tuple[tuple[str, ...], tuple[str, ...]]:
         bases, external = self._bases(info)
         lines = [list(self.order(b)[0]) for b in bases]
         made = (qn, *_merge([*lines, list(bases)]))
         outside = [*external, *(x for b in bases for x in self.order(b)[1])]
-        self.orders[qn] = (made, tuple(dict.fromkeys(outside)))
-        return self.orders[qn]
+        return made, tuple(dict.fromkeys(outside))
 
     def _bases(self, info: ClassInfo) -> tuple[list[str], list[str]]:
         frame = self.program.solver.scratch(self.program.modules[info.module])
@@ -104,6 +116,15 @@ class Classes:
 
     def method(self, cls: str, name: str, after: str = "") -> str | None:
         """The function a class finds under a name, optionally after a class in the order (``super()``)."""
+        key = (cls, name, after)
+        if key not in self.found:
+            found = self._method(cls, name, after)
+            if self.ordering:  # what an order depends on is asked while it is not known in full
+                return found
+            self.found[key] = found
+        return self.found[key]
+
+    def _method(self, cls: str, name: str, after: str) -> str | None:
         line = self.order(cls)[0]
         if after in line:
             line = line[line.index(after) + 1 :]
@@ -113,8 +134,17 @@ class Classes:
                 return info.methods[name]
         return None
 
-    def field(self, cls: str, name: str) -> tuple[ClassInfo, tuple[Node | None, Node | None, int]] | None:
+    def field(self, cls: str, name: str) -> Declared | None:
         """The declaration of a class-level name, or of a field that ``__init__`` fills."""
+        key = (cls, name)
+        if key not in self.declarations:
+            found = self._field(cls, name)
+            if self.ordering:
+                return found
+            self.declarations[key] = found
+        return self.declarations[key]
+
+    def _field(self, cls: str, name: str) -> Declared | None:
         for qn in self.order(cls)[0]:
             info = self.program.classes.get(qn)
             if info is not None and name in info.fields:
