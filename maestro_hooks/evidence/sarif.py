@@ -113,6 +113,9 @@ def _result(finding: Finding, rule_index: int, fingerprint: str) -> dict[str, An
         # GitHub matches alerts by the second name, and does not compute it for logs uploaded through its API.
         "partialFingerprints": {"maestroFinding/v1": fingerprint, "primaryLocationLineHash": fingerprint},
     }
+    context = finding.properties.get("context")
+    if isinstance(context, str):  # the producer's second one, without file and function: for code that was moved
+        result["partialFingerprints"]["maestroContext/v1"] = context
     if finding.cwe:
         result["taxa"] = [{"id": str(finding.cwe), "toolComponent": {"name": "CWE"}}]
     if finding.trace:

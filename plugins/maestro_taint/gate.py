@@ -84,7 +84,7 @@ def _obligations(
     texts = {f.path: f for f in chosen}
     judged = suppress.judge(joined.findings, texts)
     held = baseline.read(request.root / settings.baseline)
-    fresh, known = baseline.split(judged.open, held)
+    fresh, known = baseline.split(judged.open, held, lambda path: path in asked or not (request.root / path).exists())
     paths = tuple(sorted(asked))
     blocking = tuple(f for f in fresh if RANK[f.level] >= RANK[settings.block])
     rest = tuple(f for f in fresh if RANK[f.level] < RANK[settings.block])

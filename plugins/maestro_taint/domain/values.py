@@ -19,6 +19,7 @@ TypeRef: TypeAlias = tuple[Any, ...]
 
 MAX_PATH = 3
 MAX_OBJECTS = 4
+MAX_TYPES = 8
 MAX_ATOMS = 12
 ANY = "*"
 
@@ -146,7 +147,7 @@ def join(a: Val, b: Val) -> Val:
         return a
     atoms = join_atoms(a.atoms, b.atoms)
     same = a.const is b.const or (type(a.const) is type(b.const) and _equal(a.const, b.const))
-    types = a.types if not b.types or a.types == b.types else union(a.types, b.types)
+    types = a.types if not b.types or a.types == b.types else union(a.types, b.types)[:MAX_TYPES]
     objs = a.objs if not b.objs or a.objs == b.objs else union(a.objs, b.objs)[:MAX_OBJECTS]
     sym = a.sym if a.sym is b.sym or a.sym == b.sym else None
     lit = a.lit and b.lit

@@ -48,9 +48,9 @@ def assign(f: Frame, target: Node, value: Val, at: int) -> None:
     """``target = value``."""
     op = target[0]
     if op == ir.LOCAL:
-        f.state[target[2]] = _stepped(f, value, target[2], at)
         if value.atoms:
-            named(f, target[2], value, at)
+            value = named(f, target[2], value, at)
+        f.state[target[2]] = _stepped(f, value, target[2], at)
     elif op == ir.FREE:
         f.state[("c", target[2], target[3])] = _stepped(f, value, target[3], at)
     elif op == ir.GLOBAL:
@@ -79,12 +79,17 @@ def _stepped(f: Frame, value: Val, name: str, at: int) -> Val:
     return Val(atoms, value.const, value.types, objs=value.objs, pred=value.pred, lit=value.lit)
 
 
-def named(f: Frame, name: str, value: Val, at: int) -> None:
-    """Weak randomness stored under a name that says it is a secret."""
+def named(f: Frame, name: str, value: Val, at: int) -> Val:
+    """Weak randomness stored under a name that says it is a secret; told once, so the value then is without it."""
     # Names are weak evidence: what some caller passes in is not judged by what a parameter's copy is called.
     near = {a: x for a, x in value.atoms.items() if isinstance(a, Source) and x[0] & RANDOM}
     if near and is_secret_name(name):
         reach(f, near, RANDOM, name, "secret-name", at)
+        return Val(
+            {a: (x[0] & ~RANDOM, x[1]) if a in near else x for a, x in value.atoms.items()},
+            value.const, value.types, objs=value.objs, pred=value.pred, lit=value.lit,
+        )  # fmt: skip
+    return value
 
 
 def is_secret_name(name: str) -> bool:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 URL_PARTS = frozenset(("hostname", "netloc", "scheme", "port"))
 EXTERNAL_LENGTH = 120
+EXTERNAL_DEPTH = 8  # no model speaks of anything deeper
 SHARED = ("flask.g",)  # what all functions that serve one request share
 
 
@@ -157,7 +158,7 @@ class Attributes:
         obj = f.get(val.objs[0])
         fields = {key_place(p[1:]): v for p, v in obj.fields.items() if p[0] == "."}
         for t in val.types:
-            for name in self.solver.classes.declared_fields(t[1]) if t[0] in ("i", "s") else ():
+            for name in self.solver.classes.attributes(t[1]) if t[0] in ("i", "s") else ():
                 fields[key_place(name)] = self.load(f, val, name, at)
         return f.new(at, Obj("dict", fields, obj.rest, exact=obj.exact), slot=1)
 
@@ -237,7 +238,7 @@ class Attributes:
         models = self.solver.models
         path = models.canonical(f"{dotted}.{name}"[:EXTERNAL_LENGTH])
         model = models.reads.get(path)
-        types = (("x", path),)
+        types = (("x", path),) if path.count(".") <= EXTERNAL_DEPTH else ()
         if model is not None:
             source = source_of(model.kind, model.id, f.file, at, path, model.confidence)
             made = source_value(source, steps.step(f.file, at, f"{model.kind} data from {path}"))
@@ -257,7 +258,7 @@ class Attributes:
             return Val(own, types=types, sym=plain.sym if name in URL_PARTS else None)
         return Val(types=types, lit=val.lit)
 
-    def item(self, f: Frame, obj: Val, key: Val, at: int) -> Val | None:  # noqa: PLR0911 - one return per form
+    def item(self, f: Frame, obj: Val, key: Val, at: int) -> Val | None:  # noqa: C901, PLR0911 - one return per form
         """A modelled item read: ``os.environ["TOKEN"]``, a personal-data key of an unknown mapping."""
         models = self.solver.models
         for t in obj.types:
@@ -272,6 +273,8 @@ class Attributes:
                 return personal.environment(f, name, at, models)
             if t[1] in models.item_paths:
                 return self.external(f, obj, t[1], "[]", at)
+            if t[1] == "wsgi.environ" and name is not None:
+                return self.external(f, Val(f.own(obj)), t[1], f"[{name}]", at)
         if isinstance(key.const, str) and obj.types:
             cell = records.by_name(f, obj, key.const, at)
             if cell is not None:

@@ -188,7 +188,7 @@ class Calls:
         made = Application(f, summary, slots, callee, given.at, fn.name).run()
         if fn.returns is not None and not fn.is_generator and all(t[0] in ("x", "tag") for t in made.types):
             made = self._annotated(f, fn, made)
-        if not summary.normal and not fn.is_generator:
+        if not summary.normal and not fn.is_generator and not ir.is_abstract(fn):
             f.solver.diverges(f)
         return made
 

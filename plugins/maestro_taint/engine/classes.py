@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from maestro_taint.engine.program import Program
     from maestro_taint.frontend.ir import ClassInfo, Function, Node
 
-    Declared: TypeAlias = tuple[ClassInfo, tuple[Node | None, Node | None, int]]
 
 PRINTING_DECORATORS = frozenset(
     ("dataclasses.dataclass", "attr.s", "attrs.define", "attr.define", "attrs.frozen", "attr.attrs", "dataclass")
@@ -53,6 +52,9 @@ TEXTLESS = frozenset(
      "pydantic.NonNegativeInt", "pydantic.conint", "pydantic.UUID4")
 )  # fmt: skip
 
+# (class, (annotation, value, place))
+Declaration: TypeAlias = "tuple[ClassInfo, tuple[Node | None, Node | None, int]]"
+
 
 class Classes:
     """Class facts, computed when asked for."""
@@ -64,7 +66,7 @@ class Classes:
         self.looked: set[str] = set()  # classes whose heirs were read
         self.ordering = 0  # how many orders are being found just now
         self.found: dict[tuple[str, str, str], str | None] = {}  # answers of method()
-        self.declarations: dict[tuple[str, str], Declared | None] = {}  # answers of field()
+        self.declarations: dict[tuple[str, str], Declaration | None] = {}  # answers of field()
         self.children: dict[str, list[str]] = {}
         self.placed: set[str] = set()  # classes entered among the children of their bases
 
@@ -134,7 +136,7 @@ class Classes:
                 return info.methods[name]
         return None
 
-    def field(self, cls: str, name: str) -> Declared | None:
+    def field(self, cls: str, name: str) -> Declaration | None:
         """The declaration of a class-level name, or of a field that ``__init__`` fills."""
         key = (cls, name)
         if key not in self.declarations:
@@ -144,7 +146,7 @@ class Classes:
             self.declarations[key] = found
         return self.declarations[key]
 
-    def _field(self, cls: str, name: str) -> Declared | None:
+    def _field(self, cls: str, name: str) -> Declaration | None:
         for qn in self.order(cls)[0]:
             info = self.program.classes.get(qn)
             if info is not None and name in info.fields:
@@ -255,6 +257,11 @@ class Classes:
                     names[name] = None
         return list(names)
 
+    def attributes(self, cls: str) -> list[str]:
+        """Names of fields that are annotated, in the class body or where ``__init__`` fills them."""
+        stored = (self.program.classes[qn].stored for qn in self.order(cls)[0] if qn in self.program.classes)
+        return [*self.declared_fields(cls), *(name for fields in stored for name in fields)]
+
     def checked(self, cls: str, name: str) -> bool:
         """Whether a field's type admits no text and the class sees to it: ``limit: int`` of a pydantic model."""
         if not CHECKING_BASES & set(self.order(cls)[1]):
@@ -274,7 +281,7 @@ class Classes:
                 return True
             if head == "Annotated":
                 inner = inner[:1]
-            return head in WRAPPING and all(self.textless(module, n) for n in inner)
+            return head in WRAPPING and bool(inner) and all(self.textless(module, n) for n in inner)
         if annotation[0] == ir.BIN:
             return self.textless(module, annotation[3]) and self.textless(module, annotation[4])
         types = frame.eval(annotation).types if annotation[0] in (ir.GLOBAL, ir.LOCAL, ir.ATTR) else ()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from maestro_taint.domain.atoms import Source, Unknown
+from maestro_taint.domain.atoms import Source, Unknown, unknown
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import CLEAN, NO_CONST, Val, join, root_value
 from maestro_taint.engine import guards
@@ -73,8 +73,28 @@ def _writes(f: Frame, final: dict[Any, Any]) -> dict[Any, Any]:
         order = sorted(found, key=lambda k: (len(k[1]) if isinstance(found[k], Obj) else 0, repr(k)))
         found = {k: found[k] for k in order[:MAX_WRITES]}
     if f.fn.name == "<module>":
-        return {k: v for k, v in found.items() if not isinstance(v, Obj)}
+        return {k: v for k, v in found.items() if not isinstance(v, Obj)} | _globals(f, final)
     return found
+
+
+def _globals(f: Frame, final: dict[Any, Any]) -> dict[Any, Any]:
+    """Module-level names that hold a source when the module was run: whoever reads one later gets it."""
+    found: dict[Any, Any] = {}
+    for name, held in final.items():
+        if type(name) is not str or not isinstance(held, Val):
+            continue
+        root = ("g", f.module.name, name)
+        obj = final.get(held.objs[0]) if len(held.objs) == 1 else None
+        if any(type(atom) is Source for atom in held.atoms):
+            found[root] = held
+        elif isinstance(obj, Obj) and obj.kind != "func" and _holds_source(obj):
+            found[unknown(root)] = obj
+    return found
+
+
+def _holds_source(obj: Obj) -> bool:
+    inner = (v for v in (*obj.fields.values(), obj.rest) if v is not None)
+    return any(type(atom) is Source for v in inner for atom in v.atoms)
 
 
 def _moves(state: dict[Any, Any], key: Unknown, held: Obj) -> bool:

@@ -243,6 +243,15 @@ def _initialised(f: Frame, given: Arguments) -> Val:
     return constant(None)
 
 
+def _environ_item(f: Frame, given: Arguments) -> Val | None:
+    """``environ.get("QUERY_STRING")`` of a WSGI application."""
+    name, default = given.get(0), given.get(1)
+    if given.receiver is None or name is None or not isinstance(name.const, str):
+        return None
+    found = f.solver.attributes.item(f, given.receiver, name, given.at) or CLEAN
+    return found if default is None else join(found, default)
+
+
 def _traceback(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
     """``traceback.format_exc()``, ``sys.exc_info()``: what the exception being handled carries."""
     return Val(f.solver.attributes.printed(f, f.caught[-1])) if f.caught else CLEAN
@@ -271,6 +280,7 @@ TABLE: dict[str, Any] = {
     **{f"queue.Queue.{name}": _read_back for name in ("get", "get_nowait")},
     **dict.fromkeys(("itertools.chain", "itertools.cycle", "itertools.islice"), _iterated),
     "asyncio.gather": _gathered,
+    "wsgi.environ.get": _environ_item,
     "builtins.object.__init__": _initialised,
     **dict.fromkeys(("traceback.format_exc", "sys.exc_info", "sys.exception"), _traceback),
     "xml.sax.make_parser": _typed("xml.sax.xmlreader.XMLReader"),

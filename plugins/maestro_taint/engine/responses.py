@@ -50,10 +50,17 @@ def is_typed(f: Frame, made: Val) -> bool:
     for oid in made.objs:
         obj = f.get(oid)
         headers = [o for v in obj.fields.values() for o in v.objs] if obj.kind == "tuple" else []
-        for o in headers:
-            told = f.get(o).fields.get("='Content-Type'")
-            if told is not None and isinstance(told.const, str) and "html" not in told.const:
-                return True
+        if is_headed(f, Val(objs=tuple(headers))):
+            return True
+    return False
+
+
+def is_headed(f: Frame, headers: Val | None) -> bool:
+    """Whether headers given to a response name a content type that is not HTML."""
+    for oid in headers.objs if headers is not None else ():
+        told = f.get(oid).fields.get("='Content-Type'")
+        if told is not None and isinstance(told.const, str) and "html" not in told.const:
+            return True
     return False
 
 

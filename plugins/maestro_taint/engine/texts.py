@@ -35,9 +35,11 @@ def glued(f: Frame, parts: list[Val]) -> Val:
     atoms: dict[Any, Any] = {}
     lit = True
     prefix: str | None = ""
+    asked = False  # whether a question mark stands before: what follows it chooses no host
     for p in parts:
         if p.const is not NO_CONST:
             prefix = None if prefix is None else prefix + str(p.const)
+            asked = asked or "?" in str(p.const)
             continue
         inner = f.solver.attributes.printed(f, p)
         lit = lit and p.lit
@@ -45,6 +47,7 @@ def glued(f: Frame, parts: list[Val]) -> Val:
             bits = BIT["path_absolute"] if prefix is None or prefix else 0
             if prefix:
                 bits |= between(prefix) | (HOSTS if FIXED_HOST.match(prefix) else 0)
+            bits |= HOSTS if asked else 0
             atoms = join_atoms(atoms, cleared(inner, bits) if bits else inner)
         prefix = None
     return Val(atoms, lit=lit)

@@ -214,7 +214,8 @@ def fix_tree(
     around = {} if request.whole else neighbours(request, set(files))
     tree = Tree(dict(files), settings, project_models(request.root, settings), request.root, around)
     judged = suppress.judge(tree.findings(), {f.path: f for f in chosen})
-    fresh, _ = baseline.split(judged.open, baseline.read(request.root / settings.baseline))
+    held = baseline.read(request.root / settings.baseline)
+    fresh, _ = baseline.split(judged.open, held, lambda path: path in files or not (request.root / path).exists())
     outcomes = repair(tree, {f.fingerprint for f in fresh})
     now = []
     for f in chosen:

@@ -12,7 +12,7 @@ import libcst as cst
 
 from maestro_taint.fixes import template
 from maestro_taint.fixes.far import Reader
-from maestro_taint.fixes.forms import Filled, Tree, pieces, remote, repeats
+from maestro_taint.fixes.forms import Filled, Tree, loops, pieces, remote
 from maestro_taint.fixes.pieces import Hole, Piece, Text
 from maestro_taint.fixes.rendering import filled_literal, render
 from maestro_taint.fixes.view import Refusal, View
@@ -41,12 +41,22 @@ class Feed:
 
 @dataclass(slots=True)
 class Built:
-    """The text at the sink: its feeds, and all pieces in order. ``linear``: no part is added later or conditionally."""
+    """The text at the sink: its feeds, and all pieces in order.
+
+    ``straight``: no part is added conditionally; ``loops`` are those of pieces that a comprehension repeats, by piece.
+    """
 
     feeds: list[Feed] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
-    linear: bool = True
+    straight: bool = True
+    loops: dict[int, cst.CompFor] = field(default_factory=dict)
     hot: set[int] = field(default_factory=set)
+    view: View | None = None
+
+    @property
+    def linear(self) -> bool:
+        """Whether every part is written exactly once."""
+        return self.straight and not self.loops
 
     def is_hot(self, piece: Piece) -> bool:
         """Whether a hole brings tainted data."""
@@ -59,16 +69,32 @@ class Built:
             if f.tree is not None:
                 made.append((f.node, render(f.tree)))
                 made += [(far.literal, filled_literal(far)[0]) for far in remote(f.tree)]
-        return made
+        return self._merged(made)
+
+    def _merged(self, made: list[tuple[cst.CSTNode, cst.CSTNode]]) -> list[tuple[cst.CSTNode, cst.CSTNode]]:
+        """A part within another part is changed there."""
+        outline = self.view.outline if self.view is not None else None
+        kept = dict(enumerate(made))
+        for i, (node, new) in enumerate(made) if outline is not None else ():
+            around = [
+                k for k, (other, _) in kept.items() if k != i and outline is not None and outline.holds(other, node)
+            ]
+            if around:
+                outer, text = kept[around[-1]]
+                kept[around[-1]] = (outer, text.deep_replace(node, new))
+                del kept[i]
+        return list(kept.values())
 
 
 class Builder:
     """Collects the parts of one text."""
 
-    def __init__(self, view: View, project: Project) -> None:
+    def __init__(self, view: View, project: Project, *, nested: bool = True) -> None:
+        """With ``nested`` texts held in variables within the text are opened too."""
         self.view = view
         self.lookup = Reader(view, project).lookup()
-        self.made = Built()
+        self.made = Built(view=view)
+        self.nested = nested
 
     def build(self, expr: cst.BaseExpression) -> Built | Refusal:
         """The text an expression stands for."""
@@ -92,7 +118,7 @@ class Builder:
             made.pieces.append(hole)
             return None
         made.feeds.append(Feed(expr, tree, name, statement))
-        made.linear = made.linear and not repeats(tree)
+        made.loops |= {id(piece): loop for piece, loop in loops(tree)}
         self._originate(tree)
         for piece in pieces(tree):
             if isinstance(piece, Hole) and not piece.suffix and depth:
@@ -134,7 +160,11 @@ class Builder:
     def _nested(self, hole: Hole, depth: int) -> Refusal | None:
         """A hole that is itself a text built in this function is opened; any other stays a hole."""
         if not isinstance(hole.expr, cst.Name):
-            self._list(hole.expr, depth)
+            if self._list(hole.expr, depth):
+                return None
+            inner = template.parse(hole.expr, self.lookup) if hole.origin is None else None
+            return self._collect(hole.expr, "", depth - 1) if _has_text(inner) else None
+        if not self.nested:
             return None
         stores = self.reaching(hole.expr)
         values = [getattr(s, "value", None) for s in stores or ()]
@@ -155,7 +185,7 @@ class Builder:
             self.made.pieces.append(whole.tree)
             return None
         if len({id(self.view.parents.get(self.view.parents[s])) for s in plain}) > 1:
-            self.made.linear = False
+            self.made.straight = False
         for store in sorted(plain, key=self.view.order):
             value = getattr(store, "value", None)
             if value is None:
@@ -188,6 +218,8 @@ class Builder:
     def _list(self, expr: cst.BaseExpression, depth: int) -> bool:
         """The elements of a list variable that is joined: each a part of the text. Whether it was one."""
         found = self._listed(expr)
+        if found is not None and depth and self._comprehension(found[0], depth):
+            return True
         parts = self.view.elements(found[0]) if found is not None and depth else None
         if found is None or not parts:
             return False
@@ -197,13 +229,29 @@ class Builder:
         block = self.view.parents.get(start[1])
         for i, (element, statement) in enumerate(parts):
             if self.view.parents.get(statement) is not block:
-                self.made.linear = False
+                self.made.straight = False
             if i:
                 self.made.pieces.append(Text(between.raw_value, between.prefix.lower(), between.quote))
             before = len(self.made.feeds)
             self._collect(element, name, depth - 1, statement)
             for feed in self.made.feeds[before:]:
                 feed.adds = True  # one of several: none is the whole text
+        return True
+
+    def _comprehension(self, name: cst.Name, depth: int) -> bool:
+        """A list made by a comprehension and only joined: its element, written as often as it runs."""
+        one = self.view.assigned(name)
+        held = one.value if one is not None else None
+        if not isinstance(held, cst.ListComp | cst.GeneratorExp):
+            return False
+        loads = self.view.loads(self.view.scope(name), name.value)
+        if not all(self.view.only_asked(n) for n in loads) or not _has_text(template.parse(held.elt, self.lookup)):
+            return False
+        before, start = len(self.made.feeds), len(self.made.pieces)
+        self._collect(held.elt, "", depth - 1)
+        self.made.loops |= {id(piece): held.for_in for piece in self.made.pieces[start:]}
+        for feed in self.made.feeds[before:]:
+            feed.adds = True
         return True
 
     def reaching(self, name: cst.Name) -> list[cst.CSTNode] | None:

@@ -55,7 +55,7 @@ def callers(site: Site, expr: cst.BaseExpression) -> tuple[cst.FunctionDef, list
         if view is None or calls is None:
             return UNSEEN
         for call in calls:
-            given = arguments(scope, call, method=method)
+            given = arguments(scope, call, method=method, whole=False)
             if given is None or expr.value not in given:
                 return UNSEEN
             places.append(Place(_at(site, path, view, call), path, call, given[expr.value]))

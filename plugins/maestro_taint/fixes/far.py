@@ -31,7 +31,19 @@ class Reader:
 
     def lookup(self) -> Lookup:
         """Both questions."""
-        return Lookup(self.literal, self.function)
+        return Lookup(self.literal, self.function, self.template)
+
+    def template(self, node: cst.BaseExpression) -> cst.BaseExpression | None:
+        """The text that a ``string.Template``, or a variable that holds one, was made of."""
+        if isinstance(node, cst.Name):
+            stores = self.view.stores(self.view.scope(node), node.value) or self.view.stores(
+                self.view.module, node.value
+            )
+            value = getattr(stores[0], "value", None) if len(stores) == 1 else None
+            node = value if isinstance(value, cst.Call) else node
+        if not isinstance(node, cst.Call) or meaning(self.view, node.func) != "string.Template" or len(node.args) != 1:
+            return None
+        return node.args[0].value
 
     # -- constants -------------------------------------------------------------------------------------------------
 
@@ -39,6 +51,8 @@ class Reader:
         """The literal a name or an attribute stands for, and whether others read it too."""
         if isinstance(node, cst.Attribute):
             return self._attribute(node)
+        if isinstance(node, cst.Subscript):
+            return self._entry(node)
         if not isinstance(node, cst.Name):
             return None
         scope = self.view.scope(node)
@@ -49,6 +63,33 @@ class Reader:
             top = not isinstance(scope, cst.FunctionDef) or not self.view.stores(scope, node.value)
             return value, not alone or (top and bool(self.project.mentioning(node.value)))
         return self._imported(meaning(self.view, node)) if len(stores) == 1 else None
+
+    def _entry(self, node: cst.Subscript) -> tuple[cst.SimpleString, bool] | None:
+        """``QUERIES["by_name"]``: an entry of a constant dictionary, never changed there."""
+        index = node.slice[0].slice if len(node.slice) == 1 else None
+        key = index.value if isinstance(index, cst.Index) else None
+        if not isinstance(node.value, cst.Name) or not isinstance(key, cst.SimpleString):
+            return None
+        stores = self.view.stores(self.view.module, node.value.value)
+        held = getattr(stores[0], "value", None) if len(stores) == 1 else None
+        inner = self.view.stores(self.view.scope(node), node.value.value)
+        if not isinstance(held, cst.Dict) or inner not in ([], stores) or self._changes(node.value.value):
+            return None
+        found = [e.value for e in held.elements if isinstance(e, cst.DictElement) and e.key.deep_equals(key)]
+        whole = all(isinstance(e, cst.DictElement) and isinstance(e.key, cst.SimpleString) for e in held.elements)
+        one = found[0] if len(found) == 1 and whole else None
+        return (one, True) if isinstance(one, cst.SimpleString) else None
+
+    def _changes(self, name: str) -> bool:
+        """Whether a module's dictionary is used in any other way than being read by key."""
+        for load in self.view.loads(self.view.module, name):
+            parent = self.view.parents.get(load)
+            read = isinstance(parent, cst.Subscript) and not isinstance(
+                self.view.parents.get(parent), cst.AssignTarget | cst.AugAssign | cst.Del
+            )
+            if not read:
+                return True
+        return bool(self.project.mentioning(name))
 
     def _imported(self, dotted: str) -> tuple[cst.SimpleString, bool] | None:
         """A constant of another module: never changed there."""
@@ -73,11 +114,16 @@ class Reader:
         )
 
     def _class_of(self, node: cst.Attribute) -> cst.ClassDef | None:
-        if not isinstance(node.value, cst.Name):
-            return None
-        if node.value.value in ("self", "cls"):
+        value = node.value
+        if isinstance(value, cst.Name) and value.value in ("self", "cls"):
             return next((n for n in self.view.up(node) if isinstance(n, cst.ClassDef)), None)
-        found = [c for c in self.view.nodes(cst.ClassDef) if c.name.value == node.value.value]
+        if isinstance(value, cst.Name):
+            one = self.view.assigned(value)
+            value = one.value if one is not None and isinstance(one.value, cst.Call) else value
+        made = value.func if isinstance(value, cst.Call) else value  # an object made here, or the class itself
+        if not isinstance(made, cst.Name):
+            return None
+        found = [c for c in self.view.nodes(cst.ClassDef) if c.name.value == made.value]
         return found[0] if len(found) == 1 else None
 
     def _named_classes(self, name: str) -> int:
@@ -102,17 +148,19 @@ class Reader:
         if expr is None or given is None:
             return None
         inner = Reader(view, self.project, self.depth - 1)
-        return Made(expr, given, inner.lookup(), self._closed(view, function, expr, set(given), method=method))
+        return Made(expr, given, inner.lookup(), self._closed(view, call, expr, set(given), method=method))
 
     def defined(self, call: cst.Call) -> tuple[View, cst.FunctionDef, bool] | None:
         """The one definition a call can mean: its file, itself, whether it is a method called on ``self``."""
-        if isinstance(call.func, cst.Attribute) and isinstance(call.func.value, cst.Name):
+        if isinstance(call.func, cst.Attribute) and isinstance(call.func.value, cst.Name | cst.Call):
             owner = self._class_of(call.func)
             name = call.func.attr.value
             if owner is not None:
                 found = [d for d in owner.body.body if isinstance(d, cst.FunctionDef) and d.name.value == name]
                 plain = len(found) == 1 and self._named_classes(name) == 1
                 return (self.view, found[0], not _is_static(found[0])) if plain else None
+            if isinstance(call.func.value, cst.Call):
+                return None
         elif not isinstance(call.func, cst.Name):
             return None
         own = _top_function(self.view, self.view.code(call.func))
@@ -123,11 +171,12 @@ class Reader:
         far = _top_function(there, name) if there is not None else None
         return None if there is None or far is None else (there, far, False)
 
-    def _closed(
-        self, view: View, function: cst.FunctionDef, expr: cst.BaseExpression, given: set[str], *, method: bool
-    ) -> bool:
+    def _same_self(self, call: cst.Call) -> bool:
+        return isinstance(call.func, cst.Attribute) and self.view.code(call.func.value) == "self"
+
+    def _closed(self, view: View, call: cst.Call, expr: cst.BaseExpression, given: set[str], *, method: bool) -> bool:
         """Whether every name in an expression means the same where the call stands."""
-        known = given | ({function.params.params[0].name.value} if method and function.params.params else set())
+        known = given | ({"self"} & view.names([expr]) if method and self._same_self(call) else set())
         for name in view.names([expr]) - known:
             if hasattr(builtins, name):
                 continue
@@ -177,8 +226,10 @@ def _is_docstring(line: cst.CSTNode) -> bool:
     return isinstance(line.body[0].value, cst.SimpleString)
 
 
-def arguments(function: cst.FunctionDef, call: cst.Call, *, method: bool) -> dict[str, cst.Arg] | None:
-    """The call's arguments by parameter; ``None`` where a star or a missing one hides them."""
+def arguments(
+    function: cst.FunctionDef, call: cst.Call, *, method: bool, whole: bool = True
+) -> dict[str, cst.Arg] | None:
+    """The call's arguments by parameter; ``None`` where a star hides them, or with ``whole`` one is left out."""
     params = function.params
     if params.star_kwarg is not None or isinstance(params.star_arg, cst.Param) or any(a.star for a in call.args):
         return None
@@ -189,7 +240,8 @@ def arguments(function: cst.FunctionDef, call: cst.Call, *, method: bool) -> dic
             return None
         found[arg.keyword.value if arg.keyword is not None else names[i]] = arg
     kwonly = [p.name.value for p in params.kwonly_params]
-    return found if set(found) <= {*names, *kwonly} and set(names) <= set(found) else None
+    complete = not whole or {*names, *kwonly} <= set(found)
+    return found if set(found) <= {*names, *kwonly} and complete else None
 
 
 def _literal(stores: list[cst.CSTNode]) -> cst.SimpleString | None:

@@ -91,11 +91,13 @@ class Lookup:
     """What stands elsewhere.
 
     ``literal`` answers the literal a name stands for, and whether others read it too; ``function`` the expression a
-    call's function returns, the arguments by parameter, how to look up things there, and whether it is closed.
+    call's function returns, the arguments by parameter, how to look up things there, and whether it is closed;
+    ``template`` the text of a ``string.Template``.
     """
 
     literal: Callable[[cst.BaseExpression], tuple[cst.SimpleString, bool] | None] = lambda _: None
     function: Callable[[cst.Call], Made | None] = lambda _: None
+    template: Callable[[cst.BaseExpression], cst.BaseExpression | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +145,15 @@ def remote(tree: Tree) -> list[Filled]:
     return [tree] if named and isinstance(tree, Filled) else []
 
 
-def repeats(tree: Tree) -> bool:
-    """Whether a part of the text is written as often as a comprehension runs."""
+def loops(tree: Tree) -> list[tuple[Piece, cst.CompFor]]:
+    """Pieces that a comprehension writes as often as it runs, with its loop."""
     if isinstance(tree, Plus):
-        return repeats(tree.left) or repeats(tree.right)
+        return [*loops(tree.left), *loops(tree.right)]
     if isinstance(tree, Far):
-        return repeats(tree.inner)
-    return isinstance(tree, Listed) and (tree.repeated or any(repeats(e) for e in tree.elements))
+        return loops(tree.inner)
+    if not isinstance(tree, Listed):
+        return []
+    if tree.repeated:
+        held: Any = tree.node.args[0].value
+        return [(p, held.for_in) for p in pieces(tree.elements[0])]
+    return [one for element in tree.elements for one in loops(element)]

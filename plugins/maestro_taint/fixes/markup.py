@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from maestro_taint.fixes.calling import at_callers
 from maestro_taint.fixes.pieces import Hole, Text
 from maestro_taint.fixes.site import TEXT_CALLS, TEXT_METHODS, Site, bare
 from maestro_taint.fixes.view import TIGHT, Edit, Refusal, added, argument
@@ -59,14 +60,20 @@ def _returns(site: Site) -> Edit | Refusal:
 def escaped(site: Site, expr: cst.BaseExpression) -> Edit | Refusal:
     """The values of one text, each escaped where HTML takes text."""
     built = site.built(expr)
-    if isinstance(built, Refusal):
-        return built
+    return built if isinstance(built, Refusal) else _escaped(site, built)
+
+
+def _escaped(site: Site, built: Built) -> Edit | Refusal:
     if not built.hot:
         return Refusal("the tainted value comes into the page by a way that is not seen here")
     function = site.use("html.escape")
     for i, piece in enumerate(built.pieces):
         if not isinstance(piece, Hole) or not built.is_hot(piece):
             continue
+        if isinstance(piece.expr, cst.Name) and not piece.suffix and not _context(built, i):
+            passed = at_callers(site, piece.expr, _given) if len(built.hot) == 1 else None
+            if passed is not None and not isinstance(passed, Refusal):
+                return passed
         whole = any(f.tree is piece and not f.adds for f in built.feeds) and not _is_data(site, piece.expr)
         if _holds_markup(site, piece.expr) or (whole and (_writes_markup(site) or _made_elsewhere(site, piece.expr))):
             return Refusal("the page's markup is built elsewhere: escape where the value is put into it")
@@ -77,6 +84,13 @@ def escaped(site: Site, expr: cst.BaseExpression) -> Edit | Refusal:
             return Refusal("a value in the page is formatted on its way")
         site.wrap(piece, function)
     return site.edit(*built.swaps())
+
+
+def _given(place: Site, built: Built) -> Edit | Refusal:
+    """What a caller gives a function that puts it into a page as text."""
+    if not any(isinstance(p, Text) and "<" in p.value for p in built.pieces):
+        return Refusal("the value is no markup: it is escaped where it enters the page")
+    return _escaped(place, built)
 
 
 def returned(node: Any) -> Any:

@@ -23,11 +23,9 @@ LOGS = ("taint-pii-log", "taint-secret-log")
 
 def one_line(site: Site) -> Edit | Refusal:
     """Each tainted value through ``re.sub``: line breaks become one space; a ``Location`` stays on this site."""
-    node = site.node
-    if isinstance(node, cst.Assign) and re.search(
-        r"""\[['"]location['"]\]$""", site.view.code(node.targets[0].target), re.IGNORECASE
-    ):
-        return urls.address(site, node.value)
+    address = urls.location(site)
+    if address is not None and site.finding.rule == "taint-header":
+        return urls.address(site, address)
     function = site.use("re.sub")
 
     def mend(hole: Hole) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from maestro_taint.fixes.drivers import Target
     from maestro_taint.fixes.site import Site
 
-NO_VALUES = {"?": "()", "%s": "None"}
+NO_VALUES = {"?": "()", "%s": "None", ":v": "None"}
 UNFIT = Refusal("the function that runs the query cannot be given its values")
 
 
@@ -60,7 +60,8 @@ def _widened(site: Site, function: cst.FunctionDef, target: Target) -> Edit | Re
     """The function with a parameter for the values, passed on to the driver."""
     params = function.params
     names = {n.value for n in site.view.nodes(cst.Name, function)}
-    if len(target.call.args) != 1 or target.style not in NO_VALUES or "parameters" in names or params.star_kwarg:
+    run = _execution(site, target)
+    if run is None or len(run.args) != 1 or target.style not in NO_VALUES or "parameters" in names or params.star_kwarg:
         return UNFIT
     if isinstance(params.star_arg, cst.Param):
         return UNFIT
@@ -72,11 +73,21 @@ def _widened(site: Site, function: cst.FunctionDef, target: Target) -> Edit | Re
     if any(p.annotation is not None for p in params.params):
         new = new.with_changes(equal=cst.AssignEqual(), annotation=_annotation(target))
     return site.edit(
-        (target.call, added(target.call, cst.Arg(cst.Name("parameters")))),
+        (run, added(run, cst.Arg(cst.Name("parameters")))),
         (params, params.with_changes(params=[*held, new])),
     )
 
 
+def _execution(site: Site, target: Target) -> cst.Call | None:
+    """The call that runs the query: the target itself, or the one its ``text()`` is given to."""
+    if target.style != ":v":
+        return target.call
+    call = site.view.parents.get(site.view.parents[target.call])
+    executes = isinstance(call, cst.Call) and site.view.code(call.func).endswith(".execute")
+    return call if executes and not target.raw and isinstance(call, cst.Call) else None
+
+
 def _annotation(target: Target) -> cst.Annotation:
-    text = "tuple[object, ...]" if target.style == "?" else "tuple[object, ...] | None"
+    kinds = {"?": "tuple[object, ...]", "%s": "tuple[object, ...] | None", ":v": "dict[str, object] | None"}
+    text = kinds[target.style]
     return cst.Annotation(cst.parse_expression(text))

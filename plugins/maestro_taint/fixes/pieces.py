@@ -95,11 +95,12 @@ class Hole:
 
     def put(self, expr: cst.BaseExpression) -> None:
         """Another value in its place; before Python 3.12 an f-string's own quote must not stand in it."""
-        self.expr = _requoted(expr, self.within) if self.within else expr
+        self.expr = requoted(expr, self.within) if self.within else expr
         self.changed = True
 
 
-def _requoted(expr: cst.BaseExpression, outer: str) -> cst.BaseExpression:
+def requoted(expr: cst.BaseExpression, outer: str) -> cst.BaseExpression:
+    """An expression for the inside of a text quoted so: before Python 3.12 that quote must not stand in it."""
     other = "'" if outer[0] == '"' else '"'
 
     class Requote(cst.CSTTransformer):

@@ -129,7 +129,8 @@ def _render_joined(tree: Joined) -> cst.BaseExpression:
             made.append(cst.FormattedStringText(piece.text.replace("{", "{{").replace("}", "}}")))
         else:
             holes = True
-            made.append(cst.FormattedStringExpression(piece.expr) if piece.changed else part)
+            new = piece.changed or piece.expr is not part.expression
+            made.append(cst.FormattedStringExpression(piece.expr) if new else part)
     if holes or not any(isinstance(p, Hole) for _, p in tree.pieces):
         return tree.node.with_changes(parts=made)
     raw = "".join(p.value for p in made).replace("{{", "{").replace("}}", "}")
@@ -153,7 +154,7 @@ def _head(tree: Filled, literal: cst.SimpleString) -> Any:
     head = tree.head
     if head is tree.literal:
         return literal
-    if not isinstance(head, cst.Name | cst.Attribute):
+    if not isinstance(head, cst.Name | cst.Attribute | cst.Subscript):
         return head.deep_replace(tree.literal, literal)
     return literal if tree.shared and literal.value != tree.literal.value else head
 

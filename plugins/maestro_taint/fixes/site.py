@@ -99,9 +99,9 @@ class Site:
                     found += [value] if isinstance(store, cst.FunctionDef) else self.sources_of(value, depth - 1)
         return found
 
-    def built(self, expr: cst.BaseExpression) -> Built | Refusal:
+    def built(self, expr: cst.BaseExpression, *, nested: bool = True) -> Built | Refusal:
         """The text an expression stands for, holes marked hot by the analysis."""
-        made = Builder(self.view, self.project).build(expr)
+        made = Builder(self.view, self.project, nested=nested).build(expr)
         if isinstance(made, Refusal):
             return made
         self.mark(made)

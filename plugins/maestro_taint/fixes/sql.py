@@ -14,7 +14,7 @@ import libcst as cst
 from maestro_taint.fixes import gathering, passing
 from maestro_taint.fixes.building import Built, Feed
 from maestro_taint.fixes.drivers import Target, target_of
-from maestro_taint.fixes.pieces import Hole, Text
+from maestro_taint.fixes.pieces import Hole, Piece, Text
 from maestro_taint.fixes.placing import open_quote, value_at
 from maestro_taint.fixes.site import Site, bare
 from maestro_taint.fixes.view import TIGHT, Edit, Refusal, added, argument
@@ -39,7 +39,12 @@ def sql(site: Site) -> Edit | Refusal:
         passed = passing.query(site, target)
         if passed is not None:
             return passed
-    return bound(site, target, built)
+    made = bound(site, target, built)
+    if isinstance(made, Refusal) and "several values" in made.reason:
+        whole = site.built(target.text, nested=False)
+        again = whole if isinstance(whole, Refusal) else bound(site, target, whole)
+        return made if isinstance(again, Refusal) else again
+    return made
 
 
 def bound(site: Site, target: Target, built: Built) -> Edit | Refusal:
@@ -50,7 +55,7 @@ def bound(site: Site, target: Target, built: Built) -> Edit | Refusal:
     if any(f.name and site.view.scope(f.node) is not site.view.scope(target.call) for f in built.feeds):
         return Refusal("the query is built in another scope")
     shared = _shared(site, built)
-    still = built.linear and not _moves(site, target, built)
+    still = built.straight and not _moves(site, target, built)
     if shared and not (still and len(built.feeds) == 1):
         return Refusal("the query's text is used elsewhere too")
     values = marked(site, target, built)
@@ -94,7 +99,8 @@ def _moves(site: Site, target: Target, built: Built) -> bool:
         if feed.name and any(_acts(site, h) for h in hot):
             return True
         start = site.view.order(feed.node)
-        for name in site.view.names(hot):
+        bound_here = site.view.names([loop.target for loop in built.loops.values()])
+        for name in site.view.names(hot) - bound_here:
             if any(start < site.view.order(s) < end for s in site.view.stores(scope, name)):
                 return True
     return False
@@ -139,9 +145,32 @@ def marked(site: Site, target: Target, built: Built) -> list[Value] | Refusal:
         before = before[: before.rindex(quote)] if quote else before
         if isinstance(value, cst.Element):
             piece.text = _mark(target.style, len(values))
+        if id(piece) in built.loops:
+            value = _repeated(site, target, built, piece, value)
+        if isinstance(value, Refusal):
+            return value
         values.append((value, marks + len(values)))
         before += "?"
     return values
+
+
+AGAIN = frozenset({"items", "values", "keys", "split", "args", "form"}) | KNOWN
+
+
+def _repeated(
+    site: Site, target: Target, built: Built, piece: Piece, value: cst.BaseElement
+) -> cst.BaseElement | Refusal:
+    """The values of a mark that a comprehension repeats: the same comprehension over them."""
+    loop = built.loops[id(piece)]
+    hot = [p for p in built.pieces if built.is_hot(p) and built.loops.get(id(p)) is loop]
+    again = all(site.view.code(c.func).rpartition(".")[2] in AGAIN for c in site.view.nodes(cst.Call, loop.iter))
+    held = site.view.assigned(loop.iter) if isinstance(loop.iter, cst.Name) else None
+    once = held is not None and isinstance(held.value, cst.GeneratorExp | cst.Call) and not isinstance(
+        getattr(held.value, "func", None), cst.Attribute
+    )  # fmt: skip
+    if len(hot) != 1 or target.style not in ("?", "%s") or not again or once or not isinstance(value, cst.Element):
+        return Refusal("a list of values comes from outside: bind one placeholder per value")
+    return cst.StarredElement(cst.ListComp(value.value, loop))
 
 
 def _mark(style: str, at: int) -> str:
@@ -159,6 +188,8 @@ def _bindparams(site: Site, target: Target, built: Built, values: Sequence[cst.B
     """``text("... :v0").bindparams(v0=x)``."""
     if any(not isinstance(v, cst.Element) for v in values):
         return Refusal("a list of values comes from outside: bind one placeholder per value")
+    if target.keyword:
+        return _named(site, target, built, values)
     args = [cst.Arg(bare(v.value), keyword=cst.Name(f"v{i}"), equal=TIGHT) for i, v in enumerate(values)]
     swaps = built.swaps()
     inner = [(n, e) for n, e in swaps if not within(site, n, target.call)]
@@ -173,6 +204,16 @@ def _bindparams(site: Site, target: Target, built: Built, values: Sequence[cst.B
         return site.edit((target.call, call), *inner)
     call = target.call.with_changes(args=[target.call.args[0].with_changes(value=own), *target.call.args[1:]])
     return site.edit((target.call, cst.Call(cst.Attribute(call, cst.Name("bindparams")), args)), *inner)
+
+
+def _named(site: Site, target: Target, built: Built, values: Sequence[cst.BaseElement]) -> Edit:
+    """Values by name, for a function that passes them on to ``execute``."""
+    table = cst.Dict([cst.DictElement(cst.SimpleString(f'"v{i}"'), bare(v.value)) for i, v in enumerate(values)])
+    swaps = built.swaps()
+    own = next((e for n, e in swaps if within(site, n, target.call)), target.text)
+    args = [a.with_changes(value=own) if a.value is target.text else a for a in target.call.args]
+    made = added(target.call.with_changes(args=args), passed(target, table))
+    return site.edit((target.call, made), *((n, e) for n, e in swaps if not within(site, n, target.call)))
 
 
 def within(site: Site, node: cst.CSTNode, outer: cst.CSTNode) -> bool:

@@ -12,7 +12,8 @@ import libcst as cst
 
 from maestro_taint.fixes.fields import formatted, percent
 from maestro_taint.fixes.forms import NOWHERE, Far, Filled, Joined, Listed, Literal, Lookup, Plus, Tree
-from maestro_taint.fixes.pieces import Hole, Piece, Text
+from maestro_taint.fixes.marks import replaced
+from maestro_taint.fixes.pieces import Hole, Piece, Text, requoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +48,9 @@ def _tree(node: cst.BaseExpression, lookup: Lookup) -> Tree | None:
             return formatted(node, *literal)
         if isinstance(node.func.value, cst.SimpleString) and node.func.attr.value == "join":
             return _listed(node, node.func.value, lookup)
-    return _far(node, lookup) if isinstance(node, cst.Call) else Hole(node)
+    if not isinstance(node, cst.Call):
+        return Hole(node)
+    return replaced(node, _literal_of, lookup) or _far(node, lookup)
 
 
 def _far(node: cst.Call, lookup: Lookup) -> Tree | None:
@@ -60,8 +63,14 @@ def _far(node: cst.Call, lookup: Lookup) -> Tree | None:
         return Hole(node)
     given: list[tuple[cst.Arg, Tree]] = []
     seen: set[str] = set()
+    known: dict[int, Tree] = {}
 
     def put(tree: Tree) -> Tree:
+        if id(tree) not in known:
+            known[id(tree)] = filled(tree)
+        return known[id(tree)]
+
+    def filled(tree: Tree) -> Tree:
         if isinstance(tree, Hole) and isinstance(tree.expr, cst.Name) and tree.expr.value in made.given:
             name = tree.expr.value
             own = _tree(made.given[name].value, lookup)
@@ -93,6 +102,8 @@ def _mapped(tree: Tree, put: Callable[[Tree], Tree]) -> Tree:
         return Listed(tree.node, [_mapped(e, put) for e in tree.elements], tree.between)
     if isinstance(tree, Joined | Filled):
         return _filled_holes(tree, put)
+    if isinstance(tree, Far):
+        return Far(tree.node, _mapped(tree.inner, put), [(a, _mapped(t, put)) for a, t in tree.given], tree.closed)
     return tree
 
 
@@ -104,7 +115,9 @@ def _filled_holes(tree: Joined | Filled, put: Callable[[Tree], Tree]) -> Tree:
         if not isinstance(new, Hole | Text):
             new = Hole(_whole(new))
         if isinstance(piece, Hole) and isinstance(new, Hole) and new is not piece:
+            new.origin = new.node
             new.suffix, new.within = piece.suffix, piece.within
+            new.expr = requoted(new.expr, new.within) if new.within else new.expr
         made.append(new)
     if isinstance(tree, Joined):
         return Joined(tree.node, [(part, new) for (part, _), new in zip(tree.pieces, made, strict=True)])
@@ -123,7 +136,7 @@ def _literal_of(node: cst.BaseExpression, lookup: Lookup) -> tuple[cst.SimpleStr
     """The literal with the fields, and whether others read it: the expression itself, or what a name stands for."""
     if isinstance(node, cst.SimpleString):
         return node, False
-    if isinstance(node, cst.Name | cst.Attribute):
+    if isinstance(node, cst.Name | cst.Attribute | cst.Subscript):
         return lookup.literal(node)
     if isinstance(node, cst.Call):
         inner = _stripped(node)

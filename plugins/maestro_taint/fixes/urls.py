@@ -29,10 +29,28 @@ LISTS = re.compile(
 
 def redirect(site: Site) -> Edit | Refusal:
     """A redirect to a tainted address."""
-    first = argument(site.node, 0, "location", "url", "to", "redirect_to") if isinstance(site.node, cst.Call) else None
+    named = location(site)
+    if named is not None:
+        return address(site, named)
+    plain = isinstance(site.node, cst.Call) and not site.sink.endswith("Response")
+    first = argument(site.node, 0, "location", "url", "to", "redirect_to") if plain else None
     if first is None:
         return Refusal("the redirect's address cannot be seen here")
     return address(site, first.value)
+
+
+def location(site: Site) -> cst.BaseExpression | None:
+    """The value of a ``Location`` header that the sink sets, if it sets one."""
+    node = site.node
+    if isinstance(node, cst.Assign):
+        target = site.view.code(node.targets[0].target)
+        return node.value if re.search(r"""\[['"]location['"]\]$""", target, re.IGNORECASE) else None
+    headers = argument(node, 99, "headers") if isinstance(node, cst.Call) else None
+    if headers is None or not isinstance(headers.value, cst.Dict):
+        return None
+    entries = [e for e in headers.value.elements if isinstance(e, cst.DictElement)]
+    named = [e.value for e in entries if re.fullmatch(r"""['"]location['"]""", site.view.code(e.key), re.IGNORECASE)]
+    return named[0] if len(named) == 1 else None
 
 
 def address(site: Site, value: cst.BaseExpression) -> Edit | Refusal:

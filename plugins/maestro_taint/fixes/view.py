@@ -207,7 +207,7 @@ class View:
         found = [(e.value, self.parents[first]) for e in first.value.elements]
         for load in self.loads(scope, name.value):
             added = self._appended(load)
-            if added is None and not self._only_asked(load):
+            if added is None and not self.only_asked(load):
                 return []
             found += added or []
         if len(stores) > 1 or any(self.scope(e) is not scope for e, *_ in found):
@@ -229,7 +229,7 @@ class View:
             return None
         return [(e.value, line) for e in given.elements] if given.elements else None
 
-    def _only_asked(self, load: cst.Name) -> bool:
+    def only_asked(self, load: cst.Name) -> bool:
         """Whether a variable is only joined, measured, or tested."""
         parent = self.parents.get(load)
         if isinstance(parent, cst.If | cst.IfExp) and parent.test is load:

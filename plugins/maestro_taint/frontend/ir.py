@@ -80,6 +80,15 @@ def imported(node: Any, name: str) -> tuple[str, str] | None:
     return next((found for part in node if (found := imported(part, name)) is not None), None)
 
 
+def is_abstract(fn: Function) -> bool:
+    """Whether a method does no more than raise ``NotImplementedError``: some class we do not see does its work."""
+    last = fn.body[-1] if fn.body else None
+    raised = last[2] if fn.cls and last is not None and last[0] == RAISE else None
+    if raised is not None and raised[0] == CALL:
+        raised = raised[2]
+    return raised is not None and raised[0] == GLOBAL and raised[2] == "NotImplementedError"
+
+
 def column_of(position: int) -> int:
     """The 0-based byte column of a packed position."""
     return position & 4095

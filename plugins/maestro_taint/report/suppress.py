@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.obligation import Finding, Location
 from maestro_hooks.evidence.obligation import Suppression as Reason
-from maestro_taint.bandit.flow_tests import KINDS
+from maestro_taint.bandit.flow_tests import silenced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from maestro_hooks.requests import SourceFile
 
 _COMMENT = re.compile(r"#\s*maestro:\s*ignore\[([^\]]*)\](.*)")
-_NOSEC = re.compile(r"#\s*nosec:?\s+((?:B\d{3}[\s,]*)+)")
+_NOSEC = re.compile(r"#\s*nosec:?\s+([^#]+)")  # as Bandit reads it
 _UNTIL = re.compile(r"\buntil (\d{4}-\d{2}-\d{2})\s*$")
 
 
@@ -131,6 +131,5 @@ def _comment(path: str, text: str, line: int) -> list[Suppression]:
     bandit = _NOSEC.search(text)
     if bandit is None:
         return []
-    ids = re.findall(r"B\d{3}", bandit[1])
-    kinds = tuple(f"taint-{kind}" for one in ids for kind in KINDS.get(one, ()))
+    ids, kinds = silenced(bandit[1])
     return [Suppression(path, line, kinds, f"# nosec {' '.join(ids)}", "", nosec=True)] if kinds else []

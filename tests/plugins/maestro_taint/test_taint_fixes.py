@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a program per line reads better than a broken one
 """Repairs: what is kept holds under the ladder, what is unsafe is refused with a reason."""
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from maestro_hooks.evidence.obligation import Finding
 
-HEAD = "import os, sqlite3, subprocess, yaml, hashlib, pickle, logging\nfrom flask import request, make_response\ndef h():\n    x = request.args['q']\n"  # noqa: E501 - a program in one piece
+HEAD = "import os, sqlite3, subprocess, yaml, hashlib, pickle, logging\nfrom flask import request, make_response\ndef h():\n    x = request.args['q']\n"
 
 
 def repaired(line: str, settings: TaintSettings | None = None) -> tuple[str, list[tuple[str, str]]]:
@@ -384,7 +385,7 @@ def test_a_function_whose_callers_are_not_all_seen_stays(helper: str, other: str
 @pytest.mark.parametrize(
     ("line", "wanted"),
     [
-        ("os.system('cp {1} {0}'.format(x, x + 'b'))", "'cp {1} {0}'.format(shlex.quote(x), shlex.quote(x + 'b'))"),
+        ("os.system('cp {1} {0}'.format(x, x + 'b'))", "'cp {1} {0}'.format(shlex.quote(x), shlex.quote(x) + 'b')"),
         ("os.system('cp {b} {a}'.format(a='c', b=x))", "'cp {b} {a}'.format(a='c', b=shlex.quote(x))"),
         ("os.system('cp %(b)s %(a)s' % {'a': 'c', 'b': x})", "'cp %(b)s %(a)s' % {'a': 'c', 'b': shlex.quote(x)}"),
         ("os.system('nice -n %d ls %s' % (3, x))", "'nice -n %d ls %s' % (3, shlex.quote(x))"),
@@ -457,3 +458,88 @@ def test_findings_that_have_nothing_to_do_with_one_another_share_an_analysis(mon
     monkeypatch.setattr(Tree, "findings", counted)
     assert [o.state for o in repair(tree)] == ["verified"] * 10
     assert len(asked) == 3, "one before, one for each round"
+
+
+LOOP = "a = request.args\ndb = sqlite3.connect('d')\n"
+
+
+def test_conditions_a_comprehension_writes_bind_a_value_each() -> None:
+    line = "db.execute('SELECT 1 FROM t WHERE x = ' + a['x'] + ' AND (' + ' OR '.join(f\"y = '{n}'\" for n in a.getlist('y') if n) + ')')"
+    text, outcomes = repaired(LOOP + line)
+    assert outcomes == [("verified", "V5")]
+    assert "' OR '.join(\"y = ?\" for n in a.getlist('y') if n)" in text
+    assert "(a['x'], *[n for n in a.getlist('y') if n])" in text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "names = (n for n in a.getlist('y'))\ndb.execute('SELECT 1 FROM t WHERE ' + ' OR '.join(f\"y = '{n}'\" for n in names))",
+        "db.execute('SELECT 1 FROM t WHERE ' + ' OR '.join(f\"(y = '{n}' AND z = '{n}x')\" for n in a.getlist('y')))",
+    ],
+    ids=["what can be read once only", "two values each time"],
+)
+def test_comprehensions_that_cannot_be_written_twice_stay(line: str) -> None:
+    text, outcomes = repaired(LOOP + line)
+    assert [state for state, _ in outcomes] == ["refused"]
+    assert "?" not in text
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        (
+            "q = \"SELECT 1 FROM t WHERE a = '\" + x + \"'\"\nlogging.debug('%d', len(q))\ndb.execute(q)",
+            "logging.debug('%d', len(q))\n    db.execute(\"SELECT 1 FROM t WHERE a = ?\", (x,))",
+        ),
+        (
+            "if x:\n    q = f\"SELECT 1 FROM t WHERE a = '{x}'\"\nelse:\n    q = 'SELECT 1 FROM t'\ndb.execute(q)",
+            "q_values = []\n        q = 'SELECT 1 FROM t'\n    db.execute(q, q_values)",
+        ),
+        (
+            "w = []\nif x:\n    w.append(f\"a = '{x}'\")\ndb.execute('SELECT 1 FROM t WHERE ' + ' AND '.join(w))",
+            "w_values += [x]\n        w.append(\"a = ?\")\n    db.execute('SELECT 1 FROM t WHERE ' + ' AND '.join(w), w_values)",
+        ),
+        (
+            "ids = x.split(',')\ndb.execute('SELECT 1 FROM t WHERE a IN (%s)' % ','.join(ids))",
+            '\'SELECT 1 FROM t WHERE a IN (%s)\' % ", ".join(["?"] * len(ids)), ',
+        ),
+        (
+            "db.execute(\"SELECT 1 FROM t WHERE a = '@a'\".replace('@a', x))",
+            'db.execute("SELECT 1 FROM t WHERE a = ?", (x,))',
+        ),
+        ("p = '%' + x\ndb.execute(\"SELECT 1 FROM t WHERE a LIKE '\" + p + \"'\")", 'a LIKE ?", (p,))'),
+    ],
+    ids=[
+        "also logged",
+        "two branches",
+        "a list of conditions",
+        "a list of values",
+        "replace",
+        "a pattern in a variable",
+    ],
+)
+def test_queries_put_together_in_steps(line: str, wanted: str) -> None:
+    text, outcomes = repaired("db = sqlite3.connect('d')\n" + line)
+    assert [state for state, _ in outcomes] == ["verified"], (outcomes, text)
+    assert wanted in text
+
+
+def test_a_path_below_a_folder_of_its_base_is_held_below_that_folder() -> None:
+    text, _ = repaired("open(os.path.join(os.getcwd(), 'files', x))")
+    assert "os.path.realpath(os.path.join(os.getcwd(), 'files')) + os.sep" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("db.execute(\"SELECT 1 FROM t WHERE a LIKE '%%%s%%'\" % x)", 'a LIKE ?", ("%" + x + "%",))'),
+        ("db.execute(\"SELECT '{{}}' FROM t WHERE a = '{}'\".format(x))", "SELECT '{}' FROM t WHERE a = ?\", (x,))"),
+        ("db.execute('SELECT 1 FROM t WHERE a = \\'\\x41%s\\'' % x)", 'a = ?\', ("A" + x,))'),
+    ],
+    ids=["doubled percent", "doubled braces", "an escape sequence"],
+)
+def test_characters_written_as_several_are_cut_as_one(line: str, wanted: str) -> None:
+    text, outcomes = repaired("db = sqlite3.connect('d')\n" + line)
+    assert [state for state, _ in outcomes] == ["verified"], (outcomes, text)
+    assert wanted in text

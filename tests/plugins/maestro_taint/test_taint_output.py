@@ -270,3 +270,40 @@ def test_the_formats_own_validator_has_no_complaint(tmp_path: Path) -> None:
     )
     assert "Analysis completed successfully" in done.stdout, done.stdout + done.stderr
     assert not [line for line in done.stdout.splitlines() if ": warning" in line or ": error" in line]
+
+
+def test_a_baseline_knows_flows_whose_code_moved_and_no_others(tmp_path: Path) -> None:
+    root = repository(tmp_path, app__py=TWO_STEPS)
+    expires = (dt.datetime.now(tz=dt.UTC).date() + dt.timedelta(days=9)).isoformat()
+    words = ("--owner", "me", "--reason", "old", "--expires", expires)
+    assert maestro(root, "taint", "baseline", *words).returncode == 0
+
+    def blocked(*paths: str) -> int:
+        return maestro(root, "check", "--only", "taint", *paths).returncode
+
+    assert blocked() == 0
+    copy = TWO_STEPS.replace("def f", "def other")
+    (root / "copy.py").write_text(copy, encoding="utf-8")
+    assert blocked() == 1, "a copy is new"
+    assert blocked("copy.py") == 1, "also where the old one is not looked at"
+    (root / "app.py").unlink()
+    assert blocked() == 0, "now it has moved"
+    assert blocked("copy.py") == 0
+    (root / "copy.py").write_text(copy + copy.split("request\n")[1].replace("other", "third"), encoding="utf-8")
+    assert blocked() == 1, "one entry accepts one flow"
+    (root / "copy.py").write_text(copy, encoding="utf-8")
+    assert maestro(root, "taint", "baseline", "--owner", "else", "--reason", "new").returncode == 0
+    held = json.loads((root / ".maestro-taint-baseline.json").read_text(encoding="utf-8"))["entries"]
+    assert [(e["owner"], e["reason"], e["file"], e["expires"]) for e in held] == [("me", "old", "copy.py", expires)]
+    place = root / ".maestro-taint-baseline.json"
+    place.write_text(place.read_text(encoding="utf-8").replace(expires, "2001-01-01"), encoding="utf-8")
+    assert blocked() == 1, "past its day"
+
+
+def test_a_context_outlives_a_move_and_a_new_name() -> None:
+    def contexts(path: str, text: str) -> list[object]:
+        return [f.properties["context"] for f in findings({path: text})]
+
+    first = contexts("app.py", TWO_STEPS)
+    assert first == contexts("pkg/other.py", "# moved\n\n" + TWO_STEPS.replace("def f", "def g"))
+    assert first != contexts("app.py", TWO_STEPS.replace('args["q"]', 'cookies["q"]'))

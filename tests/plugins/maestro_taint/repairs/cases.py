@@ -1,6 +1,7 @@
 """True findings to repair: per kind, the shapes people write, with an attack and ordinary inputs.
 
-The programs are data (``programs/*.yaml``; ``programs/second`` was written when the repairs of the first were done).
+The programs are data (``programs/*.yaml``; ``second`` and ``third`` were each written when the repairs of the
+set before were done).
 Each defines ``handle()`` and takes its input from ``request.args["q"]``. Whether it is really vulnerable is not written
 there: the harness runs the attack. Nothing there knows how repairs are made.
 """
@@ -13,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 PROGRAMS = Path(__file__).parent / "programs"
-SETS = ("first", "second")
+SETS = ("first", "second", "third")
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,7 +18,7 @@ from maestro_taint.settings import TaintSettings
 from tests.plugins.maestro_taint.repairs.running import changed, exploited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from tests.plugins.maestro_taint.repairs.cases import Case
 
@@ -60,6 +60,21 @@ def measure(case: Case) -> Measured:  # noqa: PLR0911 - one return per outcome
     if bad:
         return Measured(case, bad[0].state, f"{bad[0].finding.rule}: {bad[0].detail}", text)
     return Measured(case, "verified", outcomes[0].detail, text)
+
+
+def summary(measured: Mapping[str, list[Measured]]) -> list[str]:
+    """A Markdown table by set of programs."""
+    lines = [
+        "| programs | true findings | verified | refused | failed | wrong | rate |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    total: Counter[str] = Counter()
+    for name, group in measured.items():
+        row = Counter(m.state for m in group if m.state not in ("harmless", "missed"))
+        total += row
+        lines.append(f"{_row(name + ' set', row)} {100 * row['verified'] / max(1, row.total()):.1f} % |")
+    lines.append(f"{_row('**all**', total)} {100 * total['verified'] / max(1, total.total()):.1f} % |")
+    return lines
 
 
 def table(measured: Iterable[Measured]) -> list[str]:

@@ -236,6 +236,8 @@ def exploited(case: Case, files: Mapping[str, bytes]) -> bool:  # noqa: C901, PL
     if kind == "redirect":
         target = re.sub(r"[\t\r\n]", "", seen.result.removeprefix("-> ")).replace("\\", "/")
         return urlsplit(urljoin("http://localhost/", target)).hostname == "evil.example"
+    if kind == "temp file":
+        return seen.result.strip("'").rpartition("/")[0] == tempfile.gettempdir()
     if kind == "ssrf":
         return any("169.254" in r for r in seen.reached)
     if kind == "log injection":
@@ -288,6 +290,8 @@ def _plain(case: Case, seen: Seen) -> tuple[str, ...]:
     if case.kind == "random":
         result = re.sub(r"\d+\.\d+(e-\d+)?", "number", result)
         result = re.sub(r"\w", "1" if re.fullmatch(r"\W*\d+\W*", result) else "x", result)
+    if case.kind == "temp file":
+        result = re.sub(r"\w+(?=\.\w+'$|'$)", "x", result.rpartition("/")[2])
     if case.kind == "cookie":
         result = result.replace("; Secure", "").replace("; HttpOnly", "")
     return (result, shown, seen.error)
