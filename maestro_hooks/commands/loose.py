@@ -78,7 +78,8 @@ def check_loose(
 
 
 def _resolved(text: str) -> Path:
-    return (Path.cwd() / text).resolve()
+    # Unlike resolve(), realpath() leaves a link that leads round in a circle as it is: no file, and said so.
+    return Path(os.path.realpath(Path.cwd() / text))
 
 
 def _files(text: str) -> Iterator[Path]:
@@ -87,7 +88,8 @@ def _files(text: str) -> Iterator[Path]:
         yield place
         return
     if not place.is_dir():
-        raise UsageError("no such file or directory", where=text, fix="check the path")
+        what = "neither a file nor a directory" if place.exists() else "no such file or directory"
+        raise UsageError(what, where=text, fix="check the path")
     for folder, names, files in os.walk(place):
         names[:] = sorted(name for name in names if name not in SKIPPED)
         yield from (p for p in (Path(folder, name) for name in files) if p.is_file() and not p.is_symlink())

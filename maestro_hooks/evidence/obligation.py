@@ -51,9 +51,19 @@ class Replacement:
     inserted: str
 
 
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Why a finding is accepted: by a comment in the source, or by a file beside it (SARIF 3.35)."""
+
+    kind: Literal["inSource", "external"]
+    justification: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing found: rule id, place, words, the path that leads there, and the edits that mend it.
+
+    A finding with a ``suppression`` is told as accepted: as such in SARIF and ``--jsonl``, not at all in annotations.
 
     ``properties`` are the plugin's own facts (JSON values, no floats); they appear in ``--jsonl`` and SARIF.
     ``measured`` are facts of this run only (times, counts): shown in ``--jsonl`` over a property of the same name,
@@ -70,6 +80,7 @@ class Finding:
     fingerprint: str = ""
     properties: dict[str, object] = field(default_factory=dict)
     measured: dict[str, object] = field(default_factory=dict)
+    suppression: Suppression | None = None
 
 
 @dataclass(frozen=True, slots=True)

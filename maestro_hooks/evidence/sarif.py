@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 MAX_STEPS = 100
+HOME = "https://github.com/maestro-conductor/maestro-conductor"
 ANNOTATION = {"error": "error", "warning": "warning", "note": "notice"}
 
 
@@ -32,22 +33,32 @@ def sarif_log(
     version: str,
     rules: Iterable[Rule] = (),
     unanalysed: Sequence[Location] = (),
+    home: str = HOME,
 ) -> dict[str, Any]:
-    """A log with one run. ``unanalysed`` are files (or places) the tool could not read, with the reason as message."""
+    """A log with one run.
+
+    ``unanalysed`` are files (or places) the tool could not read, with the reason as message; ``home`` is where to read
+    about the tool.
+    """
     ordered = sorted(findings, key=_order)
     catalogue = {rule.id: _rule(rule) for rule in rules}
     for finding in ordered:
         catalogue.setdefault(finding.rule, {"id": finding.rule})
     ids = sorted(catalogue)
     weaknesses = sorted({finding.cwe for finding in ordered if finding.cwe})
+    driver = {"name": tool, "version": version, "informationUri": home, "rules": [catalogue[i] for i in ids]}
     run: dict[str, Any] = {
-        "tool": {"driver": {"name": tool, "version": version, "rules": [catalogue[i] for i in ids]}},
+        "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "invocations": [_invocation(unanalysed)],
         "results": _results(ordered, ids),
     }
     if weaknesses:
         run["taxonomies"] = [{"name": "CWE", "organization": "MITRE", "taxa": [{"id": str(c)} for c in weaknesses]}]
+    if any(finding.suppression for finding in ordered):
+        # SARIF 3.27.23: in one run either every result says whether it is suppressed, or none does.
+        for result in run["results"]:
+            result.setdefault("suppressions", [])
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
@@ -58,8 +69,8 @@ def encode(log: dict[str, Any]) -> bytes:
 
 
 def github_annotations(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """GitHub workflow command lines, one per finding, in the order of file and line."""
-    return tuple(_annotation(finding) for finding in sorted(findings, key=_order))
+    """GitHub workflow command lines, one per open finding, in the order of file and line."""
+    return tuple(_annotation(finding) for finding in sorted(findings, key=_order) if finding.suppression is None)
 
 
 def _order(finding: Finding) -> tuple[str, int, int, str, str]:
@@ -102,12 +113,18 @@ def _result(finding: Finding, rule_index: int, fingerprint: str) -> dict[str, An
         # GitHub matches alerts by the second name, and does not compute it for logs uploaded through its API.
         "partialFingerprints": {"maestroFinding/v1": fingerprint, "primaryLocationLineHash": fingerprint},
     }
+    context = finding.properties.get("context")
+    if isinstance(context, str):  # the producer's second one, without file and function: for code that was moved
+        result["partialFingerprints"]["maestroContext/v1"] = context
     if finding.cwe:
         result["taxa"] = [{"id": str(finding.cwe), "toolComponent": {"name": "CWE"}}]
     if finding.trace:
         result["codeFlows"] = [{"threadFlows": [{"locations": [{"location": _step(s)} for s in _kept(finding.trace)]}]}]
     if finding.fix:
         result["fixes"] = [_fix(finding.fix)]
+    if finding.suppression is not None:
+        held = finding.suppression
+        result["suppressions"] = [{"kind": held.kind, "status": "accepted", "justification": held.justification}]
     return result
 
 

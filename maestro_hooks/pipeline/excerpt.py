@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from maestro_hooks.evidence.obligation import Finding
 
 MAX_COLUMNS = 100
+MAX_FIX_LINES = 16
 
 
 def excerpts(root: Path) -> Callable[[str, int], str]:
@@ -38,6 +39,18 @@ def excerpts(root: Path) -> Callable[[str, int], str]:
     return line
 
 
+def _fix_lines(finding: Finding, line: Callable[[str, int], str] | None) -> list[str]:
+    """The edits that mend a finding, as lines taken out and put in."""
+    made: list[str] = []
+    for edit in finding.fix:
+        at = edit.deleted
+        made.append(f"    repair in {at.path}:{at.line}:")
+        if (at.line, at.column) != (at.end_line, at.end_column) and line is not None:
+            made += [f"      - {line(at.path, number)}" for number in range(at.line, at.end_line + 1)]
+        made += [f"      + {text.strip()}" for text in edit.inserted.rstrip("\n").split("\n")]
+    return made if len(made) <= MAX_FIX_LINES else [*made[: MAX_FIX_LINES - 1], "      ..."]
+
+
 def trace_lines(finding: Finding, line: Callable[[str, int], str] | None) -> list[str]:
     """The steps from source to sink: steps on one line together, and under them the line itself."""
     made: list[str] = []
@@ -49,5 +62,6 @@ def trace_lines(finding: Finding, line: Callable[[str, int], str] | None) -> lis
             continue
         text = line(step.path, step.line) if line is not None else ""
         made += [f"      | {text}"] if text else []
+    made += _fix_lines(finding, line)
     hint = finding.properties.get("next")
     return [*made, f"    next: {hint}"] if isinstance(hint, str) else made

@@ -36,7 +36,8 @@ def check_lines(runs: Sequence[GateRun], root: Path | None = None, *, everything
     """
     lines: list[str] = []
     line = excerpts(root) if root is not None else None
-    findings = [f for run in runs for claim in run.claims for f in claim.findings if f.level != "note"]
+    found = (f for run in runs for claim in run.claims for f in claim.findings)
+    findings = [f for f in found if f.level != "note" and f.suppression is None]
     for finding in findings[:MAX_SHOWN]:
         at = finding.at
         place = ":".join(str(part) for part in (at.path, at.line, at.column) if part)
@@ -91,14 +92,16 @@ def jsonl_rows(runs: Iterable[GateRun]) -> Iterator[dict[str, Any]]:
 
 
 def _flat(finding: Finding, plugin: str, key: str) -> dict[str, Any]:
+    accepted = finding.suppression
     return {
+        **({"suppressed": {"kind": accepted.kind, "justification": accepted.justification}} if accepted else {}),
         "plugin": plugin,
         "key": key,
         "file": finding.at.path,
         "line": finding.at.line,
         "column": finding.at.column,
         "rule": finding.rule,
-        "level": finding.level,
+        "level": "note" if accepted else finding.level,
         "message": finding.message,
         "cwe": finding.cwe,
         "trace": [{"file": s.path, "line": s.line, "message": s.message} for s in finding.trace],

@@ -15,6 +15,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Protocol
 
 from maestro_bloom.observations import Bag
+from maestro_bloom.observed_files import WrittenFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,9 @@ class Tracer(Protocol):
 
     def drain(self, *, wake: bool) -> set[int]:
         """Units seen since the last call; ``wake`` lets units already folded be seen again."""
+
+    def resumed(self) -> set[int]:
+        """Units among those last drained that only went on: generators and coroutines begun before."""
 
     @property
     def idle(self) -> bool:
@@ -60,7 +64,12 @@ class Recorder:
         self.edges: defaultdict[str, set[str]] = defaultdict(set)
         self.executed: dict[str, str | None] = {}
         self.session = Bag()
+        self.acts: defaultdict[str, set[tuple[int, str]]] = defaultdict(set)
+        self.written = WrittenFiles()
         self._bags: list[Bag] = []
+        self._past: list[Bag] = []
+        self._started: set[int] = set()
+        self._resumed: set[int] = set()
         self._threads: list[int] = []
         self.segments: list[object] = []
         self._fold_all = False
@@ -76,6 +85,9 @@ class Recorder:
 
     def _hand_over(self, tracer: Tracer, *, wake: bool = False) -> None:
         units = tracer.drain(wake=wake)
+        resumed = tracer.resumed()
+        self._started |= units - resumed
+        self._resumed |= resumed
         if self._bags:
             self._bags[-1].units |= units
         if self.collecting or self.segments or self._fold_all or not self._bags:
@@ -94,6 +106,16 @@ class Recorder:
                 self._hand_over(self.tracer)
             self.segments.append(token)
 
+    def acted(self, path: str) -> None:
+        """A function of ``path`` whose effect outlives the call begins while a module may be executed: which line?"""
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to a caller's frame
+        while frame is not None:
+            if frame.f_code.co_name == "<module>":
+                module = self.territory.path(frame.f_code.co_filename)
+                if module is not None and module != path:
+                    self.acts[module].add((frame.f_lineno, path))
+            frame = frame.f_back
+
     def leave(self, token: object) -> None:
         """It ends; whatever was entered inside and not left (another thread, a killed generator) ends with it."""
         if token in self.segments:
@@ -107,6 +129,11 @@ class Recorder:
         self._fold_all = True
 
     # Bags ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def open_bag(self) -> Bag | None:
+        """The bag of the innermost test or fixture being watched."""
+        return self._bags[-1] if self._bags else None
 
     def is_open(self, bag: Bag) -> bool:
         """Whether a test or a wider fixture is being watched into this bag."""
@@ -126,8 +153,11 @@ class Recorder:
             self.tracer.begin(sys._getframe(2))  # noqa: SLF001 - the documented way to a caller's frame
         self._threads.clear()
         self._fold_all = self._others_run_project_code()
+        self._started.clear()
+        self._resumed.clear()
         bag = Bag()
         self._bags = [bag]
+        self._past.append(bag)
         return bag
 
     def _others_run_project_code(self) -> bool:
@@ -143,13 +173,22 @@ class Recorder:
         self.flush(wake=True)
         if self._bags and (self._fold_all or self._others_run_project_code()):
             self.fold(self._bags[0].units)
+        self._go_on()
         self._bags = []
         self._fold_all = False
+
+    def _go_on(self) -> None:
+        """A generator that began in an earlier test holds what ran there: the open test takes that over."""
+        begun = self._resumed - self._started
+        if begun and self._bags:
+            self._bags[0].others.update(bag for bag in self._past if not begun.isdisjoint(bag.units))
+            self._bags[0].others.discard(self._bags[0])
 
     def push(self, bag: Bag) -> None:
         """Open a bag inside the test's: a fixture of wider scope is being set up."""
         self.flush()
         self._bags.append(bag)
+        self._past.append(bag)
         self._threads.append(threading.active_count())
 
     def pop(self) -> None:

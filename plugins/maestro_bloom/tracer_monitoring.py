@@ -42,6 +42,7 @@ _WAKINGS = 256
 _name: Callable[[object], int] = object.__hash__
 _SEGMENT = "segment"
 _CHILD = "maestro-bloom-child"
+_LAMBDA = "<lambda>"
 _FUNCTION = CO_OPTIMIZED | CO_NEWLOCALS
 _monitoring: Any = getattr(sys, "monitoring", None)
 
@@ -62,6 +63,8 @@ class MonitoringTracer:
         self._alive: list[CodeType] = []
         self._watched: list[CodeType] = []
         self._hits: list[CodeType] = []
+        self._again: list[CodeType] = []
+        self._resumed: set[int] = set()
         self._asleep: list[CodeType] = []
         self._wakings: dict[int, int] = {}
         self._folded: set[int] = set()
@@ -81,7 +84,7 @@ class MonitoringTracer:
         self._events = events.PY_START | events.PY_RESUME
         _monitoring.use_tool_id(seen, "maestro-bloom")
         _monitoring.use_tool_id(around, "maestro-bloom-segments")
-        append, disable = self._hits.append, _monitoring.DISABLE
+        append, again, disable = self._hits.append, self._again.append, _monitoring.DISABLE
         looking, settle = self._looking, self.settle
 
         def on_start(code: CodeType, _offset: int) -> object:
@@ -90,8 +93,14 @@ class MonitoringTracer:
             append(code)
             return disable
 
+        def on_resume(code: CodeType, _offset: int) -> object:
+            if looking:
+                settle()
+            again(code)
+            return disable
+
         _monitoring.register_callback(seen, events.PY_START, on_start)
-        _monitoring.register_callback(seen, events.PY_RESUME, on_start)
+        _monitoring.register_callback(seen, events.PY_RESUME, on_resume)
         _monitoring.register_callback(around, events.PY_START, self._on_enter)
 
     def uninstall(self) -> None:
@@ -107,7 +116,7 @@ class MonitoringTracer:
     def arm(self, code: CodeType, path: str) -> None:
         """A module of the project is about to be executed: watch its functions, and itself as a segment."""
         model = self._model_of(path) if path.endswith(".py") else None
-        kinds = {(b.qualname, b.line): (i, b.writer) for i, b in enumerate(model.blocks)} if model else {}
+        kinds = _kinds(model)
         self._walk(code, path, kinds, self._new_unit(path, -1))
         self._watch_segment(code, writers.SEGMENT)
 
@@ -119,7 +128,7 @@ class MonitoringTracer:
             if path is not None and _name(code) not in self._unit:
                 self._recorder.early.add(path)
                 model = self._model_of(path)
-                kinds = {(b.qualname, b.line): (i, b.writer) for i, b in enumerate(model.blocks)} if model else {}
+                kinds = _kinds(model)
                 self._function(code, path, kinds, self._new_unit(path, -1))
 
     def _walk(self, code: CodeType, path: str, kinds: dict[tuple[str, int], tuple[int, int]], around: int) -> None:
@@ -136,6 +145,8 @@ class MonitoringTracer:
         self._unit[_name(code)] = unit
         self._alive.append(code)
         _monitoring.set_local_events(TOOLS[0], code, self._events)
+        if code.co_name == _LAMBDA:
+            found = kinds.get((_LAMBDA, code.co_firstlineno))
         if found is not None and found[1] != writers.PLAIN:
             self._watch_segment(code, found[1])
         self._walk(code, path, kinds, unit)
@@ -152,10 +163,13 @@ class MonitoringTracer:
     def _on_enter(self, code: CodeType, _offset: int) -> None:
         recorder = self._recorder
         if recorder.collecting:
+            unit = self._unit.get(_name(code))
+            if unit is not None:
+                recorder.acted(self.units[unit][0])
             return  # everything is folded anyway
         name = _name(code)
         # What was seen before it must be seen again, should it run inside too; mostly nothing was.
-        if name not in self._entered or (self._hits and not recorder.segments):
+        if name not in self._entered or not (self.idle or recorder.segments):
             self._begin_segment(code, name)
         self._looking.add(get_ident())
 
@@ -203,10 +217,14 @@ class MonitoringTracer:
 
     def drain(self, *, wake: bool) -> set[int]:
         """Units seen since the last call, see ``Tracer``."""
-        hits = self._hits[:]
+        hits, again = self._hits[:], self._again[:]
         del self._hits[: len(hits)]
+        del self._again[: len(again)]
         units = self._unit
-        seen = {units[_name(code)] for code in hits}
+        started, resumed = {units[_name(code)] for code in hits}, {units[_name(code)] for code in again}
+        self._resumed = resumed - started
+        hits += again
+        seen = started | resumed
         if wake:
             self._wake(hits)
             if self._asleep or self._wakings or self._entered:
@@ -229,10 +247,14 @@ class MonitoringTracer:
         self._asleep.append(code)
         return True
 
+    def resumed(self) -> set[int]:
+        """See ``Tracer``."""
+        return self._resumed
+
     @property
     def idle(self) -> bool:
         """Whether nothing was seen since the last call of ``drain``."""
-        return not self._hits
+        return not self._hits and not self._again
 
     def _wake(self, codes: list[CodeType]) -> None:
         tool, events, set_events = TOOLS[0], self._events, _monitoring.set_local_events
@@ -244,3 +266,11 @@ class MonitoringTracer:
     def fold(self, units: set[int]) -> None:
         """See ``Tracer``."""
         self._folded |= units
+
+
+def _kinds(model: SourceModel | None) -> dict[tuple[str, int], tuple[int, int]]:
+    """By qualified name and first line: number of the block, kind of writer; lambdas that are memos by their name."""
+    if model is None:
+        return {}
+    found = {(b.qualname, b.line): (i, b.writer) for i, b in enumerate(model.blocks)}
+    return found | {(_LAMBDA, line): (-1, writers.SEGMENT) for line in model.memo_lambdas}

@@ -165,7 +165,14 @@ def _log(findings: tuple[Finding, ...], gaps: tuple[Finding, ...]) -> bytes:
     rules = [Rule(rule, name, help=url, cwe=cwes[rule]) for rule, (name, url) in sorted(named.items())]
     unanalysed = [Location(gap.at.path, gap.at.line, message=gap.message) for gap in gaps]
     return sarif.encode(
-        sarif.sarif_log(findings, tool="Bandit", version=version("bandit"), rules=rules, unanalysed=unanalysed)
+        sarif.sarif_log(
+            findings,
+            tool="Bandit",
+            version=version("bandit"),
+            rules=rules,
+            unanalysed=unanalysed,
+            home="https://bandit.readthedocs.io/",
+        )
     )
 
 

@@ -6,16 +6,16 @@ logger it changes are put back.
 
 from __future__ import annotations
 
-import logging
 import re
 import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from maestro_hooks.contained import contained
 from maestro_hooks.errors import ConfigError
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
@@ -58,32 +58,20 @@ class Outcome:
     suppressed: dict[str, int]
 
 
-class _Collector(logging.Handler):
-    """Keeps records instead of writing them."""
-
-    def __init__(self, records: list[logging.LogRecord]) -> None:
-        super().__init__(logging.WARNING)
-        self.records = records
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep one record."""
-        self.records.append(record)
-
-
 def run(paths: Sequence[str], skips: Iterable[str]) -> Outcome:
     """Analyse ``paths`` (absolute) with every installed test but ``skips``.
 
     Raises:
         ConfigError: a skip names no installed test, or no test is left.
     """
-    with _contained() as log:
+    with contained("bandit") as log:
         config, manager, _, _ = _core()
         profile = {"include": set(), "exclude": _checked(skips)}
         bandit = manager.BanditManager(config.BanditConfig(), "file", quiet=True, profile=profile)
         if not bandit.b_ts.tests:
             raise ConfigError("no Bandit test is left to run", where="tool.maestro.reports.bandit_skips")
         bandit.discover_files(list(paths))
-        _run_tests(bandit)
+        bandit.run_tests()
     skipped = [Gap(path, 0, reason) for path, reason in bandit.get_skipped()]
     counts = {path: m["nosec"] + m["skipped_tests"] for path, m in bandit.metrics.data.items() if m}
     return Outcome(
@@ -133,37 +121,6 @@ def _checked(skips: Iterable[str]) -> set[str]:
             fix="correct the id, or remove it (the Bandit documentation lists all tests)",
         )
     return wanted
-
-
-@contextmanager
-def _contained() -> Iterator[list[logging.LogRecord]]:
-    """Collect what Bandit logs, ignore what parsing warns of, and restore the state Bandit changes."""
-    records: list[logging.LogRecord] = []
-    handler = _Collector(records)
-    logger = logging.getLogger("bandit")
-    level, propagate, formatwarning = logger.level, logger.propagate, warnings.formatwarning
-    # WARNING also keeps Bandit from drawing its progress bar, and from formatting a message per syntax node.
-    logger.setLevel(logging.WARNING)
-    logger.propagate = False
-    logger.addHandler(handler)
-    try:
-        with warnings.catch_warnings():
-            # Under "-W error" an invalid escape in a file would make Bandit skip that file.
-            warnings.simplefilter("ignore")
-            yield records
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
-        logger.propagate = propagate
-        warnings.formatwarning = formatwarning
-
-
-def _run_tests(bandit: Any) -> None:
-    try:
-        bandit.run_tests()
-    except SystemExit as stopped:
-        # Bandit turns an interrupt into exit(2); it must stay an interrupt.
-        raise KeyboardInterrupt from stopped
 
 
 def _crashes(log: Iterable[logging.LogRecord]) -> Iterator[Gap]:

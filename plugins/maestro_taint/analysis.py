@@ -81,14 +81,21 @@ def analyse_tree(
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """No look for cycles meanwhile: lowered code is large, long-lived and holds none worth finding."""
-    collecting = gc.isenabled()
+    """No look for cycles meanwhile: lowered code is large, long-lived and holds none worth finding.
+
+    What was made is set aside (frozen), or the first collection afterwards would look through all of it for half a
+    second; the next analysis of a process that lives on gives it back to the collector.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.unfreeze()
     gc.disable()
     try:
         yield
     finally:
-        if collecting:
-            gc.enable()
+        gc.freeze()
+        gc.enable()
 
 
 def _solved(
@@ -109,7 +116,7 @@ def _solved(
         demand.run_for(first, callers)
         result.unsearched = sorted(callers.left())
     solver.limit = RUN_STEPS
-    enter_all(solver)
+    enter_all(solver, demand.solve, None if index is None else frozenset(asked))
     for qn in dict.fromkeys(solver.deferred):
         fn = program.functions[qn]
         path = program.modules.get(fn.module).path

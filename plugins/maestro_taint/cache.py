@@ -29,10 +29,10 @@ _MODULE = tuple(f.name for f in fields(ir.Module))
 
 @cache
 def version() -> str:
-    """A digest of this engine's own code and the interpreter that reads the files."""
+    """A digest of the code that lowers and keeps files, and of the interpreter that reads them."""
     total = hashlib.sha256(repr(sys.version_info[:3]).encode())
     home = Path(__file__).parent
-    for path in sorted(home.rglob("*.py")):
+    for path in (Path(__file__), *sorted((home / "frontend").glob("*.py"))):
         total.update(path.relative_to(home).as_posix().encode() + b"\0" + path.read_bytes())
     return total.hexdigest()[:24]
 
@@ -51,7 +51,7 @@ class Store:
         """A file lowered earlier under this module name."""
         held = self._load(self._name(path, name, data))
         try:
-            return None if held is None else _module(held)
+            return None if held is None else revived(held)
         except (TypeError, ValueError, KeyError, AttributeError):
             self.damaged += 1
             return None
@@ -59,7 +59,15 @@ class Store:
     def keep(self, path: str, data: bytes, module: ir.Module) -> None:
         """Keep a lowered file."""
         with suppress(ValueError):  # a constant marshal cannot write (an Ellipsis is fine, a code object is not)
-            self._save(self._name(path, module.name, data), marshal.dumps(_plain(module)))
+            self._save(self._name(path, module.name, data), marshal.dumps(plain(module)))
+
+    def recall(self, what: str, data: bytes) -> Any:
+        """What was found of a file's bytes by something else than this engine, named ``what``; ``None`` if unknown."""
+        return self._load(self._name(what, "", data))
+
+    def remember(self, what: str, data: bytes, found: Any) -> None:
+        """Keep that: nested tuples of plain values."""
+        self._save(self._name(what, "", data), marshal.dumps(found))
 
     def open_facts(self) -> None:
         """Load what is known of files by size and time of change."""
@@ -115,15 +123,21 @@ class Store:
             temporary.replace(place)
 
 
-def _plain(module: ir.Module) -> tuple[Any, ...]:
+def plain(module: ir.Module) -> tuple[Any, ...]:
     """A module as nested builtins, which marshal writes and reads fastest."""
     made = {name: getattr(module, name) for name in _MODULE}
-    made["functions"] = {qn: tuple(getattr(f, name) for name in _FUNCTION) for qn, f in module.functions.items()}
+    made["functions"] = {qn: _packed(f) for qn, f in module.functions.items()}
     made["classes"] = {qn: tuple(getattr(c, name) for name in _CLASS) for qn, c in module.classes.items()}
     return tuple(made[name] for name in _MODULE)
 
 
-def _module(held: tuple[Any, ...]) -> ir.Module:
+def _packed(fn: ir.Function) -> tuple[Any, ...]:
+    """A function with its body as bytes: it is read when the function is run."""
+    return tuple(marshal.dumps(fn.body) if name == "code" else getattr(fn, name) for name in _FUNCTION)
+
+
+def revived(held: tuple[Any, ...]) -> ir.Module:
+    """The module of what :func:`plain` made."""
     made = dict(zip(_MODULE, held, strict=True))
     made["functions"] = {qn: ir.Function(*f) for qn, f in made["functions"].items()}
     made["classes"] = {qn: ir.ClassInfo(*c) for qn, c in made["classes"].items()}

@@ -34,16 +34,12 @@ def try_repair(finding: Finding, files: dict[str, bytes], settings: TaintSetting
     """Try to repair one finding on a copy."""
     if finding.level == "note":
         return Trial("refused", "a note: nothing is certain enough to change code for")
-    from maestro_taint.fixes.apply import repair  # noqa: PLC0415 - libcst only for repairs
+    from maestro_taint.fixes.apply import trial  # noqa: PLC0415 - libcst only for repairs
     from maestro_taint.fixes.tree import Tree  # noqa: PLC0415 - see above
 
-    tree = Tree(dict(files), settings, models, root)
-    outcome = next(
-        (o for o in repair(tree, {finding.fingerprint}) if o.finding.fingerprint == finding.fingerprint), None
-    )
-    if outcome is None:
-        return Trial("refused", "the finding is not among those of the whole tree")
-    return Trial(outcome.state, outcome.detail, tuple(diff(files, tree.files)))
+    outcome, patch = trial(Tree(dict(files), settings, models, root), finding)
+    changed = {one.path: one.data for one in patch.all()} if patch is not None else {}
+    return Trial(outcome.state, outcome.detail, tuple(diff(files, {**files, **changed})))
 
 
 def diff(old: dict[str, bytes], new: dict[str, bytes]) -> list[str]:

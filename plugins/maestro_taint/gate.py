@@ -19,7 +19,7 @@ from maestro_taint.models.load import project_models
 from maestro_taint.report import baseline, suppress
 from maestro_taint.report.findings import findings_of
 from maestro_taint.rules import catalogue
-from maestro_taint.running import run
+from maestro_taint.running import run, store_of
 from maestro_taint.settings import TaintSettings
 
 if TYPE_CHECKING:
@@ -80,11 +80,11 @@ def _obligations(
     outcome = run(request, chosen, models, sinks=bandit.wanted(chosen, settings), bound=bound)
     literals = [one for f in chosen for one in secret_literals.findings(f.path, f.data)]
     found = [f for f in findings_of(outcome, settings, models, literals) if f.at.path in asked]
-    joined = bandit.join(found, chosen, outcome, models, settings)
+    joined = bandit.join(found, chosen, outcome, models, settings, store_of(request.root))
     texts = {f.path: f for f in chosen}
     judged = suppress.judge(joined.findings, texts)
     held = baseline.read(request.root / settings.baseline)
-    fresh, known = baseline.split(judged.open, held)
+    fresh, known = baseline.split(judged.open, held, lambda path: path in asked or not (request.root / path).exists())
     paths = tuple(sorted(asked))
     blocking = tuple(f for f in fresh if RANK[f.level] >= RANK[settings.block])
     rest = tuple(f for f in fresh if RANK[f.level] < RANK[settings.block])
@@ -92,9 +92,15 @@ def _obligations(
         from maestro_taint.fixes.apply import told  # noqa: PLC0415 - as above
 
         blocking = told(outcomes, blocking)
+    elif blocking and settings.propose != 0 and (settings.propose or not request.whole):
+        from maestro_taint.fixes.proposing import proposed  # noqa: PLC0415 - libcst only where something blocks
+
+        blocking = proposed(request, settings, models, chosen, blocking)
     gaps = (*(_gap(g) for g in outcome.gaps if g.path in asked), *joined.gaps)
     places = tuple(Location(g.at.path, g.at.line, message=g.message) for g in gaps)
-    log = sarif.sarif_log(fresh, tool="maestro-taint", version="1", rules=catalogue(), unanalysed=places)
+    accepted = (*judged.silenced, *known)
+    told_all = (*blocking, *rest, *accepted)
+    log = sarif.sarif_log(told_all, tool="maestro-taint", version="1", rules=catalogue(), unanalysed=places)
     yield Obligation(
         key="taint/flows", value=len(blocking), max=0, kind="taint", files=paths, findings=blocking,
         attachments=(Attachment("taint.sarif", sarif.encode(log)),),
@@ -111,14 +117,14 @@ def _obligations(
         value=len(judged.silenced),
         kind="taint",
         files=paths,
-        findings=judged.notes(blocking=False),
+        findings=judged.silenced,
     )
-    wrong = judged.notes(blocking=True)
+    wrong = judged.wrong
     yield Obligation(key="taint/suppressions-wrong", value=len(wrong), max=0, kind="taint", files=paths, findings=wrong)
     yield from _bandit(joined, fresh, paths)
     if outcome.damaged:
         yield Obligation(key="taint/cache-damaged", value=outcome.damaged, kind="taint", files=paths)
-    yield Obligation(key="taint/baselined", value=len(known), kind="taint", files=paths)
+    yield Obligation(key="taint/baselined", value=len(known), kind="taint", files=paths, findings=known)
     if outcome.unsearched:
         yield Obligation(key="taint/callers-left", value=len(outcome.unsearched), kind="taint", files=paths)
     yield Obligation(key="taint/files", value=len(chosen), min=1, kind="taint", files=paths)

@@ -23,6 +23,8 @@ class Kind:
 
 _TABLE = (
     ("sql", 89, "SQL injection", "bind values as query parameters"),
+    ("sql_double", 89, "SQL injection", "bind values as query parameters"),
+    ("sql_bare", 89, "SQL injection", "bind values as query parameters"),
     ("command", 78, "Command injection", "pass an argument list, or quote with shlex.quote"),
     ("code", 94, "Code injection", "do not evaluate input; ast.literal_eval reads literals"),
     ("path", 22, "Path traversal", "resolve the path and require it to stay below its base"),
@@ -63,16 +65,24 @@ NAMED = 1 << 30  # none was a function value of which not even the name is known
 CERTAIN = SURE | NAMED
 KINDS_MASK = (1 << len(_TABLE)) - 1
 ALL = KINDS_MASK | CERTAIN
-# Kinds of one rule that different things rule out: a path that climbs or is absolute; an XPath between single quotes,
-# between double quotes, or between none.
-VARIANTS = {"path_absolute": "path", "xpath_double": "xpath", "xpath_bare": "xpath"}
+# Kinds of one rule that different things rule out: a path that climbs or is absolute; a query in which the value stands
+# between single quotes, between double quotes, or between none.
+VARIANTS = {
+    "path_absolute": "path", "sql_double": "sql", "sql_bare": "sql", "xpath_double": "xpath", "xpath_bare": "xpath",
+}  # fmt: skip
 PATHS = BIT["path"] | BIT["path_absolute"]
-XPATHS = BIT["xpath"] | BIT["xpath_double"] | BIT["xpath_bare"]
+QUERIES = {name: BIT[name] | BIT[f"{name}_double"] | BIT[f"{name}_bare"] for name in ("sql", "xpath")}
+SINGLE, DOUBLE = BIT["sql"] | BIT["xpath"], BIT["sql_double"] | BIT["xpath_double"]
+# What a value holds no quote for.
+QUOTES = {f"{name}.quoted": BIT[name] | BIT[f"{name}_double"] for name in QUERIES}
+QUOTED = QUERIES["sql"] | QUERIES["xpath"]
 CONFIDENTIAL = BIT["log"] | BIT["net"] | BIT["file"] | BIT["response"]
 RANDOM = BIT["random"]
 INJECTION = KINDS_MASK & ~CONFIDENTIAL & ~RANDOM
 HOSTS = BIT["redirect"] | BIT["ssrf"]
 
+# Who starts a program may name files, commands, hosts and templates: that is what its arguments are for.
+ITS_OWN = PATHS | HOSTS | sum(BIT[name] for name in ("command", "log_injection", "template", "header", "trust"))
 # Source classes and the kinds they can reach.
 ACTIVE: dict[str, int] = {
     "untrusted": INJECTION,
@@ -80,6 +90,7 @@ ACTIVE: dict[str, int] = {
     "secret": CONFIDENTIAL,
     "weakrandom": RANDOM,
     "archive": PATHS,
+    "argument": INJECTION & ~ITS_OWN,
 }
 
 
@@ -94,7 +105,14 @@ def mask(names: tuple[str, ...] | list[str]) -> int:
     Raises:
         KeyError: an unknown name.
     """
-    groups = {"injection": INJECTION, "confidential": CONFIDENTIAL, "path": PATHS, "xpath": XPATHS, "all": KINDS_MASK}
+    groups = {
+        "injection": INJECTION,
+        "confidential": CONFIDENTIAL,
+        "path": PATHS,
+        **QUERIES,
+        **QUOTES,
+        "all": KINDS_MASK,
+    }
     total = 0
     for name in names:
         total |= groups[name] if name in groups else BIT[name]

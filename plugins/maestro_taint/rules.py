@@ -15,6 +15,7 @@ PATTERNS = {
     "taint-xxe-parser": (611, "XML parser that resolves entities"),
     "taint-archive": (22, "Archive extracted without a filter"),
     "taint-autoescape": (79, "Templates that do not escape"),
+    "taint-temp-file": (377, "Temporary file another process can make first"),
     "taint-secret-literal": (798, "Secret written in the code"),
 }
 OWN = {

@@ -39,7 +39,9 @@ def run(
     ``bound`` is that of :func:`maestro_taint.analysis.analyse_tree`.
     """
     asked = {f.path: f for f in chosen}
-    store = _store(request.root)
+    store = store_of(request.root)
+    if store is not None:
+        store.open_facts()
     places = {} if request.whole else _neighbours(request.root)
     paths: dict[str, Callable[[], bytes | None]] = {p: _reading(place) for p, place in places.items()}
     paths.update({path: _given(f) for path, f in asked.items()})
@@ -53,14 +55,12 @@ def run(
     return result
 
 
-def _store(root: Path) -> Store | None:
+def store_of(root: Path) -> Store | None:
     """The cache of a repository the host keeps state for; none for files that lie in no repository."""
     state = root / ".maestro"
     if not state.is_dir():
         return None
-    store = Store(state / "cache" / "taint", version())
-    store.open_facts()
-    return store
+    return Store(state / "cache" / "taint", version())
 
 
 def neighbours(request: CheckRequest, asked: set[str]) -> dict[str, bytes]:

@@ -5,7 +5,9 @@ Invariant: every field has a bound or a closed set of values; an unknown key is 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from maestro_hooks.registry import Settings
 
@@ -26,3 +28,4 @@ class TaintSettings(Settings, frozen=True, kw_only=True):
     redactor: str = ""
     hosts: tuple[str, ...] = ()
     fix_tests: tuple[str, ...] = ()
+    propose: Annotated[int, Meta(ge=0)] | None = None

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.obligation import Finding, Level, Location
-from maestro_taint.bandit import flow_tests, proof, running
+from maestro_taint.bandit import flow_tests, proof
+from maestro_taint.bandit.results import results
 from maestro_taint.frontend.ir import line_of
 from maestro_taint.kinds import mask
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from maestro_hooks.requests import SourceFile
     from maestro_taint.analysis import Analysis
     from maestro_taint.bandit.running import Issue, Skipped
+    from maestro_taint.cache import Store
     from maestro_taint.models.model import Models
     from maestro_taint.settings import TaintSettings
 
@@ -44,7 +46,12 @@ def wanted(files: list[SourceFile], settings: TaintSettings) -> bool:
 
 
 def join(
-    findings: list[Finding], files: list[SourceFile], analysis: Analysis, models: Models, settings: TaintSettings
+    findings: list[Finding],
+    files: list[SourceFile],
+    analysis: Analysis,
+    models: Models,
+    settings: TaintSettings,
+    store: Store | None = None,
 ) -> Joined:
     """Join Bandit's results about ``files`` with the findings of the same files."""
     if settings.bandit == "never":
@@ -54,7 +61,7 @@ def join(
     chosen = {str(f.place.absolute()): f for f in files if flow_tests.may_apply(f.data)}
     if not chosen:
         return Joined(findings, state="joined: no file has a call that Bandit's flow tests look at")
-    issues, skipped = running.run(sorted(chosen))
+    issues, skipped = results(chosen, store)
     placed = [replace(i, path=chosen[i.path].path) for i in issues if i.path in chosen]
     texts = {f.path: f.data for f in files}
     unread = {g.path for g in analysis.gaps}

@@ -5,12 +5,11 @@ Invariant: Bandit leaves no trace behind, and what it skipped or crashed on is a
 
 from __future__ import annotations
 
-import logging
 import re
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from maestro_hooks.contained import contained
 from maestro_taint.bandit.flow_tests import KINDS
 
 if TYPE_CHECKING:
@@ -45,52 +44,19 @@ class Skipped:
 
 def run(places: Sequence[str]) -> tuple[list[Issue], list[Skipped]]:
     """Results and gaps for files by absolute path."""
-    records: list[logging.LogRecord] = []
-    logger = logging.getLogger("bandit")
-    handler = _Keeping(records)
-    level, propagate, formatwarning = logger.level, logger.propagate, warnings.formatwarning
-    logger.setLevel(logging.WARNING)
-    logger.propagate = False
-    logger.addHandler(handler)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from bandit.core import config, manager  # type: ignore[import-untyped]  # noqa: PLC0415 - 0.1 s, changes globals
+    with contained("bandit") as records:
+        from bandit.core import config, manager  # type: ignore[import-untyped]  # noqa: PLC0415 - 0.1 s, changes globals
 
-            profile = {"include": set(KINDS), "exclude": set()}
-            bandit = manager.BanditManager(config.BanditConfig(), "file", quiet=True, profile=profile)
-            bandit.discover_files(list(places))
-            _run(bandit)
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
-        logger.propagate = propagate
-        warnings.formatwarning = formatwarning
+        profile = {"include": set(KINDS), "exclude": set()}
+        bandit = manager.BanditManager(config.BanditConfig(), "file", quiet=True, profile=profile)
+        bandit.discover_files(list(places))
+        bandit.run_tests()
     skipped = [Skipped(path, 0, f"Bandit: {reason}") for path, reason in bandit.get_skipped()]
     for record in records:
         match = _CRASH.match(record.getMessage())
         if match:
             skipped.append(Skipped(match[2], int(match[3]), f"Bandit: the test {match[1]} crashed"))
     return [_issue(one) for one in bandit.results if one.test_id in KINDS], skipped
-
-
-class _Keeping(logging.Handler):
-    """Keeps records instead of writing them."""
-
-    def __init__(self, records: list[logging.LogRecord]) -> None:
-        super().__init__(logging.WARNING)
-        self.records = records
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep one record."""
-        self.records.append(record)
-
-
-def _run(bandit: Any) -> None:
-    try:
-        bandit.run_tests()
-    except SystemExit as stopped:
-        raise KeyboardInterrupt from stopped  # Bandit turns an interrupt into exit(2)
 
 
 def _issue(one: Any) -> Issue:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from maestro_taint.domain.values import ANY, CLEAN, Val, join, root_value
+from maestro_taint.domain.values import ANY, CLEAN, Val, below, join
 
 if TYPE_CHECKING:
-    from maestro_taint.domain.values import Path, Root
+    from maestro_taint.domain.atoms import Unknown
 
 MAX_FIELDS = 48
+KEPT = object()  # stands for a part that stays as it is
 
 
 class Obj:
@@ -25,7 +26,7 @@ class Obj:
         rest: the join of values at unknown places, or ``None``.
         exact: whether places not in ``fields`` do not exist (``rest`` aside).
         cls: the class of an instance, the function of a function value.
-        origin: (root, path) of a symbolic object.
+        origin: the unknown a symbolic object stands for.
         keys: the join of keys that are not constant, or ``None``.
     """
 
@@ -39,7 +40,7 @@ class Obj:
         *,
         exact: bool = True,
         cls: str = "",
-        origin: tuple[Root, Path] | None = None,
+        origin: Unknown | None = None,
         keys: Val | None = None,
     ) -> None:
         self.kind = kind
@@ -50,11 +51,24 @@ class Obj:
         self.origin = origin
         self.keys = keys
 
-    def having(self, **changes: Any) -> Obj:
+    def having(
+        self,
+        *,
+        fields: dict[str, Val] | None = None,
+        rest: Any = KEPT,
+        keys: Any = KEPT,
+        origin: Any = KEPT,
+        exact: bool | None = None,
+    ) -> Obj:
         """A copy with some parts replaced."""
-        parts = {name: changes.get(name, getattr(self, name)) for name in ("exact", "cls", "origin", "keys")}
         return Obj(
-            changes.get("kind", self.kind), changes.get("fields", self.fields), changes.get("rest", self.rest), **parts
+            self.kind,
+            self.fields if fields is None else fields,
+            self.rest if rest is KEPT else rest,
+            exact=self.exact if exact is None else exact,
+            cls=self.cls,
+            origin=self.origin if origin is KEPT else origin,
+            keys=self.keys if keys is KEPT else keys,
         )
 
     def put(self, place: str, value: Val) -> Obj:
@@ -85,6 +99,14 @@ class Obj:
         for value in self.fields.values():
             rest = value if rest is None else join(rest, value)
         return self.having(fields={}, rest=rest)
+
+
+def blank(atom: Unknown) -> Obj:
+    """The object an unknown is before anything was stored in it."""
+    found: Obj | None = atom.blank
+    if found is None:
+        found = atom.blank = Obj("sym", {}, exact=False, origin=atom)
+    return found
 
 
 def join_objects(a: Obj, b: Obj) -> Obj:
@@ -124,9 +146,10 @@ def _join_fields(a: Obj, b: Obj) -> dict[str, Val]:
 def missing(obj: Obj, place: str) -> Val:
     """What an object holds at a place that is not among its fields."""
     if obj.origin is not None:
-        root, path = obj.origin
-        found = root_value(root, (*path, place))
+        found = below(obj.origin, place)
         return found if obj.rest is None else join(found, obj.rest)
+    if place[0] == "." and obj.kind in ("list", "tuple", "set"):
+        return CLEAN  # what a sequence holds is none of its attributes
     return CLEAN if obj.rest is None else obj.rest
 
 

@@ -6,36 +6,22 @@ kinds per atom, equal constants only. A value is clean when it holds no atom, ho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from maestro_taint.domain.atoms import Path, Root, Source, Unknown, unknown
 from maestro_taint.kinds import ALL, CERTAIN, FORCED, active
 
-# A root is an unknown the caller will supply: ("p", index), ("g", module, name) or ("c", function, name).
-Root: TypeAlias = tuple[Any, ...]
-Path: TypeAlias = tuple[str, ...]
-Atom: TypeAlias = "tuple[Root, Path] | Source"
+Atom: TypeAlias = "Unknown | Source"
 # See domain/steps.py.
 Step: TypeAlias = "tuple[Any, ...] | None"
-Oid: TypeAlias = "int | tuple[Root, Path]"
+Oid: TypeAlias = "tuple[Any, ...]"  # an unknown, or ("n", position, slot) of an object made here
 TypeRef: TypeAlias = tuple[Any, ...]
 
 MAX_PATH = 3
 MAX_OBJECTS = 4
+MAX_TYPES = 8
 MAX_ATOMS = 12
 ANY = "*"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One place where dangerous or confidential data enters. ``position`` packs line and column."""
-
-    kind: str
-    model: str
-    file: str
-    position: int
-    text: str
-    confidence: str = "high"
 
 
 class _Missing:
@@ -46,6 +32,7 @@ class _Missing:
 
 
 NO_CONST: Any = _Missing()
+WHOLE = (ALL, None)
 NO_ATOMS: dict[Any, tuple[int, Step]] = {}
 
 
@@ -105,9 +92,26 @@ def source_value(source: Source, step: Step) -> Val:
 def root_value(root: Root, path: Path = (), types: tuple[TypeRef, ...] = ()) -> Val:
     """The unknown at ``root`` below ``path``; paths are cut at ``MAX_PATH``, and then stand for all below."""
     if len(path) > MAX_PATH:
-        return Val({(root, path[:MAX_PATH]): (ALL, None)}, types=types)
-    atom = (root, path)
-    return Val({atom: (ALL, None)}, types=types, objs=(atom,), sym=atom)
+        return Val({unknown(root, path[:MAX_PATH]): WHOLE}, types=types)
+    return atom_value(unknown(root, path), types)
+
+
+def atom_value(atom: Unknown, types: tuple[TypeRef, ...] = ()) -> Val:
+    """The value that is exactly an unknown; the same one each time if nothing is known of its type."""
+    if types:
+        return Val({atom: WHOLE}, types=types, objs=(atom,), sym=atom)
+    found: Val | None = atom.value
+    if found is None:
+        found = atom.value = Val({atom: WHOLE}, objs=(atom,), sym=atom)
+    return found
+
+
+def below(atom: Unknown, place: str) -> Val:
+    """What stands at a place of an unknown."""
+    found: Val | None = atom.below.get(place)
+    if found is None:
+        found = atom.below[place] = root_value(atom[0], (*atom[1], place))
+    return found
 
 
 def join_atoms(a: dict[Any, tuple[int, Step]], b: dict[Any, tuple[int, Step]]) -> dict[Any, tuple[int, Step]]:
@@ -116,23 +120,24 @@ def join_atoms(a: dict[Any, tuple[int, Step]], b: dict[Any, tuple[int, Step]]) -
         return a
     if not a:
         return b
-    merged = None
-    for atom, (live, step) in b.items():
-        old = a.get(atom)
+    merged = a
+    known = a.get
+    for atom, new in b.items():
+        old = known(atom)
+        if old is new:
+            continue
         if old is None:
-            merged = dict(a) if merged is None else merged
-            if len(merged) < MAX_ATOMS or _new_kind(merged, atom):
-                merged[atom] = (live, step)
-        elif live & ~old[0]:
-            merged = dict(a) if merged is None else merged
-            merged[atom] = (old[0] | live, old[1])
-    return a if merged is None else merged
+            if len(merged) < MAX_ATOMS or (type(atom) is Source and _new_kind(merged, atom)):
+                merged = dict(a) if merged is a else merged
+                merged[atom] = new
+        elif new[0] & ~old[0]:
+            merged = dict(a) if merged is a else merged
+            merged[atom] = (old[0] | new[0], old[1])
+    return merged
 
 
-def _new_kind(atoms: dict[Any, Any], atom: Any) -> bool:
+def _new_kind(atoms: dict[Any, Any], atom: Source) -> bool:
     """Whether a source is of a kind none of ``atoms`` has, or surer than all of those: one of each kind is enough."""
-    if type(atom) is not Source:
-        return False
     return not any(type(a) is Source and a.kind == atom.kind and a.confidence <= atom.confidence for a in atoms)
 
 
@@ -142,9 +147,9 @@ def join(a: Val, b: Val) -> Val:
         return a
     atoms = join_atoms(a.atoms, b.atoms)
     same = a.const is b.const or (type(a.const) is type(b.const) and _equal(a.const, b.const))
-    types = a.types if a.types == b.types else union(a.types, b.types)
-    objs = a.objs if a.objs == b.objs else union(a.objs, b.objs)[:MAX_OBJECTS]
-    sym = a.sym if a.sym == b.sym else None
+    types = a.types if not b.types or a.types == b.types else union(a.types, b.types)[:MAX_TYPES]
+    objs = a.objs if not b.objs or a.objs == b.objs else union(a.objs, b.objs)[:MAX_OBJECTS]
+    sym = a.sym if a.sym is b.sym or a.sym == b.sym else None
     lit = a.lit and b.lit
     if same and atoms is a.atoms and types is a.types and objs is a.objs and lit == a.lit and sym is a.sym:
         return a

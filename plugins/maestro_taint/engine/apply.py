@@ -8,18 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
-from maestro_taint.domain.objects import Obj
-from maestro_taint.domain.values import (
-    CLEAN,
-    Source,
-    Val,
-    alive,
-    compose,
-    join,
-    join_atoms,
-    root_value,
-    union,
-)
+from maestro_taint.domain.atoms import Source, Unknown
+from maestro_taint.domain.objects import Obj, join_objects
+from maestro_taint.domain.values import CLEAN, NO_ATOMS, Val, alive, compose, join, join_atoms, root_value, union
 from maestro_taint.engine import guards
 from maestro_taint.engine.frame import CELL
 from maestro_taint.kinds import ALL, CERTAIN
@@ -42,9 +33,10 @@ class Application:
         self.roots: dict[Any, Val] = {}
         self.grafts: dict[Any, Any] = {}
         self.known: dict[int, Val] = {}
-        self.bases: dict[Any, Val] = {}
-        self.deeps: dict[Any, Any] = {}
-        self.passed: dict[Any, Any] = {}
+        self.bases: dict[Unknown, Val] = {}
+        self.deeps: dict[Unknown, tuple[dict[Any, Any], bool]] = {}
+        self.passed: dict[Any, dict[Any, Any]] = {}
+        self.mapped: dict[int, dict[Any, Any]] = {}
 
     def run(self) -> Val:
         """Meet the sinks, write what is written, return what is returned."""
@@ -83,48 +75,54 @@ class Application:
             return f.state.get(root[2]) or root_value(root)
         return f.state.get(root) or root_value(root)
 
-    def base(self, atom: Any) -> Val:
+    def base(self, atom: Unknown) -> Val:
         """What the caller knows at a root and path."""
         found = self.bases.get(atom)
         if found is None:
-            found = self.bases[atom] = self.f.projected(self.root(atom[0]), atom[1])
+            above = atom.above
+            found = self.root(atom[0]) if above is None else self.f.below(self.base(above), atom[1][-1])
+            self.bases[atom] = found
         return found
 
-    def outer(self, atom: Any) -> Any:
-        """All atoms the caller has at a root and path."""
+    def outer(self, atom: Unknown) -> tuple[dict[Any, Any], bool]:
+        """All atoms the caller has at a root and path; whether a source is among them."""
         found = self.deeps.get(atom)
         if found is None:
-            found = self.deeps[atom] = self.f.deep(self.base(atom))
+            atoms = self.f.deep(self.base(atom))
+            found = self.deeps[atom] = (atoms, Source in map(type, atoms))
         return found
 
     def atoms(self, atoms: dict[Any, Any]) -> dict[Any, Any]:
         """Atoms in the caller's terms."""
-        made: dict[Any, Any] = {}
-        for atom, (live, inner) in atoms.items():
+        found = self.mapped.get(id(atoms))
+        if found is None:
+            found = self.mapped[id(atoms)] = self._mapped(atoms)
+        return found
+
+    def _mapped(self, atoms: dict[Any, Any]) -> dict[Any, Any]:
+        made: dict[Any, Any] = NO_ATOMS
+        for atom, held in atoms.items():
             if type(atom) is Source:
-                made = join_atoms(made, {atom: (live, inner)})
+                made = join_atoms(made, {atom: held})
                 continue
-            outer = self.outer(atom)
+            outer, sourced = self.deeps.get(atom) or self.outer(atom)
             if outer:
-                made = join_atoms(made, self._through(atom, outer, live, inner))
+                if sourced or held[0] != ALL:
+                    outer = self._through(atom, outer, *held)
+                made = join_atoms(made, outer)
         return made
 
     def _through(self, atom: Any, outer: dict[Any, Any], live: int, inner: Any) -> dict[Any, Any]:
-        """What the caller has at an atom, after the callee; most callees change nothing, so most answers are shared."""
+        """What the caller has at an atom, after a callee that does something to it or is a step for readers."""
         key = (atom, live)
         found = self.passed.get(key)
         if found is None:
-            if live == ALL and not any(type(a) is Source for a in outer):
-                found = outer
-            else:
-                made = {}
-                for a, (lv, st) in outer.items():
-                    left = compose(lv, a, live)
-                    if left & ~CERTAIN:
-                        # Steps are for readers, who begin at a source.
-                        made[a] = (left, self._step(st, inner, "") if type(a) is Source else st)
-                found = made
-            self.passed[key] = found
+            found = self.passed[key] = {}
+            for a, (lv, st) in outer.items():
+                left = compose(lv, a, live)
+                if left & ~CERTAIN:
+                    # Steps are for readers, who begin at a source.
+                    found[a] = (left, self._step(st, inner, "") if type(a) is Source else st)
         return found
 
     def _step(self, outer: Any, inner: Any, words: str) -> Any:
@@ -132,7 +130,7 @@ class Application:
 
     def val(self, v: Val) -> Val:
         """A value in the caller's terms; exactly the argument where it is exactly a parameter."""
-        if not v.atoms and not v.objs and not any(t[0] == "b" for t in v.types):
+        if not v.atoms and not v.objs and not (v.types and any(t[0] == "b" for t in v.types)):
             return v
         found = self.known.get(id(v))
         if found is not None:
@@ -142,7 +140,7 @@ class Application:
         return made
 
     def _val(self, v: Val) -> Val:
-        if v.sym is not None and type(v.sym) is tuple and type(v.sym[0]) is tuple and len(v.atoms) == 1:
+        if type(v.sym) is Unknown and len(v.atoms) == 1:
             live = v.atoms.get(v.sym, (0, None))[0]
             if live == ALL:
                 base = self.base(v.sym)
@@ -156,15 +154,16 @@ class Application:
         types = v.types
         oid: Any
         for oid in v.objs:
-            if type(oid[0]) is tuple:
+            if type(oid) is Unknown:
                 base = self.base(oid)
                 objs = union(objs, base.objs)
                 types = union(types, base.types)
             else:
                 objs = union(objs, (self.graft(oid),))
-        if any(t[0] == "b" for t in types):
+        if types and any(t[0] == "b" for t in types):
             types = tuple(("b", t[1], self.val(t[2])) if t[0] == "b" else t for t in types)
-        atoms = alive(atoms)
+        if atoms:
+            atoms = alive(atoms)
         return Val(atoms, v.const, types, objs=objs, lit=v.lit and not atoms)
 
     def graft(self, oid: Any) -> Any:
@@ -178,8 +177,6 @@ class Application:
         if obj is not None:
             made = self.obj(obj)
             old = self.f.state.get(new)
-            from maestro_taint.domain.objects import join_objects  # noqa: PLC0415 - kept near its only use
-
             self.f.state[new] = made if old is None else join_objects(old, made)
         return new
 
@@ -191,11 +188,17 @@ class Application:
         return Obj(obj.kind, fields, rest, exact=obj.exact, cls=obj.cls, keys=keys)
 
     def _sinks(self) -> None:
+        f, words = self.f, f"passed to {self.name}()"
         for (atom, site), (live, step) in self.summary.sinks.items():
-            for a, (outer, st) in self.outer(atom).items():
-                left = compose(outer, a, live)
+            outer, sourced = self.deeps.get(atom) or self.outer(atom)
+            for a, (lv, st) in outer.items():
+                left = compose(lv, a, live)
                 if left & site.bit:
-                    self.f.reach({a: (left, self._step(st, step, f"passed to {self.name}()"))}, site.bit, site)
+                    hit = left & (site.bit | CERTAIN)
+                    if sourced and type(a) is Source:
+                        f.solver.flow(a, hit, site, self._step(st, step, words))
+                    elif f.is_news(a, site, hit):
+                        f.meet(a, site, hit, self._step(st, step, words))
 
     def _write(self, key: Any, value: Any) -> None:
         f = self.f

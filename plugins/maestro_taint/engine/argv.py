@@ -6,10 +6,11 @@ Invariant: an argument counts as code unless the program is known and takes its 
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import ELEMENT
-from maestro_taint.domain.values import NO_ATOMS, NO_CONST, Val, join_atoms
+from maestro_taint.domain.values import NO_ATOMS, NO_CONST, Val, constant, join_atoms
 from maestro_taint.engine import containers
 
 if TYPE_CHECKING:
@@ -55,6 +56,29 @@ def words(f: Frame, given: Arguments, first: int) -> dict[Any, Any]:
             listed = containers.exact_items(f, v) or [items[0], element]
             atoms = join_atoms(atoms, _words([items[0], *listed]))
     return atoms
+
+
+def split(f: Frame, given: Arguments) -> Val | None:
+    """``shlex.split(text)`` of a text that is known: its words."""
+    from maestro_taint.engine.expressions import sequence  # noqa: PLC0415 - expressions import calls
+
+    text = given.get(0)
+    if text is None or not isinstance(text.const, str) or len(given.args) > 1 or given.kwargs:
+        return None
+    try:
+        found = shlex.split(text.const)
+    except ValueError:  # an open quote: the call raises
+        return None
+    return f.new(given.at, sequence("list", [constant(word) for word in found]))
+
+
+def is_shell(f: Frame, program: Val | None) -> bool:
+    """Whether a program reads its input as commands: a shell with nothing else to run."""
+    if program is None:
+        return False
+    items = containers.exact_items(f, program) or [program]
+    plain = all(isinstance(v.const, str) and v.const[:1] == "-" for v in items[1:])
+    return plain and isinstance(items[0].const, str) and bool(SHELLS.search(items[0].const))
 
 
 def _words(items: list[Val]) -> dict[Any, Any]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain.atoms import Source
 from maestro_taint.domain.objects import key_place
 from maestro_taint.domain.steps import step
-from maestro_taint.domain.values import CLEAN, NO_CONST, Source, Val
-from maestro_taint.engine import containers, external, personal
+from maestro_taint.domain.values import CLEAN, NO_CONST, Val
+from maestro_taint.engine import containers, external, personal, protocols
 from maestro_taint.engine.arguments import Arguments
+from maestro_taint.engine.attributes import SHARED
 from maestro_taint.engine.external import reach
 from maestro_taint.engine.frame import ITER
 from maestro_taint.frontend import ir
@@ -46,9 +48,9 @@ def assign(f: Frame, target: Node, value: Val, at: int) -> None:
     """``target = value``."""
     op = target[0]
     if op == ir.LOCAL:
-        f.state[target[2]] = _stepped(f, value, target[2], at)
         if value.atoms:
-            named(f, target[2], value, at)
+            value = named(f, target[2], value, at)
+        f.state[target[2]] = _stepped(f, value, target[2], at)
     elif op == ir.FREE:
         f.state[("c", target[2], target[3])] = _stepped(f, value, target[3], at)
     elif op == ir.GLOBAL:
@@ -77,12 +79,17 @@ def _stepped(f: Frame, value: Val, name: str, at: int) -> Val:
     return Val(atoms, value.const, value.types, objs=value.objs, pred=value.pred, lit=value.lit)
 
 
-def named(f: Frame, name: str, value: Val, at: int) -> None:
-    """Weak randomness stored under a name that says it is a secret."""
+def named(f: Frame, name: str, value: Val, at: int) -> Val:
+    """Weak randomness stored under a name that says it is a secret; told once, so the value then is without it."""
     # Names are weak evidence: what some caller passes in is not judged by what a parameter's copy is called.
     near = {a: x for a, x in value.atoms.items() if isinstance(a, Source) and x[0] & RANDOM}
     if near and is_secret_name(name):
         reach(f, near, RANDOM, name, "secret-name", at)
+        return Val(
+            {a: (x[0] & ~RANDOM, x[1]) if a in near else x for a, x in value.atoms.items()},
+            value.const, value.types, objs=value.objs, pred=value.pred, lit=value.lit,
+        )  # fmt: skip
+    return value
 
 
 def is_secret_name(name: str) -> bool:
@@ -105,6 +112,8 @@ def _attribute(f: Frame, target: Node, value: Val, at: int) -> None:
             store = f.solver.models.attributes.get(path)
             if store is not None and value.atoms:
                 reach(f, f.deep(value), store.value, path, store.id, at)
+            if t[1] in SHARED:
+                f.state[("g", t[1], name)] = _stepped(f, value, name, at)
         elif t[0] == "m" or t[0] == "c":
             f.state[("g", t[1], name)] = value
         elif t[0] in ("i", "s"):
@@ -192,6 +201,6 @@ def _unpack(f: Frame, targets: tuple[Node, ...], value: Val, at: int) -> None:
 
             assign(f, t[2], new_list(f, t[1], f.place(value, ITER)), at)
         elif star is None and value.objs and not isinstance(value.sym, Source):
-            assign(f, t, f.place(value, f"={i}"), at)
+            assign(f, t, protocols.positional(f, value, i, at) or f.place(value, f"={i}"), at)
         else:
             assign(f, t, f.place(value, ITER) if value.objs else Val(value.atoms, lit=value.lit), at)

@@ -8,18 +8,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
+from maestro_taint.domain.atoms import Source, source_of
 from maestro_taint.domain.values import (
     CLEAN,
     NO_ATOMS,
     NO_CONST,
-    Source,
     Val,
     cleared,
     join,
     join_atoms,
+    root_value,
     source_value,
 )
-from maestro_taint.engine import personal
+from maestro_taint.engine import personal, records
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.kinds import INJECTION, active
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 URL_PARTS = frozenset(("hostname", "netloc", "scheme", "port"))
 EXTERNAL_LENGTH = 120
+EXTERNAL_DEPTH = 8  # no model speaks of anything deeper
+SHARED = ("flask.g",)  # what all functions that serve one request share
 
 
 class Attributes:
@@ -58,9 +61,10 @@ class Attributes:
     def _plain(self, f: Frame, val: Val, name: str, at: int) -> Val:
         sym = None
         if name in URL_PARTS and val.sym is not None:
-            sym = ("host", val.sym) if not (type(val.sym) is tuple and val.sym[0] == "host") else val.sym
+            sym = ("host", val.sym, val) if not (type(val.sym) is tuple and val.sym[0] == "host") else val.sym
         if name in ("hostname", "netloc", "scheme") and any(t == ("tag", "url") for t in val.types):
-            sym = ("host", next(t[2] for t in val.types if t[:2] == ("tag", "origin"))) if sym is None else sym
+            origin = next(t[2] for t in val.types if t[:2] == ("tag", "origin"))
+            sym = ("host", origin, val) if sym is None else sym
         made = Val(val.atoms, lit=val.lit, sym=sym)
         return personal.by_name(f, made, name, at, self.solver.models) if name[0] != "_" else made
 
@@ -71,7 +75,7 @@ class Attributes:
         found = f.place(val, "." + name)
         classes = [t[1] for t in val.types if t[0] in ("i", "s")]
         if classes and not found.atoms and found.const is NO_CONST and not found.objs:
-            found = self._class_level(f, classes, name, found)
+            found = self.class_level(val, name) or found
         elif found.atoms and any(self.solver.classes.checked(cls, name) for cls in classes):
             found = Val(cleared(found.atoms, INJECTION), types=found.types)
         elif symbolic and classes and not found.types:
@@ -87,13 +91,29 @@ class Attributes:
                 return found
         return ()
 
-    def _class_level(self, f: Frame, classes: list[str], name: str, found: Val) -> Val:  # noqa: ARG002 - one signature for all table entries
-        for cls in classes:
-            declared = self.solver.classes.field(cls, name)
+    def class_level(self, val: Val, name: str) -> Val | None:
+        """What the classes of a value assign to a name in their bodies; ``None`` if nothing."""
+        for t in val.types:
+            declared = self.solver.classes.field(t[1], name) if t[0] in ("i", "s") else None
             if declared is not None and declared[1][1] is not None:
                 info, (_, value, _) = declared
                 made, _ = self.solver.isolated(self.solver.program.modules[info.module], value)  # type: ignore[arg-type]
                 return Val(made.atoms, made.const, made.types, lit=made.lit)
+        return None
+
+    def through(self, f: Frame, val: Val, name: str, found: Val) -> Val:
+        """What a callee that did not know the class of a value found in its field: what the class says as well."""
+        classes = [t[1] for t in val.types if t[0] in ("i", "s")]
+        if not classes:
+            return found
+        if not any("." + name in f.get(o).fields for o in val.objs):
+            held = self.class_level(val, name)
+            found = found if held is None else join(found, held)
+        for cls in classes:
+            declared = self.solver.classes.field(cls, name) if personal.declared(self.solver, cls, name) else None
+            if declared is not None:
+                at = declared[1][2]
+                return self._declared(f, val, [cls], name, at, found, symbolic=True)
         return found
 
     def _declared(
@@ -119,7 +139,7 @@ class Attributes:
                 return found
             if found.atoms and all(not live & active("pii") for live, _ in found.atoms.values()):
                 return found
-            made = Source(source, "declared", f.file, at, f"{cls.rpartition('.')[2]}.{name}")
+            made = source_of(source, "declared", f.file, at, f"{cls.rpartition('.')[2]}.{name}")
             entered = source_value(made, steps.step(f.file, at, f"{source} field {made.text}"))
             return (
                 join(entered, found)
@@ -135,6 +155,9 @@ class Attributes:
 
         obj = f.get(val.objs[0])
         fields = {key_place(p[1:]): v for p, v in obj.fields.items() if p[0] == "."}
+        for t in val.types:
+            for name in self.solver.classes.attributes(t[1]) if t[0] in ("i", "s") else ():
+                fields[key_place(name)] = self.load(f, val, name, at)
         return f.new(at, Obj("dict", fields, obj.rest, exact=obj.exact), slot=1)
 
     def _typed(self, f: Frame, val: Val, t: tuple[Any, ...], name: str, at: int) -> Val | None:
@@ -155,7 +178,7 @@ class Attributes:
         found = f.state.get(("g", home, name))
         return found if found is not None else self.solver.program.member(home, name)
 
-    def _of_class(self, f: Frame, cls: str, name: str, val: Val) -> Val | None:
+    def _of_class(self, f: Frame, cls: str, name: str, val: Val) -> Val | None:  # noqa: PLR0911 - one per form
         root = ("g", cls, name)
         if root in f.state:
             return f.state[root]  # type: ignore[no-any-return]
@@ -166,13 +189,13 @@ class Attributes:
             return Val(types=(("f", method),), lit=True)
         declared = self.solver.classes.field(cls, name)
         if declared is not None and declared[1][1] is not None:
-            from maestro_taint.domain.values import root_value  # noqa: PLC0415 - rare
-
             made, _ = self.solver.isolated(self.solver.program.modules[declared[0].module], declared[1][1])
             if made.const is not NO_CONST and name not in self.solver.program.modules[declared[0].module].changed:
                 return made
             return root_value(root, types=made.types)
         outside = self.solver.classes.order(cls)[1]
+        if outside and name in records.MANAGERS and outside[0].endswith("Model"):
+            return records.manager(cls)
         return Val(types=(("x", f"{outside[0]}.{name}"),)) if outside else None
 
     def _member(self, f: Frame, val: Val, t: tuple[Any, ...], name: str, at: int) -> Val | None:
@@ -213,11 +236,15 @@ class Attributes:
         models = self.solver.models
         path = models.canonical(f"{dotted}.{name}"[:EXTERNAL_LENGTH])
         model = models.reads.get(path)
-        types = (("x", path),)
+        types = (("x", path),) if path.count(".") <= EXTERNAL_DEPTH else ()
         if model is not None:
-            source = Source(model.kind, model.id, f.file, at, path, model.confidence)
+            source = source_of(model.kind, model.id, f.file, at, path, model.confidence)
             made = source_value(source, steps.step(f.file, at, f"{model.kind} data from {path}"))
             return Val(made.atoms, types=types, sym=source)
+        if dotted in SHARED:
+            root = ("g", dotted, name)
+            held = f.state.get(root)
+            return root_value(root) if held is None else held
         own = f.own(val)
         if name == "parents" and own:
             return Val(own, types=(*types, ("tag", "parents", val)))
@@ -229,10 +256,14 @@ class Attributes:
             return Val(own, types=types, sym=plain.sym if name in URL_PARTS else None)
         return Val(types=types, lit=val.lit)
 
-    def item(self, f: Frame, obj: Val, key: Val, at: int) -> Val | None:
+    def item(self, f: Frame, obj: Val, key: Val, at: int) -> Val | None:  # noqa: C901, PLR0911 - one return per form
         """A modelled item read: ``os.environ["TOKEN"]``, a personal-data key of an unknown mapping."""
         models = self.solver.models
         for t in obj.types:
+            if t[0] in ("i", "s") and isinstance(key.const, str) and self.solver.classes.is_mapping(t[1]):
+                symbolic = any(f.get(o).origin is not None for o in obj.objs)
+                found = f.place(obj, f"={key.const!r}")
+                return self._declared(f, obj, [t[1]], key.const, at, found, symbolic=symbolic)
             if t[0] != "x":
                 continue
             name = key.const if isinstance(key.const, str) else None
@@ -240,6 +271,12 @@ class Attributes:
                 return personal.environment(f, name, at, models)
             if t[1] in models.item_paths:
                 return self.external(f, obj, t[1], "[]", at)
+            if t[1] == "wsgi.environ" and name is not None:
+                return self.external(f, Val(f.own(obj)), t[1], f"[{name}]", at)
+        if isinstance(key.const, str) and obj.types:
+            cell = records.by_name(f, obj, key.const, at)
+            if cell is not None:
+                return cell
         if isinstance(key.const, str) and not any(f.get(o).origin is None for o in obj.objs):
             found = f.place(obj, f"={key.const!r}")
             atoms = personal.asked(f, found.atoms, key.const, at)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import Obj
-from maestro_taint.domain.values import CLEAN, Val, join
+from maestro_taint.domain.values import CLEAN, NO_CONST, Val, join
 from maestro_taint.engine import containers, external, library, special
 from maestro_taint.engine.apply import Application
 from maestro_taint.engine.arguments import Arguments
@@ -150,6 +150,11 @@ class Calls:
         made = f.new(at, Obj("inst", {}, cls=cls))
         made = Val(made.atoms, types=(("i", cls),), objs=made.objs, lit=True)
         classes = self.solver.classes
+        if classes.is_mapping(cls):
+            held = f.new(at, Obj("dict", {f"={k!r}": v for k, v in given.kwargs.items()}, given.spread))
+            return Val(types=(("s", cls),), objs=held.objs, lit=True)
+        if any(b.endswith(("Exception", "Error", "Warning")) for b in classes.order(cls)[1]) and args:
+            f.write(made, ".args", f.new(at, sequence("tuple", args), slot=3))
         init = classes.method(cls, "__init__")
         if init is not None:
             self.invoke(f, init, given.before(made))
@@ -166,8 +171,6 @@ class Calls:
             after = classes.method(cls, "__post_init__")
             if after is not None:
                 self.invoke(f, after, Arguments(f, [made], at))
-        if any(b.endswith(("Exception", "Error", "Warning")) for b in classes.order(cls)[1]) and args:
-            f.write(made, ".args", f.new(at, sequence("tuple", args), slot=3))
         return made
 
     def invoke(self, f: Frame, qn: str, given: Arguments, *, callee: Val | None = None) -> Val:
@@ -183,9 +186,19 @@ class Calls:
         if summary.interest:
             self._inherit_interest(f, summary.interest, slots, cells)
         made = Application(f, summary, slots, callee, given.at, fn.name).run()
-        if not summary.normal and not fn.is_generator:
+        if fn.returns is not None and not fn.is_generator and all(t[0] in ("x", "tag") for t in made.types):
+            made = self._annotated(f, fn, made)
+        if not summary.normal and not fn.is_generator and not ir.is_abstract(fn):
             f.solver.diverges(f)
         return made
+
+    def _annotated(self, f: Frame, fn: Function, made: Val) -> Val:
+        """A result of which nothing better is known is what the function's annotation says."""
+        types = self.solver.returned(fn)
+        if not types or made.const is not NO_CONST or (made.types and types[0][0] not in ("s", "of")):
+            return made
+        objs = made.objs or f.new(0, Obj("dict", {}, exact=False), slot=31).objs
+        return Val(made.atoms, types=types, objs=objs, sym=made.sym, pred=made.pred, lit=made.lit)
 
     @staticmethod
     def _inherit_interest(f: Frame, interest: frozenset[Any], slots: list[Val], cells: dict[Any, Val]) -> None:

@@ -22,7 +22,9 @@ ANYTHING = frozenset(map(chr, range(128)))
 
 # A kind is dangerous only with at least one of these characters.
 NEEDS: dict[str, str] = {
-    "sql": "'\"`;-/*()= #\\\n,.",
+    "sql": "'\\",
+    "sql_double": '"\\',
+    "sql_bare": "'\"`;-/*()= #\\\n,.",
     "command": ";|&$`\n<>(){}'\"\\*?!# \t",
     "code": string.ascii_letters + "_([{'\".",
     "path": ".",
@@ -85,6 +87,39 @@ def kinds_of_pattern(pattern: str | bytes, how: str) -> int:
             return 0
     allowed = _allowed(tree, codes)
     return kinds_excluded(frozenset(allowed | extra)) if allowed is not None else 0
+
+
+@cache
+def kinds_of_group(pattern: str | bytes, group: int | str) -> int:
+    """Kinds excluded for what one group of a pattern matched, whatever stands around it."""
+    text = pattern.decode("latin-1") if isinstance(pattern, bytes) else pattern
+    try:
+        number = re.compile(text).groupindex.get(group, 0) if isinstance(group, str) else group
+        codes: Any = import_module("re._constants")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = list(import_module("re._parser").parse(text))
+    except (re.error, RecursionError, OverflowError, ImportError):
+        return 0
+    inner = tree if number == 0 else _group(tree, number, codes)
+    allowed = None if inner is None else _allowed(inner, codes)
+    return 0 if allowed is None else kinds_excluded(allowed)
+
+
+def _group(items: Any, number: int, codes: Any) -> Any:
+    """The items of a numbered group, wherever it stands."""
+    for op, value in items:
+        if op is codes.SUBPATTERN and value[0] == number:
+            return value[3]
+        inner = (
+            [value[2]] if op in (codes.MAX_REPEAT, codes.MIN_REPEAT) else [value[3]] if op is codes.SUBPATTERN else []
+        )
+        inner += value[1] if op is codes.BRANCH else []
+        for one in inner:
+            found = _group(one, number, codes)
+            if found is not None:
+                return found
+    return None
 
 
 def _is_at(item: Any, codes: Any, names: tuple[str, ...]) -> bool:

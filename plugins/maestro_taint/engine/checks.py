@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from maestro_taint.domain.values import CLEAN, Source, Val, cleared, join_atoms
+from maestro_taint.domain.atoms import Source
+from maestro_taint.domain.values import CLEAN, Val, cleared, join_atoms
 from maestro_taint.engine import containers, guards
-from maestro_taint.kinds import HOSTS, INJECTION
+from maestro_taint.kinds import BIT, HOSTS, INJECTION
 
 if TYPE_CHECKING:
     from maestro_taint.engine.arguments import Arguments
     from maestro_taint.engine.frame import Frame
+
+LINES = BIT["log_injection"] | BIT["header"]
 
 
 def _common(f: Frame, given: Arguments) -> Val:
@@ -55,6 +58,25 @@ def _own_host(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signatur
     return Val(pred=(facts, ()) if facts else None)
 
 
+def _converted(f: Frame, given: Arguments) -> Val | None:
+    """``int(text)``, ``uuid.UUID(text)``: what raised no error holds no more than its result, line breaks aside."""
+    v = given.get(0)
+    if v is not None and v.atoms and len(given.args) == 1 and not given.kwargs:
+        facts = guards.about(v, INJECTION & ~LINES)
+        guards.apply(f, (facts, ()), truth=True)
+    return None
+
+
+def _relative(f: Frame, given: Arguments) -> Val | None:
+    """``path.relative_to(base)``: raises unless the path lies below."""
+    base, receiver = given.get(0), given.receiver
+    if base is None or receiver is None:
+        return None
+    pred = guards.method(f, receiver, "is_relative_to", [base])
+    guards.apply(f, pred, truth=True)
+    return Val(f.deep(receiver), types=(("x", "pathlib.Path"),)) if pred is None else Val(lit=receiver.lit)
+
+
 def _verified(f: Frame, given: Arguments) -> Val:
     """``itsdangerous`` and signed cookies: what is read back was written by the holder of the key."""
     atoms: dict[Any, Any] = {}
@@ -65,15 +87,20 @@ def _verified(f: Frame, given: Arguments) -> Val:
 
 TABLE: dict[str, Any] = {
     "os.path.commonpath": _common,
+    "pathlib.Path.relative_to": _relative,
+    **dict.fromkeys(("builtins.int", "uuid.UUID", "ipaddress.ip_address"), _converted),
     "hmac.new": _mac,
     "hmac.HMAC": _mac,
     **dict.fromkeys(("hmac.HMAC.digest", "hmac.HMAC.hexdigest"), _digest),
-    **dict.fromkeys(("hmac.compare_digest", "secrets.compare_digest", "django.utils.crypto.constant_time_compare"), _same),
+    **dict.fromkeys(
+        ("hmac.compare_digest", "secrets.compare_digest", "django.utils.crypto.constant_time_compare"), _same
+    ),
     **dict.fromkeys(
         ("django.utils.http.url_has_allowed_host_and_scheme", "django.utils.http.is_safe_url"), _own_host
     ),
     **dict.fromkeys(
-        ("itsdangerous.URLSafeSerializer.loads", "itsdangerous.URLSafeTimedSerializer.loads", "itsdangerous.Signer.unsign",
-         "itsdangerous.TimestampSigner.unsign", "django.core.signing.loads", "jwt.decode"), _verified
+        ("itsdangerous.URLSafeSerializer.loads", "itsdangerous.URLSafeTimedSerializer.loads",
+         "itsdangerous.Signer.unsign", "itsdangerous.TimestampSigner.unsign",
+         "django.core.signing.loads", "jwt.decode"), _verified
     ),
 }  # fmt: skip

@@ -5,7 +5,8 @@ Invariant: a member is looked up as Python does, along the linearisation; a base
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from bisect import insort
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from maestro_taint.engine.program import resolve_type
 from maestro_taint.frontend import ir
@@ -27,8 +28,11 @@ PRINTING_BASES = frozenset(
         "msgspec.Struct",
         "collections.UserDict",
         "builtins.dict",
+        "typing.TypedDict",
+        "typing_extensions.TypedDict",
     )
 )
+TYPED_DICTS = frozenset(("typing.TypedDict", "typing_extensions.TypedDict"))
 MAX_SUBCLASSES = 12
 # Classes that check what their fields are given.
 CHECKING_BASES = frozenset(
@@ -47,6 +51,9 @@ TEXTLESS = frozenset(
      "pydantic.NonNegativeInt", "pydantic.conint", "pydantic.UUID4")
 )  # fmt: skip
 
+# (class, (annotation, value, place))
+Declaration: TypeAlias = "tuple[ClassInfo, tuple[Node | None, Node | None, int]]"
+
 
 class Classes:
     """Class facts, computed when asked for."""
@@ -54,9 +61,11 @@ class Classes:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.orders: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self.found: dict[tuple[str, str], Declaration | None] = {}
         self.made: dict[tuple[str, str], tuple[Any, ...]] = {}
         self.looked: set[str] = set()  # classes whose heirs were read
-        self.children: dict[str, list[str]] | None = None
+        self.children: dict[str, list[str]] = {}
+        self.placed: set[str] = set()  # classes entered among the children of their bases
 
     def order(self, qn: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(the class and its project bases in lookup order, names of external bases)."""
@@ -108,13 +117,31 @@ class Classes:
                 return info.methods[name]
         return None
 
-    def field(self, cls: str, name: str) -> tuple[ClassInfo, tuple[Node | None, Node | None, int]] | None:
-        """The declaration of a class-level name."""
+    def field(self, cls: str, name: str) -> Declaration | None:
+        """The declaration of a class-level name, or of a field that ``__init__`` fills."""
+        key = (cls, name)
+        if key not in self.found:
+            self.found[key] = self._field(cls, name)
+        return self.found[key]
+
+    def _field(self, cls: str, name: str) -> Declaration | None:
         for qn in self.order(cls)[0]:
             info = self.program.classes.get(qn)
             if info is not None and name in info.fields:
                 return info, info.fields[name]
+        for qn in self.order(cls)[0]:
+            info = self.program.classes.get(qn)
+            if info is not None and name in info.stored:
+                return info, info.stored[name]
         return None
+
+    def positions(self, cls: str) -> list[str]:
+        """The fields of a named tuple, in order; none for another class."""
+        return self.declared_fields(cls) if "typing.NamedTuple" in self.order(cls)[1] else []
+
+    def is_mapping(self, cls: str) -> bool:
+        """Whether a class declares the keys of a dictionary."""
+        return not TYPED_DICTS.isdisjoint(self.order(cls)[1])
 
     def stored(self, cls: str, name: str) -> tuple[Any, ...]:
         """The types of what ``__init__`` stores in a field, where an expression or an annotation says it outright."""
@@ -165,21 +192,19 @@ class Classes:
         if self.program.index is not None and cls not in self.looked:
             self.looked.add(cls)
             self.program.heirs(cls.rpartition(".")[2])
-            for child in list(self._children().get(cls, ())):
+            for child in tuple(self._children().get(cls, ())):
                 self.derived(child)
         return self._children().get(cls, [])
 
     def _children(self) -> dict[str, list[str]]:
-        known = self.children
-        while known is None:
-            known, count = {}, len(self.program.classes)
-            for qn in sorted(self.program.classes):
+        """Heirs by class, in order of their names; what was read since the last time is entered now."""
+        classes = self.program.classes
+        while len(self.placed) < len(classes):  # looking a base up may read another file
+            for qn in sorted(classes.keys() - self.placed):
+                self.placed.add(qn)
                 for base in self.order(qn)[0][1:]:
-                    known.setdefault(base, []).append(qn)
-            # Looking a base up may have read another file.
-            known = known if count == len(self.program.classes) else None
-        self.children = known
-        return known
+                    insort(self.children.setdefault(base, []), qn)
+        return self.children
 
     def decorators(self, info: ClassInfo) -> tuple[str, ...]:
         """Dotted names of a class's decorators."""
@@ -210,6 +235,11 @@ class Classes:
                     names[name] = None
         return list(names)
 
+    def attributes(self, cls: str) -> list[str]:
+        """Names of fields that are annotated, in the class body or where ``__init__`` fills them."""
+        stored = (self.program.classes[qn].stored for qn in self.order(cls)[0] if qn in self.program.classes)
+        return [*self.declared_fields(cls), *(name for fields in stored for name in fields)]
+
     def checked(self, cls: str, name: str) -> bool:
         """Whether a field's type admits no text and the class sees to it: ``limit: int`` of a pydantic model."""
         if not CHECKING_BASES & set(self.order(cls)[1]):
@@ -229,7 +259,7 @@ class Classes:
                 return True
             if head == "Annotated":
                 inner = inner[:1]
-            return head in WRAPPING and all(self.textless(module, n) for n in inner)
+            return head in WRAPPING and bool(inner) and all(self.textless(module, n) for n in inner)
         if annotation[0] == ir.BIN:
             return self.textless(module, annotation[3]) and self.textless(module, annotation[4])
         types = frame.eval(annotation).types if annotation[0] in (ir.GLOBAL, ir.LOCAL, ir.ATTR) else ()

@@ -65,14 +65,12 @@ def mapping(f: Frame, n: Node) -> Val:
 def comprehension(f: Frame, n: Node) -> Val:
     """A comprehension or generator expression."""
     kind, loops, element, value = n[2], n[3], n[4], n[5]
-    if len(loops) == 1 and not loops[0][2] and kind in ("list", "gen"):
+    if len(loops) == 1 and kind != "set":
         exact = containers.exact_items(f, f.eval(loops[0][1]))
         if exact is not None and len(exact) <= 6:
-            made = []
-            for item in exact:
-                f.solver.assign(f, loops[0][0], item, n[1])
-                made.append(f.eval(element))
-            return f.new(n[1], sequence("list", made))
+            told = _one_by_one(f, n, exact)
+            if told is not None:
+                return told
     saved = dict(f.state)
     alive = all(_loop(f, one, n[1]) for one in loops)
     found = f.eval(element) if alive else None
@@ -87,6 +85,28 @@ def comprehension(f: Frame, n: Node) -> Val:
     f.state = {**{k: v for k, v in saved.items() if k not in kept}, **kept}
     made_val = f.new(n[1], obj)
     return Val(objs=made_val.objs, pred=None, lit=found is None or found.lit)
+
+
+def _one_by_one(f: Frame, n: Node, items: list[Val]) -> Val | None:
+    """The result for a short iterable known item by item; ``None`` where a test or a key is not known."""
+    target, _, tests = n[3][0]
+    before = dict(f.state)
+    made: list[Val] = []
+    pairs: dict[str, Val] = {}
+    for item in items:
+        f.solver.assign(f, target, item, n[1])
+        answers = [folding.truth(f, f.eval(test)) for test in tests]
+        if False in answers:
+            continue
+        key = f.eval(n[4])
+        if None in answers or (n[2] == "dict" and key.const is NO_CONST):
+            f.state = before
+            return None
+        if n[2] == "dict":
+            pairs[key_place(key.const)] = f.eval(n[5])
+        else:
+            made.append(key)
+    return f.new(n[1], Obj("dict", pairs) if n[2] == "dict" else sequence("list", made))
 
 
 def _loop(f: Frame, loop: Any, at: int) -> bool:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from maestro_taint.domain.objects import ELEMENT, Obj, key_place
 from maestro_taint.domain.values import CLEAN, NO_CONST, NONE, Val, constant, derived, join, join_atoms
 from maestro_taint.engine import folding, guards, program, texts
-from maestro_taint.engine.expressions import glued, sequence
+from maestro_taint.engine.expressions import sequence
 from maestro_taint.engine.frame import ITER
 
 if TYPE_CHECKING:
     from maestro_taint.engine.arguments import Arguments
     from maestro_taint.engine.frame import Frame
 
+CHANGING = ("encode", "decode", "splitlines", "hex", "split", "translate")
 SEQUENCES = ("list", "tuple", "set")
 
 
@@ -59,8 +60,8 @@ def method(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[str
         made = texts.replaced(receiver, args)
         if made is not None and not any(f.get(o).origin is None for o in receiver.objs):
             return made
-    if name in ("encode", "decode", "splitlines", "hex") and receiver.atoms:
-        made = texts.without(receiver, name, args)
+    if name in CHANGING and receiver.atoms:
+        made = texts.without(f, receiver, name, args)
         if made is not None and not any(f.get(o).origin is None for o in receiver.objs):
             return made
     if name == "get" and args and receiver.types and not receiver.objs:
@@ -85,7 +86,17 @@ def called(f: Frame, given: Arguments) -> Val | None:
 
 def _container_like(f: Frame, receiver: Val) -> bool:
     outside = {b for t in receiver.types if t[0] in ("i", "s") for b in f.solver.classes.order(t[1])[1]}
-    return bool(outside & {"builtins.dict", "builtins.list", "collections.UserDict", "collections.OrderedDict"})
+    return bool(
+        outside
+        & {
+            "typing.TypedDict",
+            "typing_extensions.TypedDict",
+            "builtins.dict",
+            "builtins.list",
+            "collections.UserDict",
+            "collections.OrderedDict",
+        }
+    )
 
 
 def _constant(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[str, Val]) -> Val | None:
@@ -98,13 +109,13 @@ def _constant(f: Frame, receiver: Val, name: str, args: list[Val], kwargs: dict[
         return made
     if name == "join" and args:
         if any(t[0] in ("i", "s") for t in args[0].types):
-            return glued(f, [receiver, f.place(args[0], ITER)])
+            return texts.glued(f, [receiver, f.place(args[0], ITER)])
         exact = exact_items(f, args[0])
         if exact is not None:
             parts: list[Val] = []
             for i, v in enumerate(exact):
                 parts += [receiver, v] if i else [v]
-            return glued(f, parts)
+            return texts.glued(f, parts)
         return Val(f.deep(args[0]), lit=args[0].lit)
     return None
 

@@ -11,7 +11,7 @@ from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import NO_CONST, Val, root_value
 
 if TYPE_CHECKING:
-    from maestro_taint.domain.values import Root
+    from maestro_taint.domain.atoms import Root
     from maestro_taint.engine.frame import Frame
 
 MAX_SHAPE = 8

@@ -6,19 +6,21 @@ reads and no class it uses hands one on. (Sources known by their name alone are 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from maestro_taint.domain.values import Source, Val
+from maestro_taint.engine.attributes import SHARED
+from maestro_taint.engine.handing import carried
 from maestro_taint.engine.personal import kind_of_name, marked
+from maestro_taint.engine.records import columns
 from maestro_taint.frontend import ir
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from maestro_taint.domain.objects import Obj
     from maestro_taint.engine.callers import Callers
+    from maestro_taint.engine.handing import Carried
     from maestro_taint.engine.solver import Solver
-    from maestro_taint.engine.summary import Summary
     from maestro_taint.frontend.ir import ClassInfo, Function, Module
     from maestro_taint.models.tokens import Tokens
 
@@ -33,7 +35,10 @@ class Demand:
         self.tried: set[str] = set()
         self.words: set[str] = set()  # names of functions, globals and classes that hand sources on
         self.dirty: set[str] = set()  # classes that do
-        self.members: set[str] = set()  # their methods and fields that do
+        self.members: dict[str, set[str]] = defaultdict(set)  # their methods and fields that do; under "" anybody's
+        self.inner: set[str] = set()  # names of nested classes and of class attributes that do
+        self.ways: dict[str, list[Carried]] = {}  # ways out of functions by which nothing was handed on so far
+        self.homes: dict[str, frozenset[str]] = {}
         self.locals: dict[str, frozenset[str]] = {}
         self.reexported: dict[tuple[str, str], bool] = {}
         self.seen: set[str] = set()
@@ -69,12 +74,12 @@ class Demand:
         while self._exposed(paths):
             for module in modules:
                 self._receivers(module)
-            for module in callers.mentioning(self.words):
+            for module in callers.mentioning(self.words | self.inner):
                 self._receivers(module, callers)
 
     def _exposed(self, paths: set[str]) -> bool:
         """Note by which names that is called or set whose data reaches a sink in these files; whether that is news."""
-        before = len(self.words), len(self.members)
+        before = self._reach()
         for (qn, context), summary in list(self.solver.done.items()):
             roots = {atom[0] for atom, site in summary.sinks if site.file in paths} if not context else ()
             for root in roots:
@@ -82,13 +87,16 @@ class Demand:
                 while fn.parent:
                     fn = self.solver.program.functions[fn.parent]
                 if root[0] == "g":
-                    self.words.add(root[2])
+                    self._mention(root)
                 elif fn.cls:
                     self._taint_class(fn.cls)
-                    self.members.add(fn.name)
+                    self.members[fn.cls].add(fn.name)
                 elif fn.name[:1] != "<":
                     self.words.add(fn.name)
-        return before != (len(self.words), len(self.members))
+        return before != self._reach()
+
+    def _reach(self) -> int:
+        return len(self.words) + len(self.inner) + sum(map(len, self.members.values()))
 
     # -- where sources enter -----------------------------------------------------------------------------------------
 
@@ -143,7 +151,12 @@ class Demand:
 
     def _tells(self, fn: Function) -> bool:
         """Whether an attribute or key has a name that says what it holds."""
-        return any(self._telling(word) for word in fn.touched)
+        return any(self._telling(word) for word in fn.touched) or ("execute" in fn.touched and self._selects(fn))
+
+    def _selects(self, fn: Function) -> bool:
+        """Whether a query it holds selects a column whose name says what it holds."""
+        texts = (c for c in ir.constants(fn.body) if isinstance(c, str))
+        return any(self._telling(column) for text in texts for column in columns(text))
 
     def _telling(self, word: str) -> bool:
         told = self.named.get(word)
@@ -163,33 +176,63 @@ class Demand:
         """Classes that declare personal data hand it on wherever an instance is shown."""
         for qn, info in module.classes.items():
             declared = (
-                (name, annotation) for name, (annotation, _, _) in info.fields.items() if annotation is not None
+                (name, annotation)
+                for name, (annotation, _, _) in (*info.fields.items(), *info.stored.items())
+                if annotation is not None
             )
-            if any(self._telling(name) or marked(self.solver, annotation) for name, annotation in declared):
+            values = (value for _, value, _ in info.fields.values() if value is not None)
+            if any(self._telling(name) or marked(self.solver, annotation) for name, annotation in declared) or any(
+                self._meets(module, value) for value in values
+            ):
                 self._taint_class(qn)
+
+    def _meets(self, module: Module, value: Any) -> bool:
+        """Whether what a class body assigns may read a source."""
+        met = self.tokens.names | self.tokens.touched | self._imported(module)
+        stack = [value]
+        while stack:
+            n = stack.pop()
+            if type(n) is tuple:
+                if len(n) > 2 and n[0] in (ir.GLOBAL, ir.LOCAL, ir.ATTR) and n[-1] in met:
+                    return True
+                stack += n
+        return False
 
     # -- who receives what is handed on --------------------------------------------------------------------------------
 
     def _spread(self) -> int:
-        """Look at what was run since; how much is handed on by now."""
+        """Look at what was run since, and again at what was not handed on before; how much is handed on by now."""
         for (qn, context), summary in list(self.solver.done.items()):
-            if not context and qn not in self.seen and self._hands_on(summary):
-                self.seen.add(qn)
-                self._note(self.solver.program.functions[qn], summary)
-        return len(self.words) + len(self.dirty) + len(self.members) + len(self.seen)
+            if not context:
+                ways = self.ways.get(qn)
+                if ways is None:
+                    ways = self.ways[qn] = carried(summary)
+                if ways:
+                    self.ways[qn] = [way for way in ways if not self._note(qn, way)]
+        return self._reach() + len(self.dirty) + len(self.seen)
 
-    def _note(self, fn: Function, summary: Summary) -> None:
+    def _note(self, qn: str, way: Carried) -> bool:
+        """Whether a way out hands a source on; then its function and the place it leads to are noted."""
+        if not way.source and not any(map(self._gives, way.types)):
+            return False
+        fn = self.solver.program.functions[qn]
+        self.seen.add(qn)
         if fn.cls:
             self._taint_class(fn.cls)
-            self.members.add(fn.name)
+            self.members[fn.cls].add(fn.name)
         elif fn.name[:1] != "<" and not fn.parent:
             self.words.add(fn.name)
-        for key, held in summary.writes.items():
-            root = key if isinstance(held, Val) else key[0]
-            if root[0] == "g":
-                self.words.add(root[2])
-            if not isinstance(held, Val):
-                self.members.update(place[1:] for place in held.fields if place[0] == ".")
+        root, field = way.root, way.field
+        if root is not None and root[0] == "g":
+            self._mention(root)
+        if field:
+            self.members[fn.cls if root == ("p", 0) else ""].add(field)
+        return True
+
+    def _mention(self, root: tuple[Any, ...]) -> None:
+        """Note the name of a global or of a class attribute."""
+        attribute = root[1] in SHARED or root[1] in self.solver.program.classes
+        (self.inner if attribute else self.words).add(root[2])
 
     def _taint_class(self, cls: str) -> None:
         if cls in self.dirty:
@@ -197,29 +240,8 @@ class Demand:
         classes = self.solver.classes
         for one in (cls, *classes.derived(cls)):
             self.dirty.add(one)
-            self.words.add(one.rpartition(".")[2].partition("@")[0])
-
-    def _hands_on(self, summary: Summary) -> bool:
-        """Whether a source, or something by which one is had, leaves a function."""
-        if summary.passes_on:
-            return True
-        vals = [summary.ret, summary.raises]
-        objs: list[Obj] = list(summary.heap.values())
-        for held in summary.writes.values():
-            if isinstance(held, Val):
-                vals.append(held)
-            else:
-                objs.append(held)
-        for obj in objs:
-            vals += obj.fields.values()
-            vals += [v for v in (obj.rest, obj.keys) if v is not None]
-        return any(self._bears(v) for v in vals)
-
-    def _bears(self, v: Val) -> bool:
-        for atom in v.atoms:
-            if type(atom) is Source and atom.confidence != "low":
-                return True
-        return any(self._gives(t) for t in v.types) if v.types else False
+            outer, _, name = one.rpartition(".")
+            (self.inner if outer in self.solver.program.classes else self.words).add(name.partition("@")[0])
 
     def _gives(self, t: tuple[Any, ...]) -> bool:
         if t[0] in ("i", "s", "c"):
@@ -243,25 +265,54 @@ class Demand:
 
     def _mentioning(self, module: Module) -> list[str]:
         """The functions of a module that mention what is handed on and were not run yet."""
-        chosen = []
-        words = self.words
+        words = self.words | self.inner
         renamed = {alias for alias, _, symbol in module.aliases if symbol in words and alias != symbol}
         renamed |= self._bound(module)
+        named = words | renamed
+        chosen = []
         for qn, fn in module.functions.items():
-            if qn in self.tried:
-                continue
-            mentions = not (words.isdisjoint(fn.names) and words.isdisjoint(fn.touched))
-            family = fn.cls in self.dirty and not self.members.isdisjoint(fn.touched)
-            if mentions or family or not renamed.isdisjoint(fn.names):
+            if qn not in self.tried and (
+                not named.isdisjoint(fn.names)
+                or not self.inner.isdisjoint(fn.touched)
+                or (not self.words.isdisjoint(fn.touched) and not self._homes(module).isdisjoint(fn.names))
+                or self._familiar(fn)
+            ):
                 chosen.append(qn)
         return chosen
+
+    def _familiar(self, fn: Function) -> bool:
+        """Whether a method touches what others of its class or a base of it, or anybody's object, hand on."""
+        if fn.cls not in self.dirty:
+            return False
+        members = self.members
+        line = self.solver.classes.order(fn.cls)[0]
+        return any(one in members and not members[one].isdisjoint(fn.touched) for one in (*line, ""))
+
+    def _homes(self, module: Module) -> frozenset[str]:
+        """Names by which a module may reach into another of the project: ``a`` in ``a.function()``."""
+        found = self.homes.get(module.name)
+        if found is None:
+            program = self.solver.program
+            made = set()
+            for alias, dotted, symbol in module.aliases:
+                home = program.module(dotted, module.name)
+                inner = f"{home}.{symbol}"
+                if home is not None and (
+                    not symbol
+                    or inner in program.tree.names
+                    or inner in program.packages
+                    or program.tree.names.get(home, "").endswith("__init__.py")
+                ):
+                    made.add(alias)
+            found = self.homes[module.name] = frozenset(made)
+        return found
 
     def _bound(self, module: Module) -> set[str]:
         """Module-level names bound to an expression that mentions something handed on, or a source."""
         whole = module.functions.get(f"{module.name}.<module>")
         if whole is None or (self.words.isdisjoint(whole.names) and not self.is_seed(module, whole)):
             return set()
-        known = self.words | self.tokens.names | self._imported(module)
+        known = self.words | self.tokens.names | self.tokens.touched | self._imported(module)
         found = {name for name, b in module.bindings.items() if b[0] == "v" and b[1] and known & _read(module, b[1])}
         self.words |= found
         return found
@@ -283,6 +334,9 @@ def _read(module: Module, node: Any) -> set[str]:
             continue
         if len(one) > 2 and one[0] in (ir.GLOBAL, ir.LOCAL):
             found.add(one[2])
+        elif len(one) > 3 and one[0] == ir.ATTR:
+            found.add(one[3])
+            stack.append(one[2])
         elif len(one) > 2 and one[0] == ir.LAMBDA:
             found |= module.functions[one[2]].names
         else:

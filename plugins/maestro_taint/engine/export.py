@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain.atoms import Source, Unknown, unknown
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import CLEAN, NO_CONST, Val, join, root_value
 from maestro_taint.engine import guards
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
 
 MAX_HEAP = 16
-MAX_SINKS = 48
 MAX_WRITES = 16
 
 
@@ -30,7 +30,7 @@ def summarize(f: Frame) -> Summary:
     for _, state in exits:
         final = join_states(final, state)
     made = Summary(
-        sinks=dict(list(f.sinks.items())[:MAX_SINKS]),
+        sinks=f.sinks,
         raises=f.raises,
         interest=frozenset(f.interest),
         callees=frozenset(f.callees),
@@ -61,10 +61,10 @@ def _writes(f: Frame, final: dict[Any, Any]) -> dict[Any, Any]:
     """Symbolic objects that were written to, and root variables that were assigned."""
     found: dict[Any, Any] = {}
     for key, held in final.items():
-        if type(key) is not tuple or key[0] == "n":
+        if type(key) is str or key[0] == "n":
             continue
         if isinstance(held, Obj):
-            if held.fields or held.rest is not None:
+            if (held.fields or held.rest is not None) and (key[0][0] != "g" or _moves(final, key, held)):
                 found[key] = held
         else:
             found[key] = held
@@ -73,8 +73,59 @@ def _writes(f: Frame, final: dict[Any, Any]) -> dict[Any, Any]:
         order = sorted(found, key=lambda k: (len(k[1]) if isinstance(found[k], Obj) else 0, repr(k)))
         found = {k: found[k] for k in order[:MAX_WRITES]}
     if f.fn.name == "<module>":
-        return {k: v for k, v in found.items() if not isinstance(v, Obj)}
+        return {k: v for k, v in found.items() if not isinstance(v, Obj)} | _globals(f, final)
     return found
+
+
+def _globals(f: Frame, final: dict[Any, Any]) -> dict[Any, Any]:
+    """Module-level names that hold a source when the module was run: whoever reads one later gets it."""
+    found: dict[Any, Any] = {}
+    for name, held in final.items():
+        if type(name) is not str or not isinstance(held, Val):
+            continue
+        root = ("g", f.module.name, name)
+        obj = final.get(held.objs[0]) if len(held.objs) == 1 else None
+        if any(type(atom) is Source for atom in held.atoms):
+            found[root] = held
+        elif isinstance(obj, Obj) and obj.kind != "func" and _holds_source(obj):
+            found[unknown(root)] = obj
+    return found
+
+
+def _holds_source(obj: Obj) -> bool:
+    inner = (v for v in (*obj.fields.values(), obj.rest) if v is not None)
+    return any(type(atom) is Source for v in inner for atom in v.atoms)
+
+
+def _moves(state: dict[Any, Any], key: Unknown, held: Obj) -> bool:
+    """Whether a shared object now holds data that was not in it: a source, or what came from somewhere else.
+
+    What a function merely builds there (a cache, settings read on first use) says nothing to its callers that other
+    functions' reading of the global does not say.
+    """
+    stack: list[Obj] = [held]
+    seen: set[Any] = {key}
+    while stack:
+        obj = stack.pop()
+        for v in (*obj.fields.values(), obj.rest, obj.keys):
+            if v is None:
+                continue
+            for atom in v.atoms:
+                if type(atom) is Source or not _within(atom, key):
+                    return True
+            for oid in v.objs:
+                if oid not in seen:
+                    seen.add(oid)
+                    inner = state.get(oid)
+                    if inner is not None:
+                        stack.append(inner)
+    return False
+
+
+def _within(atom: Unknown, key: Unknown) -> bool:
+    """Whether an unknown is a part of a shared object, or the other way round."""
+    length = min(len(atom[1]), len(key[1]))
+    return bool(atom[0] == key[0] and atom[1][:length] == key[1][:length])
 
 
 def _heap(f: Frame, made: Summary) -> None:
@@ -86,7 +137,7 @@ def _heap(f: Frame, made: Summary) -> None:
         val = stack.pop()
         stack += [t[2] for t in val.types if t[0] == "b"]
         for oid in val.objs:
-            if oid in made.heap or type(oid[0]) is tuple:  # type: ignore[index]
+            if oid in made.heap or type(oid) is Unknown:
                 continue
             obj = f.state.get(oid) or (f.thrown or {}).get(oid)
             if obj is None:
@@ -118,7 +169,7 @@ def _facts(f: Frame, made: Summary, exits: list[tuple[Val, dict[Any, Any]]]) -> 
     true: dict[Any, int] | None = None
     false: dict[Any, int] | None = None
     for value, state in exits:
-        facts = {a: bits for a, bits in guards.facts_of(state).items() if type(a) is tuple}
+        facts = {a: bits for a, bits in guards.facts_of(state).items() if type(a) is Unknown}
         always = facts if always is None else _common(always, facts)
         truth = bool(value.const) if value.const is not NO_CONST else None
         told = value.pred or ((), ())
@@ -139,7 +190,7 @@ def _with(facts: dict[Any, int], told: Any) -> dict[Any, int]:
         if kept:  # holds for a part of the value only: too fine to say to a caller
             continue
         atom = target.sym if isinstance(target, Val) else target
-        if atom is not None and type(atom) is tuple:
+        if type(atom) is Unknown:
             made[atom] = made.get(atom, 0) | bits
     return made
 
@@ -149,4 +200,4 @@ def _common(a: dict[Any, int], b: dict[Any, int]) -> dict[Any, int]:
 
 
 def _roots(facts: dict[Any, int] | None) -> dict[Any, int]:
-    return {a: bits for a, bits in (facts or {}).items() if type(a[0]) is tuple and bits}
+    return {a: bits for a, bits in (facts or {}).items() if type(a) is Unknown and bits}

@@ -5,9 +5,9 @@ Invariant: an operation without a rule of its own keeps all atoms of its operand
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain.atoms import Unknown
 from maestro_taint.domain.objects import Obj, key_place
 from maestro_taint.domain.values import (
     CLEAN,
@@ -26,14 +26,13 @@ from maestro_taint.domain.values import (
 from maestro_taint.engine import folding, guards, program, protocols, texts
 from maestro_taint.engine.frame import DEFAULT, ITER, join_states
 from maestro_taint.frontend import ir
-from maestro_taint.kinds import BIT, HOSTS
+from maestro_taint.kinds import CONFIDENTIAL
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
     from maestro_taint.frontend.ir import Node
 
 SLOT = 40  # function values stand beside other objects made at the same place
-FIXED_HOST = re.compile(r"\A[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]+[/?#]|\A/[^/\\]")
 
 
 def const(f: Frame, n: Node) -> Val:  # noqa: ARG001 - table entry
@@ -84,6 +83,7 @@ def subscript(f: Frame, obj: Val, key: Val, at: int) -> Val:
             return constant(folded)
     if obj.types:
         made = program.looked_up(obj, key) or protocols.call(f, obj, "__getitem__", [key], at)
+        made = made or protocols.positional(f, obj, key.const, at)
         if made is not None:
             return made
     model = f.solver.attributes.item(f, obj, key, at)
@@ -112,6 +112,8 @@ def slice_(f: Frame, n: Node) -> Val:
             obj = f.get(val.objs[0])
             if obj.exact and obj.rest is None and obj.kind in ("list", "tuple"):
                 return f.new(n[1], sequence(obj.kind, folding.part(list(obj.fields.values()), cut)))
+    if n[3] and texts.short(bounds):
+        return Val(cleared(f.own(val), CONFIDENTIAL), lit=val.lit)
     if not val.objs:
         return Val(val.atoms, lit=val.lit)
     made = f.new(n[1], Obj("list", {}, f.place(val, ITER)))
@@ -128,28 +130,8 @@ def fmt(f: Frame, n: Node) -> Val:
     parts = [f.eval(p) for p in n[2]]
     if all(p.const is not NO_CONST for p in parts) and len(n) == 3:
         return constant("".join(str(p.const) for p in parts))
-    made = glued(f, parts)
+    made = texts.glued(f, parts)
     return texts.quoted(made) if len(n) > 3 and n[3] in QUOTING else made
-
-
-def glued(f: Frame, parts: list[Val]) -> Val:
-    """Text made of parts in order. What stands before a part can make some kinds impossible for it."""
-    atoms: dict[Any, Any] = {}
-    lit = True
-    prefix: str | None = ""
-    for p in parts:
-        if p.const is not NO_CONST:
-            prefix = None if prefix is None else prefix + str(p.const)
-            continue
-        inner = f.solver.attributes.printed(f, p)
-        lit = lit and p.lit
-        if inner:
-            bits = BIT["path_absolute"] if prefix is None or prefix else 0
-            if prefix:
-                bits |= texts.between(prefix) | (HOSTS if FIXED_HOST.match(prefix) else 0)
-            atoms = join_atoms(atoms, cleared(inner, bits) if bits else inner)
-        prefix = None
-    return Val(atoms, lit=lit)
 
 
 QUOTING = (ord("r"), ord("a"))  # ``{x!r}``
@@ -180,7 +162,7 @@ def combine(f: Frame, op: str, a: Val, b: Val, at: int) -> Val:  # noqa: C901, P
         if a.objs and b.objs and (x or y):
             return _concatenated(f, a, b, at)
         if not x and not y:
-            made = glued(f, [a, b])
+            made = texts.glued(f, [a, b])
             # A base with a separator at its end can be compared with by prefix.
             if b.types in SEPARATORS or b.const == "/":
                 return Val(made.atoms, types=(("tag", "closed"),), lit=made.lit)
@@ -263,7 +245,7 @@ def boolean(f: Frame, n: Node) -> Val:
         v = f.eval(part)
         f.note_interest(v)
         truth = folding.truth(f, v)
-        preds.append(v.pred)
+        preds.append(v.pred if v.pred is not None or type(v.sym) not in (tuple, Unknown) else guards.truthiness(v))
         last = i == len(rest) - 1
         if truth is not None and truth != is_and:
             found = v if found is None else join(found, v)

@@ -5,16 +5,17 @@ Invariant: without a model all taint of arguments and receiver reaches the resul
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
+from maestro_taint.domain.atoms import Source, Unknown, source_of
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import (
     CLEAN,
     LITERAL,
     NO_CONST,
-    Source,
     Val,
     alive,
     cleared,
@@ -26,7 +27,7 @@ from maestro_taint.domain.values import (
 from maestro_taint.engine import containers, folding, personal, responses, special
 from maestro_taint.engine.frame import ITER
 from maestro_taint.engine.program import BUILTIN
-from maestro_taint.engine.summary import SinkSite
+from maestro_taint.engine.summary import site_of
 from maestro_taint.frontend.ir import PLACE, constants
 from maestro_taint.frontend.statements import MUTATORS
 from maestro_taint.kinds import BIT, BY_BIT, CERTAIN, SURE, VARIANTS
@@ -39,6 +40,20 @@ if TYPE_CHECKING:
 NEVER = frozenset(
     ("sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit", "flask.abort", "werkzeug.exceptions.abort")
 )
+
+WORDS = re.compile(r"[a-z]+\d?")
+PROTECTED = frozenset(
+    ("password", "passwd", "passphrase", "pwd", "secret", "secrets", "token", "pin", "auth", "authorization", "sign",
+     "signature", "signer", "sessions", "session", "credential", "credentials", "salt", "nonce", "login", "csrf",
+     "hmac", "user", "certificate", "apikey", "otp")
+)  # fmt: skip
+# A function called after a hash gives what its users ask for; they are the ones to judge.
+IDENTIFYING = frozenset(
+    ("cache", "cached", "caching", "version", "etag", "checksum", "fingerprint", "revision", "sprite", "icon", "static",
+     "vary", "dedup", "filelike", "thumbnail", "shard", "bucket", "md5", "sha1")
+)  # fmt: skip
+MEASURING = frozenset(("count", "find", "rfind", "index", "rindex"))  # of a text: a number
+CURSOR, SLOT = "dbapi.cursor", 83
 
 
 def call(f: Frame, dotted: str, callee: Val, given: Arguments) -> Val:
@@ -66,13 +81,11 @@ def modelled(f: Frame, model: CallModel, dotted: str, given: Arguments, made: Va
     """The effect a model describes."""
     for sink in model.sinks:
         meet(f, sink, dotted, given)
-    for pattern in model.patterns:
-        if all(given.holds(c) for c in pattern.when) and not prescribed(f, pattern):
-            f.solver.pattern(f, pattern, given.at, dotted)
+    _misused(f, model, dotted, given)
     if made is not None:
         return made
     if model.source is not None:
-        source = Source(model.source.kind, model.source.id, f.file, given.at, dotted, model.source.confidence)
+        source = source_of(model.source.kind, model.source.id, f.file, given.at, dotted, model.source.confidence)
         entered = source_value(source, steps.step(f.file, given.at, f"{source.kind} data from {dotted}()"))
         return Val(entered.atoms, types=_types(f, model, dotted), sym=source)
     atoms, lit = given.flow(model.flow)
@@ -88,9 +101,32 @@ def modelled(f: Frame, model: CallModel, dotted: str, given: Arguments, made: Va
     return Val(atoms, types=_types(f, model, dotted), lit=lit or model.literal)
 
 
+def _misused(f: Frame, model: CallModel, dotted: str, given: Arguments) -> None:
+    """Note the patterns a call matches; where a parameter decides, callers are asked."""
+    for pattern in model.patterns:
+        for condition in pattern.when:
+            wanted = given.selected(condition.arg)
+            if wanted is not None and type(wanted.sym) is Unknown:
+                f.note_interest(wanted)
+                f.passes_on = True
+        if all(given.holds(c) for c in pattern.when) and not prescribed(f, pattern):
+            f.solver.pattern(f, pattern, given.at, dotted, grave=not (pattern.weighed and identifies(f, given)))
+
+
+def identifies(f: Frame, given: Arguments) -> bool:
+    """Whether a digest only tells versions of a thing apart, by the names around; nothing to protect is spoken of."""
+    if any(isinstance(a, Source) for v in given.everything() for a in v.atoms):
+        return False
+    module, _, inner = f.fn.qn.rpartition(f"{f.module.name}.")[2].rpartition(".")
+    names = (f.module.name.rpartition(".")[2], module, inner, *f.fn.slots)
+    words = {word for name in names for word in WORDS.findall(name.lower())}
+    return not words.isdisjoint(IDENTIFYING) and words.isdisjoint(PROTECTED)
+
+
 def prescribed(f: Frame, pattern: PatternModel) -> bool:
-    """Whether the function's name or a constant it uses says that a protocol, not the author, chose the call."""
-    if any(fnmatchcase(f.fn.name.lower(), name) for name in pattern.unless_in):
+    """Whether a name of the function or a constant it uses says that a protocol, not the author, chose the call."""
+    named = (f.fn.name.lower(), *f.fn.slots)
+    if any(fnmatchcase(one, name) for name in pattern.unless_in for one in named):
         return True
     if not pattern.unless_beside:
         return False
@@ -110,6 +146,9 @@ def meet(f: Frame, sink: SinkModel, dotted: str, given: Arguments) -> None:
     """Check a sink's arguments."""
     if not all(given.holds(c) for c in sink.when):
         return
+    if sink.bits & BIT["log"] and f.caught and _tells(dotted, given):
+        shown = f.solver.attributes.printed(f, f.caught[-1])
+        reach(f, shown, sink.bits & BIT["log"], dotted, sink.id, given.at, sink.confidence)
     for selector in sink.args:
         value = given.selected(selector)
         if value is None:
@@ -119,9 +158,18 @@ def meet(f: Frame, sink: SinkModel, dotted: str, given: Arguments) -> None:
         if not atoms and value.lit:
             continue
         bits = sink.bits
-        if atoms and bits & BIT["html"] and bits != BIT["html"] and responses.is_plain(f.fn):
-            bits &= ~BIT["html"]
+        if atoms and bits & BIT["html"] and bits != BIT["html"]:
+            plain = responses.is_plain(f.fn) or responses.is_headed(f, given.kwargs.get("headers"))
+            bits &= ~BIT["html"] if plain else -1
         reach(f, atoms, bits, dotted, sink.id, given.at, sink.confidence)
+
+
+def _tells(dotted: str, given: Arguments) -> bool:
+    """Whether a call writes out the exception being handled."""
+    told = given.kwargs.get("exc_info")
+    if told is not None:
+        return told.const is NO_CONST or bool(told.const)
+    return dotted.rpartition(".")[2] in ("exception", "print_exc", "print_exception")
 
 
 def _is_constant(f: Frame, value: Val) -> bool:
@@ -142,7 +190,7 @@ def reach(
         left &= ~bit
         if any(live & bit for live, _ in atoms.values()):
             name = VARIANTS.get(BY_BIT[bit].name, BY_BIT[bit].name)
-            site = SinkSite(f.file, at & PLACE, bit, dotted, model, f.fn.qn, confidence)
+            site = site_of(f.file, at & PLACE, bit, dotted, model, f.fn.qn, confidence)
             f.reach(atoms, bit, site, f"reaches {dotted}() [{name}]")
 
 
@@ -152,19 +200,20 @@ def unknown(f: Frame, callee: Val, given: Arguments, *, dotted: str = "") -> Val
     model = f.solver.models.methods.get(name) if receiver is not None else None
     if model is not None and _fits(f, name, receiver, dotted):
         return modelled(f, model, dotted or f"?.{name}", given, special.call(f, f"?.{name}", given))
+    if receiver is not None:
+        told = _by_method(f, receiver, name, given.at)
+        if told is not None:
+            return told
     atoms, lit = given.flow("all")
     own = f.own(callee)
     if own and receiver is None:
         atoms = join_atoms(atoms, own)
     if receiver is None or not (receiver.const is not NO_CONST or name in folding.METHODS):
         atoms = _doubted(f, atoms, receiver, SURE if receiver is not None or callee.sym is None else CERTAIN)
-    key = given.args[0].const if receiver is not None and name in ("get", "pop", "getlist") and given.args else None
-    if isinstance(key, str):
-        atoms = personal.asked(f, atoms, key, given.at)
-    if receiver is not None and receiver.objs and given.args and _keeps(f, receiver, name):
-        inner, _ = given.flow("args")
-        if inner:
-            f.absorb(receiver, Val(inner))
+    if receiver is not None and given.args:
+        key = given.args[0].const if name in ("get", "pop", "getlist") else None
+        atoms = personal.asked(f, atoms, key, given.at) if isinstance(key, str) else atoms
+        _kept(f, receiver, name, given)
     target = callee if receiver is None else receiver
     if target.sym is not None and not isinstance(target.sym, Source):
         f.passes_on = f.passes_on or any(type(a) is Source for a in atoms)
@@ -176,11 +225,27 @@ def unknown(f: Frame, callee: Val, given: Arguments, *, dotted: str = "") -> Val
     return Val(atoms, types=types, objs=objs)
 
 
+def _by_method(f: Frame, receiver: Val, name: str, at: int) -> Val | None:
+    """What some methods give whoever has them: a number, a cursor."""
+    if name in MEASURING and not any(t[0] in ("i", "s", "c", "m") for t in receiver.types):
+        return CLEAN
+    if name == "cursor":
+        return Val(f.own(receiver), types=(("x", CURSOR),), objs=f.new(at, Obj("list", {}), SLOT).objs)
+    return None
+
+
 def _doubted(f: Frame, atoms: dict[Any, Any], receiver: Val | None, bits: int) -> dict[Any, Any]:
     """What an unknown callee was given may be in its result, or not; what it is a part of, is."""
     own = f.own(receiver) if receiver is not None else {}
     sure = {a: x for a, x in atoms.items() if a in own}
     return {**cleared({a: x for a, x in atoms.items() if a not in own}, bits), **sure}
+
+
+def _kept(f: Frame, receiver: Val, name: str, given: Arguments) -> None:
+    """A method that is not known may keep what it is given."""
+    inner = given.flow("args")[0] if receiver.objs and _keeps(f, receiver, name) else {}
+    if inner:
+        f.absorb(receiver, Val(inner))
 
 
 def _keeps(f: Frame, receiver: Val, name: str) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
-from maestro_taint.domain.objects import ELEMENT, Obj, join_objects, missing
-from maestro_taint.domain.values import CLEAN, NO_ATOMS, NO_CONST, Source, Val, join, join_atoms, root_value
+from maestro_taint.domain.atoms import Source, Unknown
+from maestro_taint.domain.objects import ELEMENT, Obj, blank, join_objects, missing
+from maestro_taint.domain.values import CLEAN, NO_ATOMS, NO_CONST, Val, join, join_atoms, root_value
 from maestro_taint.kinds import CERTAIN
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ SELF = ".__self__"  # the receiver of a bound method
 DEFAULT = "^"  # prefix of a parameter's default in a function value
 CELL = "%"  # prefix of a captured name in a function value
 DEPTH = 5
+MAX_SINKS = 48
 
 
 class Frame:
@@ -68,7 +70,7 @@ class Frame:
         """The object; an unknown supplied by the caller comes into being when it is first looked at."""
         found = self.state.get(oid)
         if found is None:
-            return Obj("sym", {}, exact=False, origin=oid) if type(oid[0]) is tuple else Obj("dict", {})  # type: ignore[index,arg-type]
+            return blank(oid) if type(oid) is Unknown else Obj("dict", {})
         return found  # type: ignore[no-any-return]
 
     def put(self, oid: Oid, obj: Obj) -> None:
@@ -80,33 +82,36 @@ class Frame:
         oid = ("n", position, slot)
         old = self.state.get(oid)
         self.state[oid] = obj if old is None else join_objects(old, obj)
-        return Val(NO_ATOMS, types=(("i", obj.cls),) if obj.kind == "inst" else (), objs=(oid,), lit=True)  # type: ignore[arg-type]
+        return Val(NO_ATOMS, types=(("i", obj.cls),) if obj.kind == "inst" else (), objs=(oid,), lit=True)
 
     def own(self, val: Val) -> dict[Any, Any]:
         """The atoms of the value itself, without those that merely say which unknown object it is."""
-        if not val.objs or not val.atoms:
-            return val.atoms
-        return {a: x for a, x in val.atoms.items() if a not in val.objs}
+        objs, atoms = val.objs, val.atoms
+        if not objs or not atoms:
+            return atoms
+        if len(atoms) == 1 and objs[0] in atoms:
+            return NO_ATOMS
+        return {a: x for a, x in atoms.items() if a not in objs}
 
     def deep(self, val: Val, depth: int = DEPTH) -> dict[Any, tuple[int, Step]]:
         """All atoms reachable from a value: what is exposed when the whole of it is written out."""
-        if not val.objs:
-            return val.atoms
         atoms = val.atoms
+        known = self.state.get
+        stack = [(oid, depth) for oid in val.objs if oid in self.state]
         seen: set[Any] = set()
-        stack = [(oid, depth) for oid in val.objs]
         while stack:
             oid, left = stack.pop()
             if oid in seen:
                 continue
             seen.add(oid)
-            obj = self.state.get(oid)
+            obj = known(oid)
             if obj is None or obj.kind == "func":
                 continue
             for inner in (*obj.fields.values(), obj.rest, obj.keys):
                 if inner is not None:
-                    atoms = join_atoms(atoms, inner.atoms)
-                    if left:
+                    if inner.atoms:
+                        atoms = join_atoms(atoms, inner.atoms)
+                    if left and inner.objs:
                         stack += [(o, left - 1) for o in inner.objs]
         return atoms
 
@@ -117,6 +122,10 @@ class Frame:
             found = self.solver.iterated(self, val)
             if found is not None:
                 return found
+        if val.types and (place is ITER or place[0] == "="):
+            for t in val.types:
+                if t[0] == "of":
+                    return self._element_of(val, place, t[1])
         for oid in val.objs:
             one = self._place(self.get(oid), place)
             found = one if found is None else join(found, one)
@@ -124,6 +133,15 @@ class Frame:
         if found is None:
             return Val(own) if own else CLEAN
         return found if not own else join(found, Val(own))
+
+    def _element_of(self, val: Val, place: str, types: tuple[Any, ...]) -> Val:
+        """An element of a container whose elements are known by type."""
+        plain = Val(val.atoms, types=tuple(t for t in val.types if t[0] != "of"), objs=val.objs)
+        found = self.place(plain, place)
+        if found.types or found.const is not NO_CONST:
+            return found
+        objs = found.objs or self.new(0, Obj("dict", {}, exact=False), slot=32).objs
+        return Val(found.atoms, types=types, objs=objs, sym=found.sym, lit=found.lit)
 
     def _place(self, obj: Obj, place: str) -> Val:
         found = obj.fields.get(place)
@@ -159,16 +177,18 @@ class Frame:
     def projected(self, val: Val, path: tuple[str, ...]) -> Val:
         """What stands below a value along a path of places."""
         for place in path:
-            val = self._below(val, place)
+            val = self.below(val, place)
         return val
 
-    def _below(self, val: Val, place: str) -> Val:
+    def below(self, val: Val, place: str) -> Val:
+        """What stands one place below a value."""
         if place == SELF:
             return next((t[2] for t in val.types if t[0] == "b"), CLEAN)
         if val.types and not val.objs and place[0] == "." and any(t[0] == "x" for t in val.types):
             # The callee did not know what it was given: the caller does.
             return self.solver.attributes.load(self, val, place[1:], 0)
-        return self.place(val, place)
+        found = self.place(val, place)
+        return self.solver.attributes.through(self, val, place[1:], found) if place[0] == "." and val.types else found
 
     def write(self, val: Val, place: str, value: Val) -> None:
         """Store at a place: certain when the value is one known object, possible otherwise."""
@@ -186,12 +206,20 @@ class Frame:
     def note_interest(self, val: Val) -> None:
         """Remember that the run depends on what a parameter is, not only on where it comes from."""
         sym = val.sym
-        if sym is None or type(sym) is not tuple or type(sym[0]) is not tuple:
+        if type(sym) is not Unknown:
             return
         if sym[0][0] == "p":
-            self.interest.add(sym[0][1])
+            if sym[0][1] != 0 or not self._is_exact():
+                self.interest.add(sym[0][1])
         elif sym[0][0] == "c" and not sym[1]:
             self.interest.add(sym[0])
+
+    def _is_exact(self) -> bool:
+        """Whether the receiver can be of one class only, so that no caller knows more of it."""
+        first = self.fn.params[0] if self.fn.cls and self.fn.params else None
+        held = self.state.get(first) if self.state is not None else None
+        types = held.types if type(held) is Val and type(held.sym) is Unknown and not held.sym[1] else ()
+        return len(types) == 1 and types[0][0] == "s" and not self.solver.classes.derived(types[0][1])
 
     def reach(self, atoms: dict[Any, tuple[int, Step]], bits: int, site: SinkSite, words: str = "") -> None:
         """Data with ``atoms`` is used at a sink: a source there is a flow, a root is for the caller to know."""
@@ -203,13 +231,18 @@ class Frame:
             at: Step = steps.step(site.file, site.position, words, step) if words else step
             if isinstance(atom, Source):
                 self.solver.flow(atom, hit, site, at)
-            else:
-                key = (atom, site)
-                old = self.sinks.get(key)
-                if old is None:
-                    self.sinks[key] = (hit, at)
-                elif hit & ~old[0]:
-                    self.sinks[key] = (old[0] | hit, old[1])
+            elif self.is_news(atom, site, hit):
+                self.meet(atom, site, hit, at)
+
+    def is_news(self, atom: Any, site: SinkSite, hit: int) -> bool:
+        """Whether it was not known that an unknown reaches a sink with these kinds, and there is room to tell it."""
+        old = self.sinks.get((atom, site))
+        return len(self.sinks) < MAX_SINKS if old is None else bool(hit & ~old[0])
+
+    def meet(self, atom: Any, site: SinkSite, hit: int, step: Step) -> None:
+        """An unknown reaches a sink; the first way there is kept."""
+        old = self.sinks.get((atom, site))
+        self.sinks[atom, site] = (hit, step) if old is None else (old[0] | hit, old[1])
 
 
 def join_states(a: dict[Any, Any] | None, b: dict[Any, Any] | None) -> dict[Any, Any] | None:  # noqa: C901, PLR0912 - one branch per form
@@ -259,10 +292,10 @@ def _common_facts(a: Val, b: Val) -> Val:
 
 def _untouched(key: Any) -> Any:
     """What an unknown holds on a branch that did not write to it; ``None`` for what is local."""
-    if type(key) is not tuple or key[0] == "n":
+    if type(key) is str or key[0] == "n":
         return None
-    if type(key[0]) is tuple:
-        return Obj("sym", {}, exact=False, origin=key)
+    if type(key) is Unknown:
+        return blank(key)
     return root_value(key)
 
 

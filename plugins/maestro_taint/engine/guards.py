@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain.atoms import Source, Unknown
 from maestro_taint.domain.objects import Obj
-from maestro_taint.domain.values import NO_CONST, Source, Val, cleared
+from maestro_taint.domain.values import NO_CONST, Val, cleared
 from maestro_taint.engine import charsets
-from maestro_taint.kinds import BIT, HOSTS, INJECTION, PATHS
+from maestro_taint.kinds import BIT, DOUBLE, HOSTS, INJECTION, PATHS, SINGLE
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 NOTHING: tuple[Any, ...] = ()
 EVERY_PATH = object()  # stands for all resolved paths, in a fact about a base that is the file system's root
 ALNUM = charsets.kinds_excluded(charsets.ALNUM)
-QUOTES = {"'": BIT["xpath"], '"': BIT["xpath_double"]}  # what text without such a quote cannot end
+QUOTES = {"'": SINGLE, '"': DOUBLE}  # what text without such a quote cannot end
 METHODS = {
     "isdigit": charsets.kinds_excluded(charsets.DIGITS),
     "isdecimal": charsets.kinds_excluded(charsets.DIGITS),
@@ -35,8 +36,7 @@ def about(v: Val, bits: int) -> Any:
     if not v.atoms or not bits:
         return NOTHING
     if type(v.sym) is tuple and v.sym and v.sym[0] == "host":
-        whole = v.sym[1]
-        return ((whole, bits & HOSTS),) if bits & HOSTS else NOTHING
+        return tuple((whole, bits & HOSTS) for whole in v.sym[1:]) if bits & HOSTS else NOTHING
     return ((v, bits),)
 
 
@@ -45,11 +45,13 @@ def _below(f: Frame, v: Val, base: Val) -> Any:
     kept = f.deep(base)
     if any(isinstance(atom, Source) for atom in kept):
         return NOTHING
-    facts = about(v, PATHS)
+    # What lies below once resolved, lies below: the path that was resolved names the same file.
+    same = (v, *(t[2] for t in v.types if t[:2] == ("tag", "same")))
+    facts = tuple(fact for one in same for fact in about(one, PATHS))
     return tuple((target, bits, frozenset(kept)) for target, bits in facts) if kept else facts
 
 
-def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:
+def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:  # noqa: PLR0911 - one return per form
     """Facts from ``a op b``."""
     if op in ("==", "!="):
         place = _same_place(f, a, b)
@@ -222,7 +224,7 @@ def apply(f: Frame, pred: Any, *, truth: bool) -> None:
             refine_value(f, target, bits, kept[0])
         elif isinstance(target, Val):
             refine_value(f, target, bits)
-            if isinstance(target.sym, Source) or (type(target.sym) is tuple and type(target.sym[0]) is tuple):
+            if isinstance(target.sym, Source) or type(target.sym) is Unknown:
                 refine_atom(f, target.sym, bits)
         else:
             refine_atom(f, target, bits)

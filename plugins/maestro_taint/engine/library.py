@@ -233,6 +233,30 @@ def atoms_of(values: list[Val]) -> dict[Any, Any]:
     return atoms
 
 
+def _initialised(f: Frame, given: Arguments) -> Val:
+    """``super().__init__(*args)`` of a base outside: an exception keeps its arguments."""
+    from maestro_taint.engine.expressions import sequence  # noqa: PLC0415 - expressions import calls
+
+    own = f.state.get(f.fn.params[0]) if f.fn.params else None
+    if own is not None and given.args and f.fn.name == "__init__":
+        f.write(own, ".args", f.new(given.at, sequence("tuple", given.args), SLOT))
+    return constant(None)
+
+
+def _environ_item(f: Frame, given: Arguments) -> Val | None:
+    """``environ.get("QUERY_STRING")`` of a WSGI application."""
+    name, default = given.get(0), given.get(1)
+    if given.receiver is None or name is None or not isinstance(name.const, str):
+        return None
+    found = f.solver.attributes.item(f, given.receiver, name, given.at) or CLEAN
+    return found if default is None else join(found, default)
+
+
+def _traceback(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
+    """``traceback.format_exc()``, ``sys.exc_info()``: what the exception being handled carries."""
+    return Val(f.solver.attributes.printed(f, f.caught[-1])) if f.caught else CLEAN
+
+
 TABLE: dict[str, Any] = {
     **dict.fromkeys((CONFIG, "configparser.RawConfigParser", "configparser.SafeConfigParser"), _config),
     f"{CONFIG}.add_section": _config_add,
@@ -256,6 +280,9 @@ TABLE: dict[str, Any] = {
     **{f"queue.Queue.{name}": _read_back for name in ("get", "get_nowait")},
     **dict.fromkeys(("itertools.chain", "itertools.cycle", "itertools.islice"), _iterated),
     "asyncio.gather": _gathered,
+    "wsgi.environ.get": _environ_item,
+    "builtins.object.__init__": _initialised,
+    **dict.fromkeys(("traceback.format_exc", "sys.exc_info", "sys.exception"), _traceback),
     "xml.sax.make_parser": _typed("xml.sax.xmlreader.XMLReader"),
     "xml.sax.xmlreader.XMLReader.setFeature": _set_feature,
     "lxml.etree.XMLParser": _xml_parser,

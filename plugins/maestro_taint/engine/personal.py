@@ -12,7 +12,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
-from maestro_taint.domain.values import CLEAN, NO_CONST, Source, Val, join_atoms, source_value
+from maestro_taint.domain.atoms import Source, source_of
+from maestro_taint.domain.values import CLEAN, NO_CONST, Val, join_atoms, source_value
 from maestro_taint.frontend import ir
 from maestro_taint.kinds import active
 
@@ -86,7 +87,7 @@ def kind_of_name(name: str) -> str | None:
     >>> kind_of_name("user_email"), kind_of_name("email_template"), kind_of_name("API_KEY"), kind_of_name("token_count")
     ('pii.email', None, 'secret', None)
     """
-    words = [w.lower() for w in _WORDS.findall(name)]
+    words = [w for w in map(str.lower, _WORDS.findall(name)) if w != "of"]
     while len(words) > 1 and words[-1] in NEUTRAL and tuple(words[-2:]) not in PAIRS:
         words.pop()
     if not words or words[0] in ("is", "has", "no", "num", "max", "min", "public"):
@@ -101,6 +102,13 @@ def kind_of_name(name: str) -> str | None:
 
 def declared(solver: Solver, cls: str, name: str) -> str | None:
     """The source kind of a declared field: its annotation says so, or its name does and its type can hold it."""
+    key = (cls, name)
+    if key not in solver.declared:
+        solver.declared[key] = _declared(solver, cls, name)
+    return solver.declared[key]
+
+
+def _declared(solver: Solver, cls: str, name: str) -> str | None:
     found = solver.classes.field(cls, name)
     if found is None:
         return None
@@ -164,7 +172,7 @@ def annotated(f: Frame, fn: ir.Function, name: str, value: Val) -> Val:
     kind = marked(f.solver, fn.annotations.get(name))
     if not kind:
         return value
-    source = Source(kind, "annotation", f.file, fn.position, name)
+    source = source_of(kind, "annotation", f.file, fn.position, name)
     entered = source_value(source, steps.step(f.file, fn.position, f"{kind} by the annotation of {name}"))
     return Val(join_atoms(entered.atoms, value.atoms), types=value.types, objs=value.objs, sym=value.sym)
 
@@ -183,7 +191,7 @@ def shown(solver: Solver, cls: str, obj: Any) -> list[Val]:
             continue  # what it holds is known better
         info, (_, _, at) = found
         path = solver.program.modules[info.module].path
-        source = Source(kind, SHOWN, path, at, f"{info.name}.{name}")
+        source = source_of(kind, SHOWN, path, at, f"{info.name}.{name}")
         made.append(source_value(source, steps.step(path, at, f"{kind} field {source.text}")))
     return made
 
@@ -197,7 +205,7 @@ def by_name(f: Frame, val: Val, name: str, at: int, models: Models) -> Val:
         return val
     if val.atoms and all(not live & active(kind) for live, _ in val.atoms.values()):
         return val
-    source = Source(kind, "name", f.file, at, name, "low")
+    source = source_of(kind, "name", f.file, at, name, "low")
     entered = source_value(source, steps.step(f.file, at, f"{kind} by its name: {name}"))
     return Val(join_atoms(entered.atoms, val.atoms), val.const, val.types, objs=val.objs, sym=None)
 
@@ -207,7 +215,7 @@ def asked(f: Frame, atoms: dict[Any, Any], key: str, at: int) -> dict[Any, Any]:
     kind = kind_of_name(key) if f.solver.models.names_are_sources else None
     if kind is None or not any(isinstance(a, Source) and a.kind == "untrusted" for a in atoms):
         return atoms
-    source = Source(kind, ASKED, f.file, at, key, "medium")
+    source = source_of(kind, ASKED, f.file, at, key, "medium")
     return join_atoms(source_value(source, steps.step(f.file, at, f"{kind} in the request: {key}")).atoms, atoms)
 
 
@@ -216,6 +224,6 @@ def environment(f: Frame, name: str | None, at: int, models: Models) -> Val:
     if name is None:
         return CLEAN
     if any(fnmatchcase(name, p) for p in models.env):
-        source = Source("secret", "env", f.file, at, f"os.environ[{name!r}]")
+        source = source_of("secret", "env", f.file, at, f"os.environ[{name!r}]")
         return source_value(source, steps.step(f.file, at, f"secret from the environment variable {name}"))
     return CLEAN

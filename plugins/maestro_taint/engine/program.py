@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 BUILTIN = "builtins."
 MAX_HOPS = 12
+MAPPINGS = frozenset(("dict", "Dict", "Mapping", "defaultdict", "OrderedDict"))
+CONTAINERS = MAPPINGS | {
+    "list", "List", "set", "Set", "frozenset", "tuple", "Tuple", "Sequence", "Iterable", "Iterator", "Collection",
+    "deque", "Generator", "AsyncIterator", "AsyncIterable", "AsyncGenerator",
+}  # fmt: skip
 
 
 class Modules(dict[str, Any]):
@@ -59,6 +64,7 @@ class Program:
             self.packages.update(".".join(parts[:i]) for i in range(1, len(parts)))
         self.solver: Solver
         self.statics: dict[tuple[str, str], Val] = {}
+        self.members: dict[tuple[str, str], Val] = {}
         self.running: set[tuple[str, str]] = set()
         self.suffixes = self._suffixes()
 
@@ -69,7 +75,6 @@ class Program:
         if module is not None:
             self.functions.update(module.functions)
             self.classes.update(module.classes)
-            self.solver.classes.children = None
         return module
 
     def heirs(self, name: str) -> None:
@@ -107,8 +112,16 @@ class Program:
             return Val(types=(("m", home),), lit=True)
         return self.member(home, symbol)
 
-    def member(self, home: str, symbol: str, hops: int = 0) -> Val:  # noqa: PLR0911 - one return per form
+    def member(self, home: str, symbol: str, hops: int = 0) -> Val:
         """The attribute ``symbol`` of a project module, through re-exports and star imports."""
+        found = self.members.get((home, symbol))
+        if found is None:
+            found = self._member(home, symbol, hops)
+            if not hops and not self.running:  # while a variable is evaluated, what depends on it is not known yet
+                self.members[home, symbol] = found
+        return found
+
+    def _member(self, home: str, symbol: str, hops: int) -> Val:  # noqa: PLR0911 - one return per form
         module = self.modules.get(home)
         if hops > MAX_HOPS:
             return CLEAN
@@ -257,7 +270,7 @@ def resolve_type(f: Frame, node: Node | None) -> tuple[Any, ...]:
 
 
 def _subscripted(f: Frame, node: Node) -> tuple[Any, ...]:
-    """``Optional[X]`` and ``Annotated[X, ...]`` mean ``X``; other generics say nothing about the value itself."""
+    """``Optional[X]`` and ``Annotated[X, ...]`` mean ``X``; of a container, what its elements are."""
     head = f.eval(node[2]).types
     names = {t[1].rpartition(".")[2] for t in head if t[0] == "x"}
     inner = node[3]
@@ -266,6 +279,10 @@ def _subscripted(f: Frame, node: Node) -> tuple[Any, ...]:
         if "Annotated" in names:
             parts = parts[:1]
         return tuple(t for p in parts for t in resolve_type(f, p))
+    if names & CONTAINERS:
+        parts = inner[3] if inner[0] == ir.SEQ else (inner,)
+        element = resolve_type(f, parts[-1] if names & MAPPINGS else parts[0]) if parts else ()
+        return (("of", element),) if element else ()
     return ()
 
 

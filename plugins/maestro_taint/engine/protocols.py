@@ -33,6 +33,15 @@ def call(f: Frame, v: Val, name: str, args: list[Val], at: int) -> Val | None:
     return made
 
 
+def positional(f: Frame, v: Val, index: object, at: int) -> Val | None:
+    """The field of a named tuple at a position; ``None`` for anything else."""
+    for t in v.types:
+        names = f.solver.classes.positions(t[1]) if t[0] in ("i", "s") else []
+        if isinstance(index, int) and -len(names) <= index < len(names):
+            return f.solver.attributes.load(f, v, names[index], at)
+    return None
+
+
 def operator(f: Frame, op: str, a: Val, b: Val, at: int) -> Val | None:
     """``a op b`` by ``a``'s method, or by ``b``'s reflected one."""
     name = OPERATORS.get(op)

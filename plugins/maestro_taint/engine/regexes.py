@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import CLEAN, Val, cleared, join_atoms
 from maestro_taint.engine import charsets, guards
 from maestro_taint.kinds import BIT
@@ -22,7 +23,7 @@ def _regex(how: str) -> Any:
         pattern, value = given.get(0, "pattern"), given.get(1, "string")
         if pattern is None or value is None:
             return CLEAN
-        return Val(value.atoms, pred=guards.matched(value, pattern, how))
+        return Val(value.atoms, types=_match(pattern), pred=guards.matched(value, pattern, how))
 
     return apply
 
@@ -35,9 +36,47 @@ def _compiled(how: str) -> Any:
         )
         if value is None:
             return None
-        return Val(value.atoms, pred=guards.matched(value, pattern, how) if pattern is not None else None)
+        told = guards.matched(value, pattern, how) if pattern is not None else None
+        return Val(value.atoms, types=() if pattern is None else _match(pattern), pred=told)
 
     return apply
+
+
+def _match(pattern: Val) -> tuple[Any, ...]:
+    return (("x", "re.Match"), ("tag", "matched", pattern.const)) if isinstance(pattern.const, str | bytes) else ()
+
+
+def group(match: Val, name: Any) -> Val:
+    """``match[1]``, ``match.group("name")``: no more than the group's own pattern admits."""
+    pattern = next((t[2] for t in match.types if t[:2] == ("tag", "matched")), None)
+    known = pattern is not None and isinstance(name, int | str)
+    return Val(cleared(match.atoms, charsets.kinds_of_group(pattern, name)) if known else match.atoms)
+
+
+def _grouped(f: Frame, given: Arguments) -> Val:
+    if given.receiver is None:
+        return CLEAN
+    if len(given.args) > 1:
+        from maestro_taint.engine.expressions import sequence  # noqa: PLC0415 - expressions import calls
+
+        return f.new(given.at, sequence("tuple", [group(given.receiver, v.const) for v in given.args]))
+    return group(given.receiver, given.args[0].const if given.args else 0)
+
+
+def _found(f: Frame, given: Arguments) -> Val:
+    """``re.findall(pattern, text)`` of a pattern with one group, or none."""
+    pattern, value = given.get(0, "pattern"), given.get(1, "string")
+    if pattern is None or value is None:
+        return CLEAN
+    count = 0
+    if isinstance(pattern.const, str):
+        try:
+            count = re.compile(pattern.const).groups
+        except re.error:
+            count = 2
+    known = isinstance(pattern.const, str) and count < 2
+    bits = charsets.kinds_of_group(pattern.const, count) if known else 0
+    return f.new(given.at, Obj("list", {}, Val(cleared(f.deep(value), bits))))
 
 
 def _compile(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - table entry
@@ -69,4 +108,6 @@ TABLE: dict[str, Any] = {
     "re.Pattern.match": _compiled("match"),
     "re.Pattern.search": _compiled("search"),
     "re.sub": _substituted,
+    "re.findall": _found,
+    "re.Match.group": _grouped,
 }

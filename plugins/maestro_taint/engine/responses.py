@@ -45,6 +45,25 @@ def body(f: Frame, made: Val) -> dict[Any, Any]:
     return atoms
 
 
+def is_typed(f: Frame, made: Val) -> bool:
+    """Whether a returned ``(body, status, headers)`` names a content type that is not HTML."""
+    for oid in made.objs:
+        obj = f.get(oid)
+        headers = [o for v in obj.fields.values() for o in v.objs] if obj.kind == "tuple" else []
+        if is_headed(f, Val(objs=tuple(headers))):
+            return True
+    return False
+
+
+def is_headed(f: Frame, headers: Val | None) -> bool:
+    """Whether headers given to a response name a content type that is not HTML."""
+    for oid in headers.objs if headers is not None else ():
+        told = f.get(oid).fields.get("='Content-Type'")
+        if told is not None and isinstance(told.const, str) and "html" not in told.const:
+            return True
+    return False
+
+
 def last_return(fn: Function) -> int:
     """The place of the last return of a function, where its response leaves."""
     return max((n[1] for n in _statements(fn.body) if n[0] == ir.RETURN), default=fn.position)

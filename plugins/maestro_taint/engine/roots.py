@@ -6,13 +6,15 @@ have left them; one that is called is judged where it is called.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
+from maestro_taint.domain.atoms import Source, source_of
 from maestro_taint.domain.steps import joined
-from maestro_taint.domain.values import CLEAN, Source, Val, compose, join, root_value, source_value
-from maestro_taint.engine import responses
+from maestro_taint.domain.values import CLEAN, Val, compose, join, root_value, source_value
+from maestro_taint.engine import dependencies, responses
 from maestro_taint.engine.apply import Application
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.external import reach
@@ -20,24 +22,37 @@ from maestro_taint.frontend import ir
 from maestro_taint.kinds import BIT, SURE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from maestro_taint.engine.solver import Solver
     from maestro_taint.engine.summary import Summary
     from maestro_taint.frontend.ir import Function, Module
     from maestro_taint.models.model import EntryModel
 
 
+CONVERTED = re.compile(r"<(?:int|float|uuid)(?:\([^)]*\))?:(\w+)>|\{(\w+):(?:int|float|uuid)\}")
 RAISED = "raised"  # an entry's parameters: what the handlers of the program raise
 
 
-def enter_all(solver: Solver) -> None:
-    """Enter every handler, then those that are handed what a handler raised; then meet what is shared."""
+def enter_all(solver: Solver, solve: Callable[[Module, str], None], asked: frozenset[str] | None = None) -> None:
+    """Enter every handler, then those that are handed what a handler raised; then meet what is shared.
+
+    ``solve`` runs a function that was not run yet, and notes it if that fails. With ``asked``, of other files only
+    what was run is entered: they may have been read for a class or a constant alone.
+    """
     raised: Val = CLEAN
     later: list[tuple[str, Function, EntryModel]] = []
     called = {qn for summary in solver.done.values() for qn in summary.callees}
     for module in solver.program.modules.loaded():
         frame = solver.scratch(module)
         for qn, fn in module.functions.items():
+            if asked is not None and module.path not in asked and (qn, ()) not in solver.done:
+                continue
             entry = _entry(solver, frame, fn, called)
+            if entry is not None and (qn, ()) not in solver.done:
+                solve(module, qn)
+            if entry is not None and (qn, ()) not in solver.done:
+                continue  # it could not be analysed
             if entry is not None and entry.params == RAISED:
                 later.append((qn, fn, entry))
             elif entry is not None:
@@ -95,17 +110,22 @@ def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel, raised: V
     f = solver.scratch(module)
     f.fn = fn
     args: list[Val] = []
+    converted = _converted(fn)
     for i, name in enumerate(fn.slots):
         default = fn.defaults.get(name)
-        outside = entry.params and not (i == 0 and fn.cls) and not _injected(solver, f, fn, name, default)
-        if not outside or (name in solver.models.parameters and solver.by_name(module, name)):
+        outside = entry.params and not (i == 0 and fn.cls) and not _injected(solver, f, fn, name)
+        outside = outside and name not in converted
+        needed = dependencies.needed(solver, fn, name)
+        if needed is not None:
+            args.append(dependencies.provided(solver, f, needed, entry))
+        elif not outside or (name in solver.models.parameters and solver.by_name(module, name)):
             args.append(root_value(("p", i)))
         elif entry.params == RAISED:
             args.append(raised)
         elif default is not None and entry.base:
             args.append(root_value(("p", i)))
         else:
-            source = Source(entry.params, entry.id, f.file, fn.position, f"{fn.name}({name})", entry.confidence)
+            source = source_of(entry.params, entry.id, f.file, fn.position, f"{fn.name}({name})", entry.confidence)
             words = f"parameter {name} comes from the request"
             args.append(source_value(source, steps.step(f.file, fn.position, words)))
     summary = solver.summary(qn)
@@ -117,8 +137,16 @@ def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel, raised: V
     if entry.returns and not responses.is_response(solver, made):
         atoms = responses.body(f, made)
         position = responses.last_return(fn)
-        reach(f, atoms, entry.returns, f"{fn.name} response", entry.id, position)
+        bits = entry.returns & ~BIT["html"] if responses.is_typed(f, made) else entry.returns
+        reach(f, atoms, bits, f"{fn.name} response", entry.id, position)
     return Val({a: x for a, x in f.deep(f.raises).items() if isinstance(a, Source)})
+
+
+def _converted(fn: Function) -> set[str]:
+    """Parameters of which every route says that they are numbers or UUIDs: ``<int:page>``, ``{ident:int}``."""
+    texts = [c for d in fn.decorators if d[0] == ir.CALL for c in ir.constants(d[3]) if isinstance(c, str)]
+    found = {name for text in texts for pair in CONVERTED.findall(text) for name in pair if name}
+    return {name for name in found if all(name in text for text in texts if "/" in text)}
 
 
 def _wrapped(solver: Solver, module: Module, qn: str) -> None:
@@ -129,12 +157,8 @@ def _wrapped(solver: Solver, module: Module, qn: str) -> None:
         solver.calls.dispatch(f, made, Arguments(f, [], module.functions[qn].position))
 
 
-def _injected(solver: Solver, f: Any, fn: Function, name: str, default: Any) -> bool:
-    """A parameter the framework fills itself (``Depends``), or whose annotation admits no text."""
-    if default is not None and default[0] == ir.CALL:
-        callee = default[2]
-        if str(callee[3] if callee[0] == ir.ATTR else callee[2]) == "Depends":
-            return True
+def _injected(solver: Solver, f: Any, fn: Function, name: str) -> bool:
+    """A parameter the framework fills itself, or whose annotation admits no text."""
     annotation = fn.annotations.get(name)
     if annotation is None:
         return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.steps import length
-from maestro_taint.domain.values import CLEAN, Source, Val, root_value
+from maestro_taint.domain.values import CLEAN, Val, root_value
 from maestro_taint.engine import comprehension, contexts, expressions, personal, protocols, statements
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.assignment import assign
@@ -24,6 +24,7 @@ from maestro_taint.frontend import ir
 from maestro_taint.kinds import NAMED, SURE
 
 if TYPE_CHECKING:
+    from maestro_taint.domain.atoms import Source
     from maestro_taint.engine.program import Program
     from maestro_taint.engine.summary import SinkSite
     from maestro_taint.frontend.ir import Function, Module, Node
@@ -70,7 +71,10 @@ class Solver:
         self.patterns: dict[Any, Any] = {}
         self.literal: dict[Any, bool] = {}
         self.naming: dict[int, str] = {}
+        self.declared: dict[tuple[str, str], str | None] = {}  # field to the kind of source it declares
+        self.results: dict[str, tuple[Any, ...]] = {}
         self.marks: dict[str, frozenset[str]] = {}
+        self.code_of_cells: dict[Any, tuple[Any, ...]] = {}
         self.assign = assign
         self.deferred: list[str] = []
         self.steps = 0
@@ -89,9 +93,17 @@ class Solver:
     ) -> tuple[Summary, dict[Any, Val]]:
         """The summary for these arguments, if knowing them changes it, and what is known of captured names."""
         generic = self._solved((qn, ()), None, caller)
-        interest = generic.interest
-        if not interest:
+        if not generic.interest:
             return generic, {}
+        made, cells = self._in_context(qn, generic, generic.interest, slots, caller, callee)
+        if made.interest - generic.interest:
+            # Knowing one argument showed that another matters.
+            return self._in_context(qn, generic, made.interest | generic.interest, slots, caller, callee)
+        return made, cells
+
+    def _in_context(
+        self, qn: str, generic: Summary, interest: frozenset[Any], slots: list[Val], caller: Frame, callee: Val | None
+    ) -> tuple[Summary, dict[Any, Val]]:
         fn = self.program.functions[qn]
         cells = {root: self._cell(root, caller, callee) for root in interest if type(root) is tuple}
         known: dict[Any, contexts.Known] = {}
@@ -217,6 +229,13 @@ class Solver:
                 return (("x", dotted),)
         return ()
 
+    def returned(self, fn: Function) -> tuple[Any, ...]:
+        """What the annotation of a result says it is."""
+        known = self.results.get(fn.qn)
+        if known is None:
+            known = self.results[fn.qn] = resolve_type(self.scratch(self.program.modules[fn.module]), fn.returns)
+        return known
+
     def spend(self, steps: int) -> None:
         """Count statements run: the same on every machine, so a bound in them is reproducible."""
         self.steps += steps
@@ -260,11 +279,21 @@ class Solver:
         return self.isolated(self.program.modules[fn.module], node)[0] if node[0] in (ir.GLOBAL, ir.ATTR) else CLEAN
 
     def cell_types(self, root: Any) -> tuple[Any, ...]:
-        """What code a captured name is, when it names a nested function."""
+        """What code a captured name is, when it names a nested function or something imported in the function."""
+        found = self.code_of_cells.get(root)
+        if found is None:
+            found = self.code_of_cells[root] = self._captured(root)
+        return found
+
+    def _captured(self, root: Any) -> tuple[Any, ...]:
         qn = f"{root[1]}.{root[2]}"
         if qn in self.program.classes:
             return (("c", qn),)
-        return (("f", qn),) if qn in self.program.functions else ()
+        if qn in self.program.functions:
+            return (("f", qn),)
+        owner = self.program.functions.get(root[1])
+        bound = None if owner is None else ir.imported(owner.body, root[2])
+        return () if owner is None or bound is None else self.program.imported(*bound, owner.module).types
 
     # -- functions as values -------------------------------------------------------------------------------------
 
@@ -346,9 +375,11 @@ class Solver:
             self.flows[key] = (site, step)
             self.doubts[key] = doubts
 
-    def pattern(self, f: Frame, pattern: PatternModel, at: int, dotted: str) -> None:
-        """A call that is wrong by itself."""
-        self.patterns[(f.file, at & ir.PLACE, pattern.rule)] = (pattern, dotted, f.fn.qn)
+    def pattern(self, f: Frame, pattern: PatternModel, at: int, dotted: str, *, grave: bool = True) -> None:
+        """A call that is wrong by itself; ``grave`` if what it is used for is known to matter."""
+        key = (f.file, at & ir.PLACE, pattern.rule)
+        grave = grave or (key in self.patterns and self.patterns[key][3])
+        self.patterns[key] = (pattern, dotted, f.fn.qn, grave)
 
     def proved(self, f: Frame, sink: SinkModel, at: int, *, constant: bool) -> None:
         """Whether a sink argument is a constant, in this run; one run that cannot tell is enough to say no."""

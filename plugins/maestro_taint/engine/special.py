@@ -9,10 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.objects import Obj
 from maestro_taint.domain.values import CLEAN, LITERAL, NO_CONST, Val, cleared, constant, join, join_atoms
-from maestro_taint.engine import argv, checks, containers, library, personal, regexes, templates, texts
+from maestro_taint.engine import (
+    argv,
+    checks,
+    containers,
+    library,
+    messages,
+    pathnames,
+    personal,
+    records,
+    regexes,
+    tasks,
+    templates,
+    texts,
+)
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.frame import ITER
-from maestro_taint.kinds import BIT, PATHS
+from maestro_taint.kinds import BIT
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
@@ -21,17 +34,9 @@ if TYPE_CHECKING:
 
 def argument(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:
     """What of an argument a sink is exposed to."""
-    if sink.special == "argv":
-        return argv.exposed(f, value)
-    if sink.special == "words":
-        first = sink.args[0]
-        return argv.words(f, given, first if isinstance(first, int) else 0)
-    if sink.special == "shell_or_argv":
-        shell = given.kwargs.get("shell")
-        if shell is None or (shell.const is not NO_CONST and not shell.const):
-            return argv.exposed(f, value)
-    if sink.special == "deep":
-        return f.deep(value)
+    exposed = _EXPOSED.get(sink.special)
+    if exposed is not None:
+        return exposed(f, sink, given, value)  # type: ignore[no-any-return]
     if sink.special in _XML and not _XML[sink.special](f, given):
         return {}
     atoms = f.solver.attributes.printed(f, value)
@@ -40,13 +45,42 @@ def argument(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[An
     return atoms
 
 
+def _words(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:  # noqa: ARG001 - table entry
+    first = sink.args[0]
+    return argv.words(f, given, first if isinstance(first, int) else 0)
+
+
+def _shell_or_argv(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:  # noqa: ARG001 - table entry
+    shell = given.kwargs.get("shell")
+    direct = shell is None or (shell.const is not NO_CONST and not shell.const)
+    return argv.exposed(f, value) if direct else f.solver.attributes.printed(f, value)
+
+
+_EXPOSED: dict[str, Any] = {
+    "argv": lambda f, sink, given, value: argv.exposed(f, value),  # noqa: ARG005 - table entry
+    "words": _words,
+    "shell_or_argv": _shell_or_argv,
+    "deep": lambda f, sink, given, value: f.deep(value),  # noqa: ARG005 - table entry
+    "stdin": lambda f, sink, given, value: f.deep(value) if argv.is_shell(f, given.get(0, "args")) else {},  # noqa: ARG005
+    "location": lambda f, sink, given, value: f.place(value, "='Location'").atoms,  # noqa: ARG005 - table entry
+    "message": lambda f, sink, given, value: messages.exposed(f, given),  # noqa: ARG005 - table entry
+}
 _XML: dict[str, Any] = {
     "xml_features": lambda f, given: library.resolves_entities(f, given.receiver, ".external", default=False),
     "xml_parser": lambda f, given: library.resolves_entities(f, given.get(1, "parser"), ".external", default=False),
-    "lxml": lambda f, given: library.resolves_entities(
-        f, given.get(1, "parser"), ".resolve_entities", default=given.get(1, "parser") is None
-    ),
 }
+
+
+def _lxml(f: Frame, given: Arguments) -> bool:
+    """Whether lxml resolves entities here: by the call's own switch (``iterparse``), or its parser's."""
+    own = given.kwargs.get("resolve_entities")
+    if own is not None:
+        return own.const is NO_CONST or bool(own.const)
+    parser = given.get(1, "parser")
+    return library.resolves_entities(f, parser, ".resolve_entities", default=parser is None)
+
+
+_XML["lxml"] = _lxml
 
 
 def knows(dotted: str) -> bool:
@@ -228,44 +262,6 @@ def _setattr(f: Frame, given: Arguments) -> Val:
     return constant(None)
 
 
-def _resolved(f: Frame, given: Arguments) -> Val:
-    """``os.path.realpath(x)``, ``os.path.abspath(x)``, ``Path.resolve()``: now comparable with its base."""
-    source = given.get(0) if given.get(0) is not None else given.receiver
-    if source is None:
-        return CLEAN
-    return Val(f.deep(source), types=(("x", "pathlib.Path"), ("tag", "resolved")), lit=source.lit)
-
-
-def _parent(f: Frame, given: Arguments) -> Val:
-    """``os.path.dirname(x)``, which equals ``x`` for the root alone."""
-    v = given.get(0)
-    return CLEAN if v is None else Val(f.deep(v), types=(("tag", "parent", v),), lit=v.lit)
-
-
-def _basename(f: Frame, given: Arguments) -> Val:
-    v = given.get(0)
-    return CLEAN if v is None else Val(cleared(f.deep(v), PATHS), lit=v.lit)
-
-
-def _below(f: Frame, given: Arguments) -> Val:
-    """``safe_join(base, *parts)``: what the base holds stays dangerous, the parts cannot leave it."""
-    atoms: dict[Any, Any] = {}
-    for v in given.args[1:]:
-        atoms = join_atoms(atoms, cleared(f.deep(v), PATHS))
-    if given.args:
-        atoms = join_atoms(atoms, f.deep(given.args[0]))
-    return Val(atoms, types=(("tag", "resolved"),), lit=all(v.lit for v in given.args))
-
-
-def _joined_path(f: Frame, given: Arguments) -> Val:
-    atoms: dict[Any, Any] = {}
-    for v in given.everything():
-        atoms = join_atoms(atoms, f.deep(v))
-    if given.args and all(v.const is not NO_CONST for v in given.args):
-        return constant("/".join(str(v.const) for v in given.args))
-    return Val(atoms, lit=all(v.lit for v in given.everything()))
-
-
 def _parsed_url(f: Frame, given: Arguments) -> Val:  # noqa: ARG001 - one signature for all table entries
     v = given.get(0)
     if v is None:
@@ -320,6 +316,9 @@ _TABLE: dict[str, Any] = {
     **library.TABLE,
     **checks.TABLE,
     **templates.TABLE,
+    **pathnames.TABLE,
+    **records.TABLE,
+    **tasks.TABLE,
     **regexes.TABLE,
     "string.Template": texts.template,
     "string.Template.substitute": texts.substituted,
@@ -327,6 +326,7 @@ _TABLE: dict[str, Any] = {
     "os.getenv": _environ,
     "os.environ.get": _environ,
     "os.environ.__getitem__": _environ,
+    "shlex.split": argv.split,
     "builtins.list": _to_list,
     "builtins.tuple": _to_list,
     "builtins.set": _to_set,
@@ -357,18 +357,7 @@ _TABLE: dict[str, Any] = {
     "asyncio.wait_for": _first,
     "contextlib.closing": _first,
     "typing.cast": lambda f, given: given.get(1) or CLEAN,  # noqa: ARG005 - table entry
-    "os.path.realpath": _resolved,
-    "os.path.abspath": _resolved,
     "os.path.normcase": _first,
-    "os.path.dirname": _parent,
-    "pathlib.Path.resolve": _resolved,
-    "os.path.basename": _basename,
-    "werkzeug.utils.secure_filename": _basename,
-    "os.path.join": _joined_path,
-    **dict.fromkeys(
-        ("werkzeug.utils.safe_join", "werkzeug.security.safe_join", "flask.safe_join", "django.utils._os.safe_join"),
-        _below,
-    ),
     "urllib.parse.urlparse": _parsed_url,
     "urllib.parse.urlsplit": _parsed_url,
     "builtins.len": _dropped,

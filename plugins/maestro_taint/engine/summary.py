@@ -7,18 +7,24 @@ applied in any caller; ``digest`` covers meaning, never positions or steps.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from maestro_taint.domain.values import CLEAN, Source, Val
+from maestro_taint.domain.atoms import Source
+from maestro_taint.domain.values import CLEAN, Val
 
 if TYPE_CHECKING:
+    from maestro_taint.domain.atoms import Root
     from maestro_taint.domain.objects import Obj
-    from maestro_taint.domain.values import Oid, Root, Step
+    from maestro_taint.domain.values import Oid, Step
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SinkSite:
-    """A place where data is used dangerously: the kind as a bit, the call's words, and the argument's."""
+    """A place where data is used dangerously: the kind as a bit, the call's words, and the argument's.
+
+    Made by :func:`site_of` alone: equal sites are one object, compared by identity.
+    """
 
     file: str
     position: int
@@ -27,6 +33,9 @@ class SinkSite:
     model: str
     function: str
     confidence: str = "high"
+
+
+site_of = cache(SinkSite)
 
 
 @dataclass(slots=True)

@@ -10,27 +10,55 @@ import string
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.values import CLEAN, NO_CONST, Val, cleared, constant, join_atoms, restored
-from maestro_taint.kinds import BIT, INJECTION, XPATHS
+from maestro_taint.kinds import BIT, DOUBLE, HOSTS, INJECTION, QUOTED, SINGLE
 
 if TYPE_CHECKING:
     from maestro_taint.engine.arguments import Arguments
     from maestro_taint.engine.frame import Frame
 
+FIXED_HOST = re.compile(r"\A[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]+[/?#]|\A/[^/\\]")
+MASKED = 4
 _PERCENT = re.compile(r"%(?:\((?P<name>[^)]*)\))?[-#0 +]*(?:\d+)?(?:\.\d+)?(?P<kind>[a-zA-Z%])")
 _DOLLAR = re.compile(r"\$(?:\$|(?P<name>[_a-z]\w*)|\{(?P<braced>[_a-z]\w*)\})", re.IGNORECASE)
 _LINES = BIT["log_injection"] | BIT["header"]
+_ENTITIES = ("&lt;", "&gt;", "&amp;", "&quot;", "&#39;")
 # What a value can no longer be dangerous for once every occurrence of a text is gone from it.
 _WITHOUT = {
-    "'": BIT["xpath"], '"': BIT["xpath_double"],
+    "'": SINGLE, '"': DOUBLE,
     "\n": _LINES, "\r\n": _LINES, "\r": BIT["header"], "<": BIT["html"], "..": BIT["path"],
     "/": BIT["path"] | BIT["path_absolute"],
 }  # fmt: skip
 
 
-def _glued(f: Frame, parts: list[Val]) -> Val:
-    from maestro_taint.engine import expressions  # noqa: PLC0415 - expressions import texts
+def glued(f: Frame, parts: list[Val]) -> Val:
+    """Text made of parts in order. What stands before a part can make some kinds impossible for it."""
+    atoms: dict[Any, Any] = {}
+    lit = True
+    prefix: str | None = ""
+    asked = False  # whether a question mark stands before: what follows it chooses no host
+    for p in parts:
+        if p.const is not NO_CONST:
+            prefix = None if prefix is None else prefix + str(p.const)
+            asked = asked or "?" in str(p.const)
+            continue
+        inner = f.solver.attributes.printed(f, p)
+        lit = lit and p.lit
+        if inner:
+            bits = BIT["path_absolute"] if prefix is None or prefix else 0
+            if prefix:
+                bits |= between(prefix) | (HOSTS if FIXED_HOST.match(prefix) else 0)
+            bits |= HOSTS if asked else 0
+            atoms = join_atoms(atoms, cleared(inner, bits) if bits else inner)
+        prefix = None
+    return Val(atoms, lit=lit)
 
-    return expressions.glued(f, parts)
+
+def short(bounds: list[Val | None]) -> bool:
+    """Whether a slice keeps so few characters that it masks: the last four of a card, the first two of a name."""
+    start, stop = ([None if b is None else b.const for b in bounds] + [None, None])[:2]
+    if isinstance(start, int) and stop is None:
+        return -MASKED <= start < 0
+    return isinstance(stop, int) and start in (None, 0) and 0 < stop <= MASKED
 
 
 def between(prefix: str) -> int:
@@ -43,7 +71,7 @@ def between(prefix: str) -> int:
             open_quote = c
     if not open_quote:
         return 0
-    return XPATHS & ~BIT["xpath" if open_quote == "'" else "xpath_double"]
+    return QUOTED & ~(SINGLE if open_quote == "'" else DOUBLE)
 
 
 def quoted(v: Val) -> Val:
@@ -67,7 +95,7 @@ def formatted(f: Frame, text: str, args: list[Val], kwargs: dict[str, Val], mapp
     try:
         pieces = list(string.Formatter().parse(text))
     except ValueError:
-        return _glued(f, [*args, *kwargs.values()])
+        return glued(f, [*args, *kwargs.values()])
     for literal, name, spec, conversion in pieces:
         if literal:
             parts.append(constant(literal))
@@ -82,10 +110,10 @@ def formatted(f: Frame, text: str, args: list[Val], kwargs: dict[str, Val], mapp
         else:
             value = kwargs.get(head) if mapping is None else f.place(mapping, f"={head!r}")
         if value is None or "{" in (spec or ""):
-            return _glued(f, [CLEAN, *args, *kwargs.values()])
+            return glued(f, [CLEAN, *args, *kwargs.values()])
         value = value if head == name else Val(f.deep(value), lit=value.lit)
         parts.append(quoted(Val(f.deep(value), lit=value.lit)) if conversion in ("r", "a") else value)
-    return _glued(f, parts)
+    return glued(f, parts)
 
 
 def percent(f: Frame, text: str, operand: Val) -> Val:
@@ -111,7 +139,7 @@ def percent(f: Frame, text: str, operand: Val) -> Val:
         elif sole and count == 0:
             value = operand
         else:
-            return _glued(f, [CLEAN, Val(f.deep(operand), lit=operand.lit)])
+            return glued(f, [CLEAN, Val(f.deep(operand), lit=operand.lit)])
         count += 1
         if found["kind"] in "diouxXeEfFgGc" and found["kind"] != "c":
             value = Val(cleared(value.atoms, INJECTION), lit=value.lit)
@@ -119,8 +147,8 @@ def percent(f: Frame, text: str, operand: Val) -> Val:
             value = quoted(Val(f.solver.attributes.printed(f, value), lit=value.lit))
         parts.append(value)
     if "*" in text or (items is not None and count != len(items)):
-        return _glued(f, [CLEAN, Val(f.deep(operand), lit=operand.lit)])
-    return _glued(f, [*parts, constant(text[end:])] if end < len(text) else parts)
+        return glued(f, [CLEAN, Val(f.deep(operand), lit=operand.lit)])
+    return glued(f, [*parts, constant(text[end:])] if end < len(text) else parts)
 
 
 def replaced(receiver: Val, args: list[Val]) -> Val | None:
@@ -129,8 +157,10 @@ def replaced(receiver: Val, args: list[Val]) -> Val | None:
         return None
     old, new = args[0].const, args[1].const
     bits = _WITHOUT.get(old, 0) if old not in new else 0
-    if old == "'" and new == "''":
-        return Val(receiver.atoms, lit=receiver.lit)
+    if old == new[:1] == new[1:] and old in "'\"":  # doubled: it no longer ends the text it stands in
+        bits = SINGLE & ~BIT["xpath"] if old == "'" else DOUBLE & ~BIT["xpath_double"]
+    if "<" in new or old in _ENTITIES:
+        return Val(restored(receiver.atoms, BIT["html"]), lit=receiver.lit)
     return Val(cleared(receiver.atoms, bits) if bits else receiver.atoms, lit=receiver.lit)
 
 
@@ -160,7 +190,7 @@ def substituted(f: Frame, given: Arguments) -> Val:
             parts.append(given.kwargs[name])
         elif first is not None:
             parts.append(f.place(first, f"={name!r}"))
-    return _glued(f, [*parts, constant(text.const[end:])] if end < len(text.const) else parts)
+    return glued(f, [*parts, constant(text.const[end:])] if end < len(text.const) else parts)
 
 
 def _deep(f: Frame, values: list[Val]) -> dict[Any, Any]:
@@ -170,12 +200,29 @@ def _deep(f: Frame, values: list[Val]) -> dict[Any, Any]:
     return atoms
 
 
-def without(receiver: Val, name: str, args: list[Val]) -> Val | None:
+def _translated(f: Frame, receiver: Val, table: Val) -> Val | None:
+    """``text.translate(table)`` with known keys: those characters are gone, unless another is turned into them."""
+    obj = f.get(table.objs[0]) if len(table.objs) == 1 else None
+    if obj is None or not obj.exact or obj.rest is not None:
+        return None
+    new = "".join(str(v.const) for v in obj.fields.values() if isinstance(v.const, str))
+    gone = {chr(int(p[1:])) if p[1:].isdigit() else p[2:-1] for p in obj.fields} - set(new)
+    bits = _LINES if {"\n", "\r"} <= gone or {"\\n", "\\r"} <= gone else 0
+    for c in gone:
+        bits |= _WITHOUT.get(c, 0) if c not in "\r\n" else 0
+    return Val(cleared(receiver.atoms, bits), lit=receiver.lit)
+
+
+def without(f: Frame, receiver: Val, name: str, args: list[Val]) -> Val | None:
     """A text method whose result lacks what some kinds need; ``None`` if it is none."""
+    if name == "translate" and args:
+        return _translated(f, receiver, args[0])
     if name in ("encode", "decode") and args and args[0].const in ("unicode_escape", "unicode-escape"):
         change = cleared if name == "encode" else restored
         return Val(change(receiver.atoms, _LINES), lit=receiver.lit)
     if name == "splitlines":
+        return Val(cleared(receiver.atoms, _LINES), lit=receiver.lit)
+    if name == "split" and not args:
         return Val(cleared(receiver.atoms, _LINES), lit=receiver.lit)
     if name == "hex" and not args:
         return Val(cleared(receiver.atoms, INJECTION), lit=receiver.lit)

@@ -36,7 +36,10 @@ class Outcome:
 
 
 def repair(tree: Tree, only: set[str] | None = None) -> list[Outcome]:
-    """Try every finding once; the tree's files are those after the repairs that held."""
+    """Try every finding once; the tree's files are those after the repairs that held.
+
+    In each round repairs that touch different files are tried together, and one by one if together they do not hold.
+    """
     outcomes: list[Outcome] = []
     tried: set[tuple[str, int, int, str]] = set()
     start = dict(tree.files)
@@ -45,41 +48,107 @@ def repair(tree: Tree, only: set[str] | None = None) -> list[Outcome]:
         todo = [f for f in found if _place(f) not in tried and (only is None or f.fingerprint in only)]
         if not todo:
             break
-        finding = min(todo, key=_first)
-        tried.add(_place(finding))
-        outcome, made, after = _attempt(tree, finding, found)
-        outcomes.append(outcome)
-        if made is not None:
-            tree.files = {**tree.files, made.path: made.data}
-            outcomes += _gone_too(finding, found, after, only)
-            found = after
+        batch = _round(tree, sorted(todo, key=_first), tried, outcomes)
+        found = _applied(tree, batch, found, outcomes, only)
     return _tested(tree, start, outcomes)
 
 
-def _attempt(tree: Tree, finding: Finding, before: list[Finding]) -> tuple[Outcome, Patch | None, list[Finding]]:
-    """What becomes of one finding; with a patch that holds, the findings of the tree with it."""
-    made, problem = _tried(tree, finding)
-    if made is None:
-        return Outcome(finding, *problem), None, before
-    after = Tree({**tree.files, made.path: made.data}, tree.settings, tree.models, tree.root, tree.around).findings()
-    was, now = Counter(map(_identity, before)), Counter(map(_identity, after))
-    if now[_identity(finding)] >= was[_identity(finding)]:
-        outcome = Outcome(finding, "failed", "V4: the flow is still there")
-    elif now - was:
-        outcome = Outcome(finding, "failed", "V4: the repair brings a new finding")
+Trial = tuple["Finding", Patch]
+
+
+def trial(tree: Tree, finding: Finding) -> tuple[Outcome, Patch | None]:
+    """What would become of one finding, looked at with the files on its way; nothing is changed."""
+    patch, problem = _tried(tree, finding)
+    if patch is None:
+        return Outcome(finding, *problem), None
+    near = {finding.at.path, *(s.path for s in finding.trace), *(p.path for p in patch.all())}
+    after = _after(tree, [(finding, patch)], tree.findings(near), near)
+    if isinstance(after, str):
+        return Outcome(finding, "failed", after), None
+    return Outcome(finding, "verified", f"V5{f' ({patch.note})' if patch.note else ''}"), patch
+
+
+def _round(
+    tree: Tree, todo: list[Finding], tried: set[tuple[str, int, int, str]], outcomes: list[Outcome]
+) -> list[Trial]:
+    """Patches for findings that have nothing to do with one another: no file is on the way of two."""
+    made: list[Trial] = []
+    touched: set[str] = set()
+    for finding in todo:
+        own = {finding.at.path, *(s.path for s in finding.trace)}
+        if own & touched:
+            continue
+        tried.add(_place(finding))
+        patch, problem = _tried(tree, finding)
+        if patch is None:
+            outcomes.append(Outcome(finding, *problem))
+            continue
+        own |= {p.path for p in patch.all()}
+        if own & touched:
+            tried.discard(_place(finding))
+            continue
+        made.append((finding, patch))
+        touched |= own
+    return made
+
+
+def _applied(
+    tree: Tree, batch: list[Trial], found: list[Finding], outcomes: list[Outcome], only: set[str] | None
+) -> list[Finding]:
+    """The findings after a batch is taken into the tree: as a whole, else those of it that hold alone."""
+    if not batch:
+        return found
+    after = _after(tree, batch, found)
+    if not isinstance(after, str):
+        return _kept(tree, batch, found, after, outcomes, only)
+    if len(batch) == 1:
+        outcomes.append(Outcome(batch[0][0], "failed", after))
     else:
-        return Outcome(finding, "verified", f"V5{f' ({made.note})' if made.note else ''}"), made, after
-    return outcome, None, before
+        for one in batch:
+            found = _applied(tree, [one], found, outcomes, only)
+    return found
+
+
+def _after(tree: Tree, batch: list[Trial], before: list[Finding], only: set[str] | None = None) -> list[Finding] | str:
+    """V4: the findings of the tree with the patches, if theirs are gone and none is new; else why not."""
+    new = {p.path: p.data for _, patch in batch for p in patch.all()}
+    after = replace(tree, files={**tree.files, **new}).findings(only)
+    was, now = Counter(map(_identity, before)), Counter(map(_identity, after))
+    if any(now[_identity(finding)] >= was[_identity(finding)] for finding, _ in batch):
+        return "V4: the flow is still there"
+    return "V4: the repair brings a new finding" if now - was else after
+
+
+def _kept(
+    tree: Tree,
+    batch: list[Trial],
+    before: list[Finding],
+    after: list[Finding],
+    outcomes: list[Outcome],
+    only: set[str] | None,
+) -> list[Finding]:
+    """Take the patches into the tree, and say what became of their findings and of others that are gone with them."""
+    tree.files = {**tree.files, **{p.path: p.data for _, patch in batch for p in patch.all()}}
+    done = [finding for finding, _ in batch]
+    gone = _gone_too(done, before, after, only)
+    kept = [o for o in outcomes if o.state == "verified" or not any(g.finding is o.finding for g in gone)]
+    kept += [Outcome(f, "verified", f"V5{f' ({patch.note})' if patch.note else ''}") for f, patch in batch]
+    outcomes[:] = [*kept, *gone]
+    return after
 
 
 def _tried(tree: Tree, finding: Finding) -> tuple[Patch | None, tuple[str, str]]:
     """The patch if it climbs the rungs about the text, else the state and why."""
-    made = patched({**tree.around, **tree.files}, finding, tree.settings, tree.persists(finding), tree.models.canonical)
+    made = patched(
+        {**tree.around, **tree.files}, finding, tree.settings, tree.persists(finding), tree.models.canonical, tree.views
+    )
     if isinstance(made, Refusal):
         return None, ("refused", made.reason)
-    if made.path not in tree.files:
-        return None, ("refused", f"the value comes from {made.path}, which is not among the files to repair")
-    problem = ladder.text_problem(tree.files[made.path], made, tree.files, tree.root)
+    for one in made.all():
+        if one.path not in tree.files:
+            return None, ("refused", f"{one.path} would have to change, and is not among the files to repair")
+    problems = (ladder.text_problem(tree.files[one.path], one, tree.files, tree.root) for one in made.all())
+    problem = next((p for p in problems if p), "")
     # A module that is not there is the project's to add: no fault of the repair.
     state = "refused" if problem.startswith("V3") else "failed"
     return (None, (state, problem)) if problem else (made, ("", ""))
@@ -109,16 +178,16 @@ def _first(f: Finding) -> tuple[bool, str, int, int]:
     return (not f.rule.startswith(("taint-pii", "taint-secret")), f.at.path, f.at.line, f.at.column)
 
 
-def _gone_too(done: Finding, before: list[Finding], after: list[Finding], only: set[str] | None) -> list[Outcome]:
-    """Other findings that a repair removed."""
-    left = Counter(map(_identity, after))
-    left[_identity(done)] += 1
+def _gone_too(done: list[Finding], before: list[Finding], after: list[Finding], only: set[str] | None) -> list[Outcome]:
+    """Other findings that repairs removed."""
+    left = Counter(map(_identity, after)) + Counter(map(_identity, done))
     made = []
     for f in before:
         if left[_identity(f)]:
             left[_identity(f)] -= 1
         elif only is None or f.fingerprint in only:
-            made.append(Outcome(f, "verified", f"V5 (with {done.rule} in line {done.at.line})"))
+            near = next((d for d in done if d.at.path == f.at.path), done[0])
+            made.append(Outcome(f, "verified", f"V5 (with {near.rule} in line {near.at.line})"))
     return made
 
 
@@ -145,7 +214,8 @@ def fix_tree(
     around = {} if request.whole else neighbours(request, set(files))
     tree = Tree(dict(files), settings, project_models(request.root, settings), request.root, around)
     judged = suppress.judge(tree.findings(), {f.path: f for f in chosen})
-    fresh, _ = baseline.split(judged.open, baseline.read(request.root / settings.baseline))
+    held = baseline.read(request.root / settings.baseline)
+    fresh, _ = baseline.split(judged.open, held, lambda path: path in files or not (request.root / path).exists())
     outcomes = repair(tree, {f.fingerprint for f in fresh})
     now = []
     for f in chosen:

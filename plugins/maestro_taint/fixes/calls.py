@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from maestro_taint.fixes.site import paren
-from maestro_taint.fixes.view import Edit, Refusal, argument, has_star, with_argument
+from maestro_taint.fixes.view import TIGHT, Edit, Refusal, argument, has_star, with_argument
 
 if TYPE_CHECKING:
     from maestro_taint.fixes.site import Site
@@ -122,13 +122,11 @@ METHODS = frozenset(
 
 
 def _strong(site: Site, call: cst.Call, unused: list[str]) -> cst.BaseExpression | None:
-    code = site.view.code(call.func)
-    head, _, name = code.rpartition(".")
-    if head != "random" and not (
-        not head and re.search(rf"^from random import .*\b{re.escape(name)}\b", site.view.module.code, re.MULTILINE)
-    ):
+    written = site.view.code(call.func)
+    head, _, name = site.means(call.func).rpartition(".")
+    if head != "random":
         return None
-    if head == "random" and name == "Random":
+    if name == "Random":
         return cst.parse_expression(site.use("secrets.SystemRandom"))
     if name in SAME:
         made = site.use(SAME[name])
@@ -136,7 +134,7 @@ def _strong(site: Site, call: cst.Call, unused: list[str]) -> cst.BaseExpression
         made = f"{site.use('secrets.SystemRandom')}().{name}"
     else:
         return None
-    unused += [] if head else [name]
+    unused += [] if "." in written else [written]
     return cst.parse_expression(made)
 
 
@@ -212,6 +210,27 @@ def archive(site: Site) -> Edit | Refusal:
     if not isinstance(call, cst.Call) or has_star(call):
         return Refusal("the call's options come from elsewhere")
     return site.edit((call, with_argument(call, "filter", cst.SimpleString('"data"'))))
+
+
+def temp_file(site: Site) -> Edit | Refusal:
+    """A name in a fresh directory of its own: free, as before, and nobody else can take it."""
+    call = site.node
+    given = {n: argument(call, i, n) for i, n in enumerate(("suffix", "prefix", "dir"))} if not has_star(call) else {}
+    if not given:
+        return Refusal("the name's parts come from elsewhere")
+    place = given.pop("dir")
+    directory = cst.Call(
+        cst.parse_expression(site.use("tempfile.mkdtemp")),
+        [] if place is None else [cst.Arg(place.value, keyword=cst.Name("dir"), equal=TIGHT)],
+    )
+    name: cst.BaseExpression = cst.SimpleString('"tmp"')
+    if given["prefix"] is not None:
+        name = cst.BinaryOperation(paren(given["prefix"].value), cst.Add(), name)
+    if given["suffix"] is not None:
+        name = cst.BinaryOperation(name, cst.Add(), paren(given["suffix"].value))
+    join = cst.parse_expression(site.use("os.path.join"))
+    old = site.view.code(call.func)
+    return site.edit((call, cst.Call(join, [cst.Arg(directory), cst.Arg(name)])), unused=() if "." in old else (old,))
 
 
 def autoescape(site: Site) -> Edit | Refusal:

@@ -7,14 +7,17 @@ Invariant: a value is quoted outside the text's own quotes, whatever they are; a
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from maestro_taint.fixes import template
-from maestro_taint.fixes.site import Built, Site, bare, paren
-from maestro_taint.fixes.template import Hole, Piece, Text
+from maestro_taint.fixes.calling import at_callers
+from maestro_taint.fixes.pieces import Hole, Piece, Text, constant_of, quoted
+from maestro_taint.fixes.site import Site, bare, paren
 from maestro_taint.fixes.view import Edit, Refusal, argument, has_star
+
+if TYPE_CHECKING:
+    from maestro_taint.fixes.building import Built
 
 AGAIN = re.compile(
     r"(^|[\s;|&(/])(eval|exec|sh|bash|dash|zsh|ksh|ssh|su|runuser|xargs|awk|gawk|sed|perl|python[\d.]*|ruby|node|php|"
@@ -48,6 +51,9 @@ def command(site: Site) -> Edit | Refusal:
     built = site.built(text)
     if isinstance(built, Refusal):
         return built
+    passed = _passed(site, text) if not any(isinstance(p, Text) for p in built.pieces) else None
+    if passed is not None:
+        return passed
     if not built.hot:
         return Refusal("the tainted value comes into the command by a way that is not seen here")
     problem = _unsafe(built)
@@ -58,6 +64,16 @@ def command(site: Site) -> Edit | Refusal:
         if listed is not None:
             return listed
     return _quoted(site, built)
+
+
+def _passed(site: Site, text: cst.BaseExpression) -> Edit | Refusal | None:
+    """The values quoted by those who give the function its command; ``None`` if it is no parameter."""
+
+    def quote(place: Site, built: Built) -> Edit | Refusal:
+        problem = _unsafe(built)
+        return Refusal(problem) if problem else _quoted(place, built)
+
+    return at_callers(site, text, quote)
 
 
 def _shell(call: cst.Call) -> bool:
@@ -90,7 +106,7 @@ def _unsafe(built: Built) -> str:
             if piece.suffix.startswith("%"):
                 return "a value in the command is formatted on its way"
         before += "\0"
-    text = template.constant_of(built.pieces)
+    text = constant_of(built.pieces)
     if "`" in text or "$(" in text or "<<" in text or re.search(r"(^|\s)#", text):
         return "the command holds a substitution, a here-document or a comment"
     return ""
@@ -189,7 +205,7 @@ def _listed(site: Site, call: cst.Call, first: cst.Arg, built: Built) -> Edit | 
 
 def _words(site: Site, built: Built) -> list[list[Any]] | None:
     """The words the shell would make: each a list of texts and holes; ``None`` where it would do more."""
-    if not PLAIN.fullmatch(template.constant_of(built.pieces)):
+    if not PLAIN.fullmatch(constant_of(built.pieces)):
         return None
     words: list[list[Any]] = [[]]
     quote = ""
@@ -231,7 +247,7 @@ def _word(site: Site, word: list[Any]) -> cst.BaseExpression:
             parts.append(p)
     made: Any = None
     for p in parts:
-        one: Any = template.quoted(p) if isinstance(p, str) else _argument(site, p, alone=len(parts) == 1)
+        one: Any = quoted(p) if isinstance(p, str) else _argument(site, p, alone=len(parts) == 1)
         made = one if made is None else cst.BinaryOperation(made, cst.Add(), one)
     return made  # type: ignore[no-any-return]
 

@@ -38,6 +38,7 @@ EDITS: dict[str, Callable[[Site], Edit | Refusal]] = {
     "taint-cookie-httponly": outputs.cookie,
     "taint-archive": calls.archive,
     "taint-autoescape": calls.autoescape,
+    "taint-temp-file": calls.temp_file,
 }
 REASONS = {
     "taint-trust": "what may enter the session is the application's to say: validate it there",

@@ -17,7 +17,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maestro_taint.fixes.view import Edit, View
+import libcst as cst
+
 from maestro_taint.frontend.parse import Parsed, decode, parse
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def text_problem(old: bytes, patch: Patch, files: Mapping[str, bytes], root: Pat
         top = statement.split()[1].partition(".")[0]
         if not resolves(top, files, root):
             return f"V3: the module {top} is not installed here and not among the project's dependencies"
-    if View(patch.data).write(Edit()) != patch.data:
+    if cst.parse_module(patch.data).bytes != patch.data:
         return "V5: written again, the file changes"
     return ""
 

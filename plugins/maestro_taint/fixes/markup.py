@@ -6,13 +6,17 @@ Invariant: a value is escaped only where escaping is enough (text, a quoted attr
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from maestro_taint.fixes.site import TEXT_CALLS, TEXT_METHODS, Built, Site, bare
-from maestro_taint.fixes.template import Hole, Text
+from maestro_taint.fixes.calling import at_callers
+from maestro_taint.fixes.pieces import Hole, Text
+from maestro_taint.fixes.site import TEXT_CALLS, TEXT_METHODS, Site, bare
 from maestro_taint.fixes.view import TIGHT, Edit, Refusal, added, argument
+
+if TYPE_CHECKING:
+    from maestro_taint.fixes.building import Built
 
 URLS = frozenset({"href", "src", "action", "formaction", "data", "xlink:href", "poster", "background", "cite"})
 RAW = re.compile(
@@ -26,19 +30,51 @@ ATTRIBUTE = re.compile(r"([\w:.-]+)\s*=\s*(?:([\"'])((?:(?!\2).)*))?$", re.DOTAL
 
 def html(site: Site) -> Edit | Refusal:
     """The repair of a text that becomes a page."""
-    expr = returned(site) if isinstance(site.node, cst.Return) else _content(site)
+    if isinstance(site.node, cst.Return):
+        return _returns(site)
+    expr = _content(site)
     if expr is None:
         return Refusal("the page's text cannot be seen here")
+    return escaped(site, expr)
+
+
+def _returns(site: Site) -> Edit | Refusal:
+    """A handler's response may leave it at several places: those that bring the finding are mended."""
+    scope = site.view.scope(site.node)
+    found = [r for r in site.view.nodes(cst.Return, scope) if site.view.scope(r) is scope and r.value is not None]
+    bodies = [returned(r) for r in found]
+    hot = site.hot_nodes(bodies)
+    made: Edit | None = None
+    for body in hot:
+        site.muted = [b for b in hot if b is not body]
+        one = escaped(site, body)
+        if isinstance(one, Refusal):
+            return one
+        # Two returns may end in the same text: it is changed once.
+        known = {id(node) for node, _ in made.swaps} if made is not None else set()
+        one.swaps = [*(made.swaps if made is not None else []), *(s for s in one.swaps if id(s[0]) not in known)]
+        made = one
+    return made if made is not None else Refusal("the page's text cannot be seen here")
+
+
+def escaped(site: Site, expr: cst.BaseExpression) -> Edit | Refusal:
+    """The values of one text, each escaped where HTML takes text."""
     built = site.built(expr)
-    if isinstance(built, Refusal):
-        return built
+    return built if isinstance(built, Refusal) else _escaped(site, built)
+
+
+def _escaped(site: Site, built: Built) -> Edit | Refusal:
     if not built.hot:
         return Refusal("the tainted value comes into the page by a way that is not seen here")
     function = site.use("html.escape")
     for i, piece in enumerate(built.pieces):
         if not isinstance(piece, Hole) or not built.is_hot(piece):
             continue
-        whole = any(f.tree is piece for f in built.feeds) and not _is_data(site, piece.expr)
+        if isinstance(piece.expr, cst.Name) and not piece.suffix and not _context(built, i):
+            passed = at_callers(site, piece.expr, _given) if len(built.hot) == 1 else None
+            if passed is not None and not isinstance(passed, Refusal):
+                return passed
+        whole = any(f.tree is piece and not f.adds for f in built.feeds) and not _is_data(site, piece.expr)
         if _holds_markup(site, piece.expr) or (whole and (_writes_markup(site) or _made_elsewhere(site, piece.expr))):
             return Refusal("the page's markup is built elsewhere: escape where the value is put into it")
         problem = _context(built, i)
@@ -50,12 +86,19 @@ def html(site: Site) -> Edit | Refusal:
     return site.edit(*built.swaps())
 
 
-def returned(site: Site) -> cst.BaseExpression | None:
+def _given(place: Site, built: Built) -> Edit | Refusal:
+    """What a caller gives a function that puts it into a page as text."""
+    if not any(isinstance(p, Text) and "<" in p.value for p in built.pieces):
+        return Refusal("the value is no markup: it is escaped where it enters the page")
+    return _escaped(place, built)
+
+
+def returned(node: Any) -> Any:
     """What a handler returns as its body: the first of ``body, status, headers``."""
-    value = site.node.value
+    value = node.value
     if isinstance(value, cst.Tuple) and value.elements:
         return value.elements[0].value
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _content(site: Site) -> cst.BaseExpression | None:
@@ -77,7 +120,7 @@ def _holds_markup(site: Site, expr: cst.BaseExpression) -> bool:
             return True
     own = _own_lines(site)
     steps = (s for s in site.finding.trace[:-1] if s.path != site.finding.at.path or s.line not in own)
-    texts = (t for s in steps for t in re.findall(r"""['"]([^'"]*)['"]""", site.line(s.path, s.line)))
+    texts = (t for s in steps for t in re.findall(r"""['"]([^'"]*)['"]""", site.project.line(s.path, s.line)))
     return any("<" in text for text in texts)
 
 
@@ -213,7 +256,8 @@ def _rendering(site: Site, call: cst.Call) -> cst.Call | None:
         if len(loads) == 1 and len(site.view.stores(site.view.scope(call), name.value)) == 1:
             attribute = site.view.parents.get(loads[0])
             outer = site.view.parents.get(attribute) if isinstance(attribute, cst.Attribute) else None
-            if isinstance(outer, cst.Call) and attribute.attr.value == "render" and outer.func is attribute:
+            rendered = isinstance(attribute, cst.Attribute) and attribute.attr.value == "render"
+            if isinstance(outer, cst.Call) and rendered and outer.func is attribute:
                 return outer
     return None
 

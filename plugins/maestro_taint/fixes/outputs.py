@@ -10,9 +10,11 @@ from typing import Any
 
 import libcst as cst
 
-from maestro_taint.fixes import template
-from maestro_taint.fixes.site import Built, Site, bare
-from maestro_taint.fixes.template import Hole
+from maestro_taint.fixes import template, urls
+from maestro_taint.fixes.building import Built, Feed
+from maestro_taint.fixes.forms import pieces
+from maestro_taint.fixes.pieces import Hole
+from maestro_taint.fixes.site import Site, bare
 from maestro_taint.fixes.view import Edit, Refusal
 
 REDACTED = "[redacted]"
@@ -20,7 +22,10 @@ LOGS = ("taint-pii-log", "taint-secret-log")
 
 
 def one_line(site: Site) -> Edit | Refusal:
-    """Each tainted value through ``re.sub``: line breaks become one space."""
+    """Each tainted value through ``re.sub``: line breaks become one space; a ``Location`` stays on this site."""
+    address = urls.location(site)
+    if address is not None and site.finding.rule == "taint-header":
+        return urls.address(site, address)
     function = site.use("re.sub")
 
     def mend(hole: Hole) -> bool:
@@ -89,19 +94,15 @@ def _parts(site: Site, expr: cst.BaseExpression) -> Built | Refusal:
         if one is not None and one.value is not None and template.parse(one.value) is not None:
             return site.built(expr)
     hole = Hole(expr)
-    from maestro_taint.fixes.site import Feed  # noqa: PLC0415 - kept near its only use
-
     return Built([Feed(expr, hole)], [hole], hot={id(hole)})
 
 
 def _open(site: Site, expr: cst.BaseExpression) -> Built | Refusal:
     """The pieces of the expression itself; variables in it are not opened: they may be read elsewhere."""
-    from maestro_taint.fixes.site import Feed  # noqa: PLC0415 - kept near its only use
-
     tree = template.parse(expr)
     if tree is None:
         return Refusal("the text is built in a form that cannot be rewritten")
-    made = Built([Feed(expr, tree)], list(template.pieces(tree)))
+    made = Built([Feed(expr, tree)], pieces(tree))
     holes = [p for p in made.pieces if isinstance(p, Hole)]
     hot = site.hot_nodes([h.expr for h in holes])
     made.hot = {id(h) for h in holes if any(h.expr is n for n in hot)}

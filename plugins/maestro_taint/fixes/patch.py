@@ -5,7 +5,7 @@ Invariant: nothing is written here; the answer is new bytes for one path, or the
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,33 +13,43 @@ import libcst as cst
 
 from maestro_taint.fixes.edits import edit
 from maestro_taint.fixes.imports import meaning
+from maestro_taint.fixes.project import Project, Views
+from maestro_taint.fixes.rendering import Unwritable
 from maestro_taint.fixes.site import Site
 from maestro_taint.fixes.view import Edit, Refusal, View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from maestro_hooks.evidence.obligation import Finding
     from maestro_taint.settings import TaintSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """New bytes for a path; ``lines`` are those of the old file that were meant to change."""
+    """New bytes for a path; ``lines`` are those of the old file that were meant to change; ``more`` in other files."""
 
     path: str
     data: bytes
     lines: frozenset[int]
     imports: tuple[str, ...]
     note: str
+    more: tuple[Patch, ...] = ()
+
+    def all(self) -> tuple[Patch, ...]:
+        """This file's patch and those of others that belong to it."""
+        return (self, *self.more)
+
+
+# Whether the finding is still there with other bytes for some paths, up to so many lines higher.
+Persists = Callable[[dict[str, bytes], int], bool]
 
 
 def patched(
     files: dict[str, bytes],
     finding: Finding,
     settings: TaintSettings,
-    persists: Callable[[str, bytes, int], bool],
+    persists: Persists,
     canonical: Callable[[str], str],
+    views: Views,
 ) -> Patch | Refusal:
     """The repair of one finding.
 
@@ -47,38 +57,53 @@ def patched(
         files: the tree's files.
         finding: what to repair.
         settings: the project's settings.
-        persists: whether the finding is still there with other bytes for a path, up to so many lines higher.
+        persists: whether the finding is still there with other bytes.
         canonical: the name a thing is modelled under.
+        views: files opened before.
     """
     path = _where(finding)
     if path not in files:
         return Refusal("the value comes from a file outside the check")
-    try:
-        view = View(files[path])
-    except (cst.ParserSyntaxError, RecursionError, UnicodeDecodeError) as error:
-        return Refusal(f"the file cannot be rewritten: {type(error).__name__}")
+    project = Project(files, path, views)
+    view = project.open(path)
+    if view is None:
+        return Refusal("the file cannot be rewritten: it is not understood, or nested too deeply")
     node = view.module if finding.rule == "taint-random" else located(view, finding, canonical)
     if node is None:
         return Refusal("the sink's place is not a call, a return or an assignment")
 
-    def probe(swaps: list[tuple[cst.CSTNode, cst.CSTNode]]) -> bool:
-        moved = sum(view.code(old).count("\n") for old, _ in swaps)
-        return persists(path, view.write(Edit(swaps)), moved)
-
-    def elsewhere(name: str) -> bool:
-        word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b")
-        return any(word.search(data) for other, data in files.items() if other != path)
-
-    def line(where: str, number: int) -> str:
-        lines = files.get(where, b"").split(b"\n")
-        return lines[number - 1].decode("utf-8", "replace") if 0 < number <= len(lines) else ""
+    def probe(nodes: list[cst.CSTNode]) -> bool:
+        by_path: dict[str, list[cst.CSTNode]] = {path: []}
+        for node in nodes:
+            by_path.setdefault(project.holder(node) or path, []).append(node)
+        moved = sum(view.code(node).count("\n") for node in by_path[path])
+        changed = {p: one.blanked(own) for p, own in by_path.items() if (one := project.open(p)) is not None}
+        return persists(changed, moved)
 
     sink = str(finding.properties.get("sink", ""))
-    site = Site(view, finding, node, sink, settings, probe, canonical, elsewhere, line)
-    made = edit(site)
-    if isinstance(made, Refusal):
-        return made
-    return Patch(path, view.write(made), _lines(view, made), tuple(s for s in made.imports if s), made.note)
+    site = Site(view, finding, node, sink, settings, probe, canonical, project)
+    try:
+        made = edit(site)
+        return made if isinstance(made, Refusal) else _patch(project, *_main(path, made))
+    except Unwritable as problem:
+        return Refusal(str(problem))
+
+
+def _main(path: str, made: Edit) -> tuple[str, Edit]:
+    """The edit of the sink's file, or of the first other file where that one stays as it is."""
+    if made.swaps or made.before or made.after or not made.elsewhere:
+        return path, made
+    (first, edit), *rest = made.elsewhere
+    edit.elsewhere = rest
+    return first, edit
+
+
+def _patch(project: Project, path: str, made: Edit) -> Patch:
+    more = tuple(_patch(project, other, edit) for other, edit in made.elsewhere)
+    view = project.open(path)
+    if view is None:
+        raise Unwritable(f"{path} cannot be rewritten")
+    return Patch(path, view.write(made), _lines(view, made), tuple(s for s in made.imports if s), made.note, more)
 
 
 def _where(finding: Finding) -> str:

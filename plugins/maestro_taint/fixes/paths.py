@@ -12,8 +12,9 @@ from typing import Any
 import libcst as cst
 
 from maestro_taint.fixes import template
-from maestro_taint.fixes.site import Site, paren
-from maestro_taint.fixes.template import Hole, Text
+from maestro_taint.fixes.far import Reader
+from maestro_taint.fixes.pieces import Hole, Text
+from maestro_taint.fixes.site import Site, bare, paren
 from maestro_taint.fixes.view import Edit, Refusal
 
 DIRECTORIES = re.compile(r"(listdir|scandir|walk|makedirs|mkdir|iterdir|rglob|is_dir|isdir|copytree|\.move)$")
@@ -96,7 +97,13 @@ def _called(site: Site, expr: cst.Call, depth: int) -> Place | Refusal:
     if name in ("str", "os.fspath", "os.path.normpath", "os.path.abspath") and len(expr.args) == 1:
         inner = _place(site, expr.args[0].value, depth - 1)
         return inner if isinstance(inner, Refusal) else Place(expr, inner.base, pathlib=False)
-    return _text(site, expr)
+    made = Reader(site.view, site.project).function(expr) if depth else None
+    if made is None or not made.closed:
+        return _text(site, expr)
+    inner = _place(site, made.expr, depth - 1)
+    if isinstance(inner, Refusal) or set(re.findall(r"\w+", inner.base)) & set(made.given):
+        return Refusal(NO_BASE)
+    return Place(expr, inner.base, inner.pathlib)
 
 
 def _divided(site: Site, expr: cst.BinaryOperation) -> Place | Refusal:
@@ -111,11 +118,20 @@ def _divided(site: Site, expr: cst.BinaryOperation) -> Place | Refusal:
 def _first_of(
     site: Site, expr: cst.BaseExpression, parts: list[cst.BaseExpression], *, pathlib: bool
 ) -> Place | Refusal:
-    """The first part is the directory, if it is not tainted itself."""
+    """The parts before the first tainted one are the directory, as long as they only read."""
     # Only the others become constants: the first may be a Path, and must stay one.
     if not _steady(parts[0]) or site.ask(parts[1:]):
         return Refusal(NO_BASE)
-    return Place(expr, site.view.code(parts[0]), pathlib)
+    kept = parts[:1]
+    for i in range(1, len(parts)):
+        if not _steady(parts[i]) or site.ask([p for k, p in enumerate(parts) if k > i]):
+            break
+        kept.append(parts[i])
+    codes = [site.view.code(p) for p in kept]
+    if len(codes) == 1:
+        return Place(expr, codes[0], pathlib)
+    joined = " / ".join(codes) if pathlib else f"{site.use('os.path.join')}({', '.join(codes)})"
+    return Place(expr, f"({joined})" if pathlib else joined, pathlib)
 
 
 def _steady(expr: cst.BaseExpression) -> bool:
@@ -171,7 +187,7 @@ def _guarded(site: Site, expr: cst.BaseExpression, place: Place) -> Edit | Refus
     assigned = _assigned(site, expr)
     statement = assigned[1] if assigned is not None else site.view.statement(expr)
     if statement is None:
-        return Refusal("the path is used inside an expression that cannot be split")
+        return _inline(site, expr, place)
     value: cst.BaseExpression = assigned[0] if assigned is not None else expr
     name = site.view.code(expr) if assigned is not None else site.free("safe_path")
     made = _resolved(site, site.view.code(value), name, place)
@@ -181,6 +197,25 @@ def _guarded(site: Site, expr: cst.BaseExpression, place: Place) -> Edit | Refus
     if assigned is not None:
         return site.edit((value, cst.parse_expression(resolved)), after=[(statement, (guard,))])
     return site.edit((expr, paren(cst.Name(name))), before=[(statement, (f"{name} = {resolved}\n", guard))])
+
+
+BELOW = """def {name}(base, path):
+    \"\"\"The real path, which must lie below the base directory.\"\"\"
+    real = {realpath}(path)
+    if not real.startswith({realpath}(base) + {sep}):
+        raise ValueError("{message}")
+    return real
+"""
+
+
+def _inline(site: Site, expr: cst.BaseExpression, place: Place) -> Edit | Refusal:
+    """Inside an expression that is evaluated later, or not always: the test in a function of its own."""
+    top = next((n for n in site.view.up(expr) if isinstance(site.view.parents.get(n), cst.Module)), None)
+    if place.pathlib or place.base in ("'/'", '"/"') or not isinstance(top, cst.FunctionDef | cst.ClassDef):
+        return Refusal("the path is used inside an expression that cannot be split")
+    names = {"realpath": site.use("os.path.realpath"), "sep": site.use("os.sep"), "name": site.free("below")}
+    call = cst.parse_expression(f"{names['name']}({place.base}, {site.view.code(bare(expr))})")
+    return site.edit((expr, call), before=[(top, (BELOW.format(**names, message=MESSAGE),))])
 
 
 def _assigned(site: Site, expr: cst.BaseExpression) -> tuple[cst.BaseExpression, cst.CSTNode] | None:

@@ -7,12 +7,16 @@ where it was a quoted text of its own.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from maestro_taint.fixes.site import Built, Site, bare
-from maestro_taint.fixes.template import Hole, Text
+from maestro_taint.fixes.pieces import Hole, Text
+from maestro_taint.fixes.site import Site, bare
 from maestro_taint.fixes.view import TIGHT, Edit, Refusal, added, argument, has_star
+
+if TYPE_CHECKING:
+    from maestro_taint.fixes.building import Built
 
 ESCAPES = {
     ("ldap", True): "ldap.filter.escape_filter_chars",

@@ -10,20 +10,13 @@ from typing import Any
 
 import libcst as cst
 
-from maestro_taint.fixes.template import (
-    FIELD,
-    PERCENT,
-    Filled,
-    Hole,
-    Joined,
-    Listed,
-    Literal,
-    Plus,
-    Text,
-    Tree,
-    pieces,
-    quoted,
-)
+from maestro_taint.fixes.fields import FIELD, PERCENT
+from maestro_taint.fixes.forms import Far, Filled, Joined, Listed, Literal, Plus, Tree, pieces
+from maestro_taint.fixes.pieces import Hole, Text, quoted
+
+
+class Unwritable(Exception):  # noqa: N818 - an answer, not a fault
+    """A change that cannot be written: the text stands in a place that must not change, or means other things here."""
 
 
 def render(tree: Tree) -> cst.BaseExpression:
@@ -34,6 +27,8 @@ def render(tree: Tree) -> cst.BaseExpression:
         return tree.expr if tree.text is None else quoted(tree.text)
     if isinstance(tree, Plus):
         return _plus(tree)
+    if isinstance(tree, Far):
+        return _render_far(tree)
     if isinstance(tree, Joined):
         return _render_joined(tree)
     if isinstance(tree, Listed):
@@ -44,6 +39,20 @@ def render(tree: Tree) -> cst.BaseExpression:
         new = [e.with_changes(value=render(t)) for e, t in zip(arg.value.elements, tree.elements, strict=True)]
         return tree.node.with_changes(args=[arg.with_changes(value=arg.value.with_changes(elements=new))])
     return _render_filled(tree)
+
+
+def _render_far(tree: Far) -> cst.BaseExpression:
+    """The call with its arguments changed, or, where the text itself changed, what it makes, written out here."""
+    own = {id(p) for _, given in tree.given for p in pieces(given)}
+    far = [p for p in pieces(tree.inner) if id(p) not in own]
+    changed = any(p.changed or (isinstance(p, Hole) and p.text is not None) for p in far)
+    moved = any(isinstance(p, Hole) and p.text is not None for p in pieces(tree.inner))
+    if not changed and not moved:
+        new = {id(arg): arg.with_changes(value=render(given)) for arg, given in tree.given}
+        return tree.node.with_changes(args=[new.get(id(a), a) for a in tree.node.args])  # type: ignore[no-any-return]
+    if not tree.closed or any(isinstance(p, Hole) and p.changed for p in far):
+        raise Unwritable("the text is made by a function that must not change")
+    return render(tree.inner)
 
 
 def _literal(node: cst.SimpleString, raw: str) -> cst.SimpleString:
@@ -120,7 +129,8 @@ def _render_joined(tree: Joined) -> cst.BaseExpression:
             made.append(cst.FormattedStringText(piece.text.replace("{", "{{").replace("}", "}}")))
         else:
             holes = True
-            made.append(cst.FormattedStringExpression(piece.expr) if piece.changed else part)
+            new = piece.changed or piece.expr is not part.expression
+            made.append(cst.FormattedStringExpression(piece.expr) if new else part)
     if holes or not any(isinstance(p, Hole) for _, p in tree.pieces):
         return tree.node.with_changes(parts=made)
     raw = "".join(p.value for p in made).replace("{{", "{").replace("}}", "}")
@@ -130,11 +140,35 @@ def _render_joined(tree: Joined) -> cst.BaseExpression:
 
 def _render_filled(tree: Filled) -> cst.BaseExpression:
     literal, kept = filled_literal(tree)
-    head = literal if tree.head is tree.literal else tree.head
+    head = _head(tree, literal)
     if not kept:
-        return head.with_changes(lpar=tree.node.lpar or head.lpar, rpar=tree.node.rpar or head.rpar)
+        return head.with_changes(lpar=tree.node.lpar or head.lpar, rpar=tree.node.rpar or head.rpar)  # type: ignore[no-any-return]
     holes = [p for p in tree.pieces if isinstance(p, Hole)]
+    if tree.mapping is not None:
+        return _remapped(tree, head, [(k, p) for k, p in zip(tree.keys, holes, strict=True) if p.changed])
     return _refilled(tree.node, head, {k: p.expr for k, p in zip(tree.keys, holes, strict=True) if p.text is None})
+
+
+def _head(tree: Filled, literal: cst.SimpleString) -> Any:
+    """What stands where the literal is expected: a name stays if its literal is changed where it is written."""
+    head = tree.head
+    if head is tree.literal:
+        return literal
+    if not isinstance(head, cst.Name | cst.Attribute | cst.Subscript):
+        return head.deep_replace(tree.literal, literal)
+    return literal if tree.shared and literal.value != tree.literal.value else head
+
+
+def _remapped(tree: Filled, head: Any, changed: list[tuple[int | str, Hole]]) -> cst.BaseExpression:
+    """Values of a mapping changed: the mapping unpacked, with these keys again."""
+    mapping: Any = tree.mapping
+    if changed:
+        new = {k: cst.DictElement(cst.SimpleString(f'"{k}"'), p.expr) for k, p in changed}
+        mapping = cst.Dict([cst.StarredDictElement(mapping), *new.values()])
+    if isinstance(tree.node, cst.Call):
+        args = [tree.node.args[0].with_changes(value=mapping)]
+        return tree.node.with_changes(func=tree.node.func.with_changes(value=head), args=args)
+    return tree.node.with_changes(left=head, right=mapping)  # type: ignore[no-any-return]
 
 
 def filled_literal(tree: Filled) -> tuple[cst.SimpleString, bool]:
@@ -148,22 +182,27 @@ def filled_literal(tree: Filled) -> tuple[cst.SimpleString, bool]:
     order: dict[int | str, int] = {k: i for i, k in enumerate(ranked)}
     form = PERCENT if percent else FIELD
     fields = [m[0] for m in form.finditer(tree.literal.raw_value) if m[0] not in ("%%", "{{", "}}")]
+    written = [p.raw if isinstance(p, Text) else p.text for p in tree.pieces]
+    # With nothing left to fill, characters doubled for that stand for themselves again.
+    single = not kept and not (percent and any("%s" in w for w in written if w is not None))
     raw, at = "", 0
     for p in tree.pieces:
         if isinstance(p, Text):
-            raw += p.raw
+            raw += _single(p.raw, percent=percent) if single else p.raw
             continue
         if p.text is None:
             numbered = re.match(r"\{\d", fields[at])
             raw += re.sub(r"\d+", str(order[tree.keys[at]]), fields[at], count=1) if numbered else fields[at]
+        elif kept:
+            raw += p.text.replace("%", "%%") if percent else p.text.replace("{", "{{").replace("}", "}}")
         else:
-            raw += p.text.replace("%", "%%") if percent and kept else p.text
+            raw += p.text
         at += 1
-    if not kept:  # nothing is left to fill: characters doubled for that stand for themselves again
-        raw = (
-            raw.replace("{{", "{").replace("}}", "}") if not percent else raw if "%s" in raw else raw.replace("%%", "%")
-        )
     return _literal(tree.literal, raw), bool(kept)
+
+
+def _single(raw: str, *, percent: bool) -> str:
+    return raw.replace("%%", "%") if percent else raw.replace("{{", "{").replace("}}", "}")
 
 
 def _refilled(node: Any, literal: Any, values: dict[int | str, cst.BaseExpression]) -> cst.BaseExpression:

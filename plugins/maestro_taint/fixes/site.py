@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from maestro_taint.fixes import template
+from maestro_taint.fixes.building import Builder, Built
 from maestro_taint.fixes.imports import meaning, spelled
-from maestro_taint.fixes.rendering import filled_literal, render
-from maestro_taint.fixes.template import Hole, Piece, Text, Tree
+from maestro_taint.fixes.pieces import Hole, quoted
+from maestro_taint.fixes.project import Project
 from maestro_taint.fixes.view import Edit, Refusal, View
 
 if TYPE_CHECKING:
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from maestro_taint.settings import TaintSettings
 
 DEPTH = 4
-SAME_TEXT = frozenset({"encode", "strip", "lstrip", "rstrip", "format_map"})
-# Whether the finding is still there when nodes are replaced.
-Probe = Callable[[list[tuple[cst.CSTNode, cst.CSTNode]]], bool]
+# Whether the finding is still there with constants in the place of nodes.
+Probe = Callable[[list[cst.CSTNode]], bool]
 TEXT_CALLS = frozenset({"str", "input", "repr", "format", "chr", "hex", "ascii"})
 TEXT_MAPPINGS = (
     ".args", ".form", ".GET", ".POST", ".cookies", ".COOKIES", ".headers", ".values", ".query", "environ", "sys.argv",
@@ -35,40 +34,6 @@ TEXT_METHODS = frozenset(
     {"strip", "lstrip", "rstrip", "lower", "upper", "title", "replace", "join", "format", "decode", "capitalize",
      "casefold", "removeprefix", "removesuffix", "hexdigest", "isoformat", "read_text", "get_full_path"}
 )  # fmt: skip
-
-
-@dataclass(slots=True)
-class Feed:
-    """An expression that is a part of the text at the sink; ``name`` is the variable it is assigned to, if any."""
-
-    node: cst.BaseExpression
-    tree: Tree | None
-    name: str = ""
-    statement: cst.CSTNode | None = None
-    adds: bool = False
-
-
-@dataclass(slots=True)
-class Built:
-    """The text at the sink: its feeds, and all pieces in order. ``linear``: no part is added later or conditionally."""
-
-    feeds: list[Feed] = field(default_factory=list)
-    pieces: list[Piece] = field(default_factory=list)
-    linear: bool = True
-    hot: set[int] = field(default_factory=set)
-
-    def is_hot(self, piece: Piece) -> bool:
-        """Whether a hole brings tainted data."""
-        return id(piece) in self.hot
-
-    def swaps(self) -> list[tuple[cst.CSTNode, cst.CSTNode]]:
-        """Every feed as it now reads."""
-        made: list[tuple[cst.CSTNode, cst.CSTNode]] = []
-        for f in self.feeds:
-            if f.tree is not None:
-                made.append((f.node, render(f.tree)))
-                made += [(far.literal, filled_literal(far)[0]) for far in template.remote(f.tree)]
-        return made
 
 
 @dataclass(slots=True)
@@ -82,8 +47,7 @@ class Site:
     settings: TaintSettings
     probe: Probe
     canonical: Callable[[str], str] = str
-    elsewhere: Callable[[str], bool] = lambda _: False
-    line: Callable[[str, int], str] = lambda *_: ""
+    project: Project = field(default_factory=lambda: Project({}, ""))
     needed: list[str] = field(default_factory=list)
     hoisted: list[tuple[cst.CSTNode, tuple[str, ...]]] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
@@ -135,142 +99,21 @@ class Site:
                     found += [value] if isinstance(store, cst.FunctionDef) else self.sources_of(value, depth - 1)
         return found
 
-    # -- the text --------------------------------------------------------------------------------------------------
-
-    def built(self, expr: cst.BaseExpression) -> Built | Refusal:
+    def built(self, expr: cst.BaseExpression, *, nested: bool = True) -> Built | Refusal:
         """The text an expression stands for, holes marked hot by the analysis."""
-        made = Built()
-        problem = self._collect(expr, made, "", DEPTH)
-        if problem is not None:
-            return problem
-        holes = [p for p in made.pieces if isinstance(p, Hole)]
-        made.hot = {id(h) for h in self._hot(holes)}
+        made = Builder(self.view, self.project, nested=nested).build(expr)
+        if isinstance(made, Refusal):
+            return made
+        self.mark(made)
         return made
 
-    def _collect(
-        self, expr: cst.BaseExpression, made: Built, name: str, depth: int, statement: cst.CSTNode | None = None
-    ) -> Refusal | None:
-        expr = self._inner(expr)
-        tree = template.parse(expr, self.literal)
-        if tree is None:
-            if isinstance(expr, cst.Name) and depth:
-                return self._named(expr, made, depth)
-            hole = Hole(expr)
-            made.feeds.append(Feed(expr, hole, name, statement))
-            made.pieces.append(hole)
-            return None
-        made.feeds.append(Feed(expr, tree, name, statement))
-        made.linear = made.linear and not template.repeats(tree)
-        for piece in template.pieces(tree):
-            if isinstance(piece, Hole) and isinstance(piece.expr, cst.Name) and not piece.suffix and depth:
-                before = len(made.pieces)
-                problem = self._nested(piece, made, depth)
-                if problem is not None:
-                    return problem
-                if len(made.pieces) > before:
-                    continue
-            made.pieces.append(piece)
-        return None
-
-    def literal(self, name: cst.Name) -> cst.SimpleString | None:
-        """The literal a name stands for, if it is read nowhere else: then it may be changed where it is written."""
-        scope = self.view.scope(name)
-        stores = self.view.stores(scope, name.value)
-        if not stores and not self.elsewhere(name.value):
-            stores = self.view.stores(self.view.module, name.value)
-        one = stores[0] if len(stores) == 1 else None
-        value = one.value if isinstance(one, cst.Assign | cst.AnnAssign) else None
-        plain = isinstance(one, cst.AnnAssign) or (isinstance(one, cst.Assign) and len(one.targets) == 1)
-        if (
-            not plain
-            or not isinstance(value, cst.SimpleString)
-            or len(self.view.loads(self.view.module, name.value)) > 1
-        ):
-            return None
-        return value
-
-    def _inner(self, expr: cst.BaseExpression) -> cst.BaseExpression:
-        """Through calls that leave the text what it is."""
-        while isinstance(expr, cst.Call) and isinstance(expr.func, cst.Attribute) and expr.func.attr.value in SAME_TEXT:
-            if template.parse(expr.func.value) is None and not isinstance(expr.func.value, cst.Name | cst.Call):
-                return expr
-            if expr.func.attr.value != "encode" and template.parse(expr.func.value) is None:
-                return expr
-            expr = expr.func.value
-        return expr
-
-    def _nested(self, hole: Hole, made: Built, depth: int) -> Refusal | None:
-        """A hole that is itself a text built in this function is opened; any other stays a hole."""
-        if not isinstance(hole.expr, cst.Name):
-            return None
-        stores = self._reaching(hole.expr)
-        values = [getattr(s, "value", None) for s in stores or ()]
-        texts = any(v is not None and _has_text(template.parse(v, self.literal)) for v in values)
-        if not stores or not texts or not all(self._plain_store(s) for s in stores):
-            return None
-        return self._named(hole.expr, made, depth)
-
-    def _named(self, name: cst.Name, made: Built, depth: int) -> Refusal | None:
-        stores = self._reaching(name)
-        plain = [s for s in stores or () if self._plain_store(s)]
-        values = [v for v in (getattr(s, "value", None) for s in plain) if v is not None]
-        texts = any(_has_text(template.parse(self._inner(v), self.literal)) for v in values)
-        if not stores or not texts or len(plain) != len(stores):
-            hole = Hole(name)
-            made.feeds.append(Feed(name, hole))
-            made.pieces.append(hole)
-            return None
-        if len(plain) > 1:
-            made.linear = False
-        for store in sorted(plain, key=self.view.order):
-            value = getattr(store, "value", None)
-            if value is None:
-                return Refusal("the text is built in a form that cannot be rewritten")
-            line = self.view.parents[store]
-            before = len(made.feeds)
-            problem = self._collect(value, made, name.value, depth - 1, line)
-            if problem is not None:
-                return problem
-            for feed in made.feeds[before:]:
-                feed.adds = feed.adds or isinstance(store, cst.AugAssign)
-        return None
-
-    def _reaching(self, name: cst.Name) -> list[cst.CSTNode] | None:
-        """The stores a reading of a name may see; ``None`` if one stands after it (in a loop it may be seen too).
-
-        The last assignment in a block around the reading hides those before it.
-        """
-        inside = set(map(id, self.view.up(name)))
-        stores = [s for s in self.view.stores(self.view.scope(name), name.value) if id(s) not in inside]
-        stores.sort(key=self.view.order)
-        if any(self.view.order(s) > self.view.order(name) for s in stores):
-            return None
-        for i in range(len(stores) - 1, -1, -1):
-            store = stores[i]
-            line = self.view.parents.get(store)
-            if (
-                isinstance(store, cst.Assign | cst.AnnAssign)
-                and line is not None
-                and id(self.view.parents.get(line)) in inside
-            ):
-                return stores[i:]
-        return stores
-
-    def _plain_store(self, store: cst.CSTNode) -> bool:
-        if isinstance(store, cst.AnnAssign):
-            return store.value is not None
-        if isinstance(store, cst.AugAssign):
-            return isinstance(store.operator, cst.AddAssign)
-        simple = isinstance(store, cst.Assign) and len(store.targets) == 1
-        return simple and isinstance(store.targets[0].target, cst.Name)  # type: ignore[attr-defined]
+    def mark(self, made: Built) -> None:
+        """Mark the holes that bring the finding when all others are constants."""
+        holes = [p for p in made.pieces if isinstance(p, Hole)]
+        hot = self.hot_nodes([h.node for h in holes])
+        made.hot = {id(h) for h in holes if any(h.node is n for n in hot)}
 
     # -- which values are tainted ----------------------------------------------------------------------------------
-
-    def _hot(self, holes: list[Hole]) -> list[Hole]:
-        """The holes that bring the finding when all others are constants."""
-        nodes = [h.expr for h in holes]
-        hot = self.hot_nodes(nodes)
-        return [h for h in holes if any(h.expr is n for n in hot)]
 
     def hot_nodes(self, nodes: Iterable[cst.BaseExpression]) -> list[cst.BaseExpression]:
         """Of several expressions those that bring the finding by themselves."""
@@ -281,8 +124,7 @@ class Site:
 
     def ask(self, nodes: Sequence[cst.CSTNode]) -> bool:
         """Whether the finding is still there with constants for these nodes (and for those muted throughout)."""
-        constant = cst.SimpleString('"0"')
-        return self.probe([(n, constant) for n in (*nodes, *self.muted)])
+        return self.probe([*nodes, *self.muted])
 
     def is_text(self, expr: cst.BaseExpression, depth: int = DEPTH) -> bool:
         """Whether an expression is certainly a ``str``."""
@@ -330,15 +172,11 @@ class Site:
         if conversion:
             inner = _call({"r": "repr", "a": "ascii", "s": "str"}[conversion], inner)
         if spec:
-            inner = cst.Call(cst.Name("format"), [cst.Arg(inner), cst.Arg(template.quoted(spec, "'"))])
+            inner = cst.Call(cst.Name("format"), [cst.Arg(inner), cst.Arg(quoted(spec, "'"))])
         if not conversion and not spec and not self.is_text(inner):
             inner = _call("str", inner)
         hole.put(_call(function, inner))
         hole.suffix = ""
-
-
-def _has_text(tree: Tree | None) -> bool:
-    return tree is not None and any(isinstance(p, Text) and p.raw for p in template.pieces(tree))
 
 
 def _call(function: str, argument: cst.BaseExpression) -> cst.Call:

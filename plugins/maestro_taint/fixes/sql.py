@@ -7,53 +7,27 @@ and texts whose meaning a placeholder would change, are refused.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from maestro_taint.fixes import template
-from maestro_taint.fixes.site import Built, Site, bare, paren
-from maestro_taint.fixes.template import Hole, Text
-from maestro_taint.fixes.view import TIGHT, Edit, Refusal, added, argument, has_star
+from maestro_taint.fixes import gathering, passing
+from maestro_taint.fixes.building import Built, Feed
+from maestro_taint.fixes.drivers import Target, target_of
+from maestro_taint.fixes.pieces import Hole, Piece, Text
+from maestro_taint.fixes.placing import open_quote, value_at
+from maestro_taint.fixes.site import Site, bare
+from maestro_taint.fixes.view import TIGHT, Edit, Refusal, added, argument
 
 if TYPE_CHECKING:
-    from maestro_taint.fixes.template import Piece
+    from collections.abc import Sequence
 
-NAMES = re.compile(
-    r"\b(from|join|into|update|table|order\s+by|group\s+by|set|select|column|index|view|database|schema|collate|as|"
-    r"asc|desc|distinct|pragma|on|having|where|and|or|not|by|using)\s*\(?\s*$",
-    re.IGNORECASE,
-)
-COLUMN_LIST = re.compile(r"\b(order|group)\s+by\s+[\w\s,.]*$|\bselect\s+(?!.*\bfrom\b)[\w\s,.*()]*,\s*$", re.IGNORECASE)
-COUNTS = re.compile(r"\b(limit|offset)\s*$", re.IGNORECASE)
-TYPED = re.compile(r"\b(interval|date|time|timestamp)\s*$", re.IGNORECASE)
-VALUE_PLACE = re.compile(
-    r"(=|<|>|\(|,|\blike|\bilike|\bvalues|\bthen|\belse|\bbetween|\band|\bin\s*\(|\|\|)\s*$", re.IGNORECASE
-)
-# By the first word of a driver's name, as in PEP 249's paramstyle.
-STYLES = {
-    "sqlite3": "?", "aiosqlite": "?", "duckdb": "?", "pyodbc": "?", "psycopg2": "%s", "psycopg": "%s", "pymysql": "%s",
-    "MySQLdb": "%s", "mysql": "%s", "django": "%s", "cx_Oracle": ":", "oracledb": ":", "asyncpg": "$",
-    "mariadb": "?", "pymssql": "%s", "snowflake": "%s", "pg8000": "%s",
-}  # fmt: skip
-DOUBLE_QUOTES = frozenset({"sqlite3", "aiosqlite", "pymysql", "MySQLdb", "mysql", "mariadb"})
-INVALID = "the query is built in a form that cannot be rewritten"
-
-
-@dataclass(slots=True)
-class Target:
-    """Where the query is run: the call, its text, the driver and its placeholder."""
-
-    call: cst.Call
-    text: cst.BaseExpression
-    driver: str
-    style: str
+KNOWN = frozenset({"get", "strip", "lower", "upper", "str", "int", "float", "getlist", "replace", "get_json"})
 
 
 def sql(site: Site) -> Edit | Refusal:
     """The repair of one query."""
-    target = _target(site)
+    target = target_of(site)
     if isinstance(target, Refusal):
         return target
     built = site.built(target.text)
@@ -61,87 +35,52 @@ def sql(site: Site) -> Edit | Refusal:
         return built
     if not built.hot:
         return Refusal("the tainted value comes into the query by a way that is not seen here")
-    if not any(isinstance(p, Text) for p in built.pieces) or any(
-        built.is_hot(f.tree) for f in built.feeds if isinstance(f.tree, Hole) and not f.adds
-    ):
+    if not any(isinstance(p, Text) for p in built.pieces):
+        passed = passing.query(site, target)
+        if passed is not None:
+            return passed
+    made = bound(site, target, built)
+    if isinstance(made, Refusal) and "several values" in made.reason:
+        whole = site.built(target.text, nested=False)
+        again = whole if isinstance(whole, Refusal) else bound(site, target, whole)
+        return made if isinstance(again, Refusal) else again
+    return made
+
+
+def bound(site: Site, target: Target, built: Built) -> Edit | Refusal:
+    """Marks into the text, values into the call."""
+    whole = [f.tree for f in built.feeds if isinstance(f.tree, Hole) and not f.adds]
+    if not any(isinstance(p, Text) for p in built.pieces) or any(built.is_hot(tree) for tree in whole):
         return Refusal("the query is built elsewhere: bind the values where its text is written")
-    problem = _usable(site, target, built)
-    if problem:
-        return Refusal(problem)
-    return _bound(site, target, built)
+    if any(f.name and site.view.scope(f.node) is not site.view.scope(target.call) for f in built.feeds):
+        return Refusal("the query is built in another scope")
+    shared = _shared(site, built)
+    still = built.straight and not _moves(site, target, built)
+    if shared and not (still and len(built.feeds) == 1):
+        return Refusal("the query's text is used elsewhere too")
+    values = marked(site, target, built)
+    if isinstance(values, Refusal):
+        return values
+    if not still:
+        return gathering.gathered(site, target, built, [v for v, _ in values])
+    if shared:
+        feed = built.feeds[0]
+        built.feeds[0] = Feed(target.text, feed.tree)
+    if target.style == ":v":
+        return _bindparams(site, target, built, [v for v, _ in values])
+    return _parameters(site, target, built, values)
 
 
-def _target(site: Site) -> Target | Refusal:
-    call = site.node
-    if not isinstance(call, cst.Call) or has_star(call):
-        return Refusal("the query's call cannot be rewritten")
-    name = site.sink.rpartition(".")[2]
-    if name in ("executescript", "executemany"):
-        return Refusal(f"{name}() binds no values into its text")
-    first = argument(call, 0, "sql", "query", "operation", "statement", "text")
-    if first is None:
-        return Refusal("the query's call cannot be rewritten")
-    inner = _text_call(site, first.value)
-    if inner is not None or (site.sink.startswith("sqlalchemy.") and name in ("text", "literal_column")):
-        if name == "literal_column":
-            return Refusal("literal_column() holds an expression, not values")
-        made = inner if inner is not None else call
-        return Target(made, made.args[0].value, "sqlalchemy", ":v") if made.args else Refusal(INVALID)
-    driver = _driver(site)
-    if driver is None:
-        return Refusal("the driver, and with it the form of its placeholders, is not known here")
-    if driver == "sqlalchemy":
-        return Refusal("the driver below SQLAlchemy is not known here: wrap the query in text() and bind its values")
-    return Target(call, first.value, driver, STYLES[driver])
-
-
-def _text_call(site: Site, expr: cst.BaseExpression) -> cst.Call | None:
-    """``text(...)`` of SQLAlchemy, directly or in a variable."""
-    if isinstance(expr, cst.Name):
-        one = site.view.assigned(expr)
-        expr = one.value if one is not None and one.value is not None else expr
-    if isinstance(expr, cst.Call) and site.view.code(expr.func).rpartition(".")[2] == "text" and len(expr.args) == 1:
-        return expr if re.search(r"\bsqlalchemy\b", site.view.module.code) else None
-    return None
-
-
-def _driver(site: Site) -> str | None:
-    """The driver by the sink's own name, else the only one the file imports."""
-    top = site.sink.partition(".")[0]
-    if top in STYLES:
-        return top
-    if top == "sqlalchemy":
-        return "sqlalchemy"
-    used = {
-        d
-        for d in (*STYLES, "sqlalchemy")
-        if re.search(rf"^\s*(import|from)\s+{d}\b", site.view.module.code, re.MULTILINE)
-    }
-    if {"psycopg", "psycopg2"} >= used and used:
-        return "psycopg2"
-    return used.pop() if len(used) == 1 else None
-
-
-def _usable(site: Site, target: Target, built: Built) -> str:
-    """Why the values cannot move from the text to the call; empty if they can."""
-    if not built.linear and target.style not in ("?", "%s"):
-        return "parts of the query are added conditionally"
-    end = site.view.order(target.call)
-    scope = site.view.scope(target.call)
+def _shared(site: Site, built: Built) -> bool:
+    """Whether a variable that holds the text, or a part of it, is read for something else as well."""
+    inside = {id(n) for f in built.feeds for n in site.view.nodes(cst.Name, f.node)}
     for feed in built.feeds:
-        if feed.name and len([n for n in site.view.loads(scope, feed.name) if not _adds(site, n)]) > 1:
-            return "the query's text is used elsewhere too"
-        if feed.name and site.view.scope(feed.node) is not scope:
-            return "the query is built in another scope"
-    start = min(site.view.order(f.node) for f in built.feeds)
-    hot = [p.expr for p in built.pieces if isinstance(p, Hole) and built.is_hot(p)]
-    for name in site.view.names(hot):
-        if any(start < site.view.order(s) < end for s in site.view.stores(scope, name)):
-            return f"{name} changes between the query's text and its execution"
-    moved = any(f.name for f in built.feeds)
-    if moved and any(_acts(site, h) for h in hot):
-        return "a value in the query is made by a call that may have effects"
-    return ""
+        if not feed.name or feed.tree is None or any(f.tree is None and f.name == feed.name for f in built.feeds):
+            continue
+        loads = site.view.loads(site.view.scope(feed.node), feed.name)
+        if len([n for n in loads if id(n) not in inside and not _adds(site, n)]) > 1:
+            return True
+    return False
 
 
 def _adds(site: Site, node: cst.CSTNode) -> bool:
@@ -150,20 +89,48 @@ def _adds(site: Site, node: cst.CSTNode) -> bool:
     return isinstance(parent, cst.AugAssign) and parent.target is node
 
 
-def _acts(site: Site, expr: cst.BaseExpression) -> bool:
+def _moves(site: Site, target: Target, built: Built) -> bool:
+    """Whether a value might be another one where the query is run: set anew between, or made by a call with effects."""
+    end = site.view.order(target.call)
+    scope = site.view.scope(target.call)
+    for feed in built.feeds:
+        own = _inside(feed.node)
+        hot = [p.node for p in built.pieces if isinstance(p, Hole) and built.is_hot(p) and id(p.node) in own]
+        if feed.name and any(_acts(site, h) for h in hot):
+            return True
+        start = site.view.order(feed.node)
+        bound_here = site.view.names([loop.target for loop in built.loops.values()])
+        for name in site.view.names(hot) - bound_here:
+            if any(start < site.view.order(s) < end for s in site.view.stores(scope, name)):
+                return True
+    return False
+
+
+def _inside(node: cst.CSTNode) -> set[int]:
+    """Everything within a node, by identity."""
+    found: set[int] = set()
+    stack = [node]
+    while stack:
+        one = stack.pop()
+        found.add(id(one))
+        stack.extend(one.children)
+    return found
+
+
+def _acts(site: Site, expr: cst.CSTNode) -> bool:
     """Calls whose moment matters; look-ups and text methods may be made later."""
-    known = {"get", "strip", "lower", "upper", "str", "int", "float", "getlist", "replace", "get_json"}
-    return any(site.view.code(c.func).rpartition(".")[2] not in known for c in site.view.nodes(cst.Call, expr))
+    return any(site.view.code(c.func).rpartition(".")[2] not in KNOWN for c in site.view.nodes(cst.Call, expr))
 
 
-def _bound(site: Site, target: Target, built: Built) -> Edit | Refusal:
-    """Marks into the text, values into the call."""
-    values: list[cst.BaseExpression] = []
-    order: list[int] = []
+Value = tuple[cst.BaseElement, int]
+
+
+def marked(site: Site, target: Target, built: Built) -> list[Value] | Refusal:
+    """Placeholders put into the text; the values, each with its place among all that the text then has."""
+    values: list[Value] = []
     marks = 0
     before = ""
-    pieces = built.pieces
-    for i, piece in enumerate(pieces):
+    for i, piece in enumerate(built.pieces):
         if isinstance(piece, Text):
             marks += _marks(piece.value, target.style)
             before += piece.value
@@ -171,27 +138,45 @@ def _bound(site: Site, target: Target, built: Built) -> Edit | Refusal:
         if not built.is_hot(piece):
             before += "\0"
             continue
-        value = _value(site, target, pieces, i, before)
+        value = value_at(site, target, built.pieces, i, before)
         if isinstance(value, Refusal):
             return value
-        quote = _open_quote(before)
+        quote = open_quote(before)
         before = before[: before.rindex(quote)] if quote else before
-        named = target.style in (":v", ":", "$")
-        piece.text = (
-            f":v{len(values)}"
-            if target.style == ":v"
-            else f"{target.style}{len(values) + 1}"
-            if named
-            else target.style
-        )
-        order.append(marks + len(values))
-        values.append(bare(value))
+        if isinstance(value, cst.Element):
+            piece.text = _mark(target.style, len(values))
+        if id(piece) in built.loops:
+            value = _repeated(site, target, built, piece, value)
+        if isinstance(value, Refusal):
+            return value
+        values.append((value, marks + len(values)))
         before += "?"
-    if not built.linear:
-        return _gathered(site, target, built, values)
-    if target.style == ":v":
-        return _bindparams(site, target, built, values)
-    return _parameters(site, target, built, values, order, marks)
+    return values
+
+
+AGAIN = frozenset({"items", "values", "keys", "split", "args", "form"}) | KNOWN
+
+
+def _repeated(
+    site: Site, target: Target, built: Built, piece: Piece, value: cst.BaseElement
+) -> cst.BaseElement | Refusal:
+    """The values of a mark that a comprehension repeats: the same comprehension over them."""
+    loop = built.loops[id(piece)]
+    hot = [p for p in built.pieces if built.is_hot(p) and built.loops.get(id(p)) is loop]
+    again = all(site.view.code(c.func).rpartition(".")[2] in AGAIN for c in site.view.nodes(cst.Call, loop.iter))
+    held = site.view.assigned(loop.iter) if isinstance(loop.iter, cst.Name) else None
+    once = held is not None and isinstance(held.value, cst.GeneratorExp | cst.Call) and not isinstance(
+        getattr(held.value, "func", None), cst.Attribute
+    )  # fmt: skip
+    if len(hot) != 1 or target.style not in ("?", "%s") or not again or once or not isinstance(value, cst.Element):
+        return Refusal("a list of values comes from outside: bind one placeholder per value")
+    return cst.StarredElement(cst.ListComp(value.value, loop))
+
+
+def _mark(style: str, at: int) -> str:
+    if style == ":v":
+        return f":v{at}"
+    return f"{style}{at + 1}" if style in (":", "$") else style
 
 
 def _marks(text: str, style: str) -> int:
@@ -199,165 +184,99 @@ def _marks(text: str, style: str) -> int:
     return bare_text.count("?") if style == "?" else len(re.findall(r"(?<!%)%s", bare_text)) if style == "%s" else 0
 
 
-def _value(site: Site, target: Target, pieces: list[Piece], i: int, before: str) -> cst.BaseExpression | Refusal:
-    """The value to bind for the hole at ``i``; quotes around it leave the text."""
-    hole = pieces[i]
-    if not isinstance(hole, Hole):
-        return Refusal(INVALID)
-    if hole.suffix and hole.suffix not in ("!s", "%d", "%i"):
-        return Refusal("a value in the query is formatted on its way")
-    quote = _open_quote(before)
-    if quote == "'" or (quote == '"' and target.driver in DOUBLE_QUOTES):
-        if TYPED.search(before[: before.rindex(quote)]):
-            return Refusal("a typed literal (DATE '...', INTERVAL '...') takes no placeholder")
-        return _quoted(site, pieces, i, quote)
-    if quote:
-        return Refusal("a table or column name comes from outside: offer an allow-list")
-    if COUNTS.search(before):
-        return cst.Call(cst.Name("int"), [cst.Arg(bare(hole.expr))])
-    if re.search(r"\bin\s*\(\s*$", before, re.IGNORECASE):
-        return Refusal("a list of values comes from outside: bind one placeholder per value")
-    after = next((p.value for p in pieces[i + 1 :] if isinstance(p, Text)), "")
-    if NAMES.search(before) and not re.search(r"\bbetween\b[^()]*\band\s*$", before, re.IGNORECASE):
-        return Refusal("a table or column name, or a whole condition, comes from outside: offer an allow-list")
-    if COLUMN_LIST.search(before) or re.match(r"\s*(=|<|>|\w*\(|\.|in\b|like\b|is\b)", after, re.IGNORECASE):
-        return Refusal("a table or column name comes from outside: offer an allow-list")
-    if re.search(r"\binto\s+\S+\s*\([^()]*$", before, re.IGNORECASE):
-        return Refusal("a column name comes from outside: offer an allow-list")
-    if not VALUE_PLACE.search(before) or re.match(r"[\w.]", after):
-        return Refusal("the value does not stand where SQL takes a value of its own")
-    return hole.expr
-
-
-def _open_quote(before: str) -> str:
-    """The quote the text before a hole leaves open."""
-    state = ""
-    for c in before:
-        if state:
-            state = "" if c == state else state
-        elif c in "'\"`":
-            state = c
-    return state
-
-
-def _quoted(site: Site, pieces: list[Piece], i: int, quote: str) -> cst.BaseExpression | Refusal:
-    """A hole inside a quoted text: the whole of it becomes the value (``'%{x}%'`` binds ``f'%{x}%'``)."""
-    hole, left = pieces[i], pieces[i - 1] if i else None
-    right = pieces[i + 1] if i + 1 < len(pieces) else None
-    if not isinstance(left, Text) or not isinstance(right, Text) or not isinstance(hole, Hole):
-        return Refusal("a quoted text in the query is built of several values")
-    head = left.value[left.value.rindex(quote) + 1 :] if quote in left.value else None
-    tail, found, _ = right.value.partition(quote)
-    if head is None or not found:
-        return Refusal("a quoted text in the query is built of several values")
-    if right.value[len(tail) + 1 :].startswith(quote):
-        return Refusal("a quoted text in the query holds doubled quotes")
-    for _ in range(len(head) + 1):
-        left.cut_end()
-    for _ in range(len(tail) + 1):
-        right.cut_start()
-    if not head and not tail:
-        return hole.expr
-    if "\\" in head + tail:
-        return Refusal("a quoted text in the query holds backslashes")
-    made: Any = paren(hole.expr) if site.is_text(hole.expr) else cst.Call(cst.Name("str"), [cst.Arg(bare(hole.expr))])
-    if head:
-        made = cst.BinaryOperation(template.quoted(head), cst.Add(), made)
-    return cst.BinaryOperation(made, cst.Add(), template.quoted(tail)) if tail else made
-
-
-def _bindparams(site: Site, target: Target, built: Built, values: list[cst.BaseExpression]) -> Edit:
+def _bindparams(site: Site, target: Target, built: Built, values: Sequence[cst.BaseElement]) -> Edit | Refusal:
     """``text("... :v0").bindparams(v0=x)``."""
-    args = [cst.Arg(v, keyword=cst.Name(f"v{i}"), equal=TIGHT) for i, v in enumerate(values)]
-    inner = [(n, e) for n, e in built.swaps() if not _within(site, n, target.call)]
-    own = next((e for n, e in built.swaps() if _within(site, n, target.call)), target.text)
-    call = target.call.with_changes(args=[target.call.args[0].with_changes(value=own), *target.call.args[1:]])
-    made = cst.Call(cst.Attribute(call, cst.Name("bindparams")), args)
-    return site.edit((target.call, made), *inner)
-
-
-def _gathered(site: Site, target: Target, built: Built, values: list[cst.BaseExpression]) -> Edit | Refusal:
-    """Parts added under conditions: each adds its values to a list beside the text."""
-    first = built.feeds[0]
-    statement = site.view.statement(target.call)
-    if len(target.call.args) != 1 or first.adds or first.statement is None or statement is None:
-        return Refusal("parts of the query are added conditionally")
-    here, begun = site.view.parents.get(statement), site.view.parents.get(first.statement)
-    rest = [f for f in built.feeds[1:] if f.statement is not first.statement]
-    if here is not begun or any(not f.adds for f in rest) or len({f.name for f in built.feeds}) != 1:
-        return Refusal("parts of the query are added conditionally")
-    name = site.free(f"{first.name}_values")
-    before: list[tuple[cst.CSTNode, tuple[str, ...]]] = []
-    left = list(values)
-    for feed in built.feeds:
-        own = (
-            [left.pop(0) for p in template.pieces(feed.tree) if isinstance(p, Hole) and p.text is not None]
-            if feed.tree
-            else []
-        )
-        listed = ", ".join(site.view.code(v) for v in own)
-        if feed is first:
-            before.append((first.statement, (f"{name} = [{listed}]\n",)))
-        elif own and feed.statement is not None:
-            if site.view.parents.get(feed.statement) is None or isinstance(
-                site.view.parents[feed.statement], cst.SimpleStatementSuite
-            ):
-                return Refusal("parts of the query are added conditionally")
-            before.append((feed.statement, (f"{name} += [{listed}]\n",)))
-    if target.style == "%s":
-        for piece in built.pieces:
-            if isinstance(piece, Text) and piece.doubled != "%":
-                piece.escape("%")
+    if any(not isinstance(v, cst.Element) for v in values):
+        return Refusal("a list of values comes from outside: bind one placeholder per value")
+    if target.keyword:
+        return _named(site, target, built, values)
+    args = [cst.Arg(bare(v.value), keyword=cst.Name(f"v{i}"), equal=TIGHT) for i, v in enumerate(values)]
     swaps = built.swaps()
-    return site.edit((target.call, added(target.call, cst.Arg(cst.Name(name)))), *swaps, before=before)
+    inner = [(n, e) for n, e in swaps if not within(site, n, target.call)]
+    own = next((e for n, e in swaps if within(site, n, target.call)), target.text)
+    if target.raw:
+        if any(re.search(r"(?<![:\w\\]):\w", p.value) for p in built.pieces if isinstance(p, Text)):
+            return Refusal("the query holds a colon that SQLAlchemy's text() would read as a value's name")
+        text = cst.Call(cst.parse_expression(site.use("sqlalchemy.text")), [cst.Arg(bare(own))])
+        made = cst.Call(cst.Attribute(text, cst.Name("bindparams")), args)
+        func: Any = target.call.func.with_changes(attr=cst.Name("execute"))
+        call = target.call.with_changes(func=func, args=[target.call.args[0].with_changes(value=made)])
+        return site.edit((target.call, call), *inner)
+    call = target.call.with_changes(args=[target.call.args[0].with_changes(value=own), *target.call.args[1:]])
+    return site.edit((target.call, cst.Call(cst.Attribute(call, cst.Name("bindparams")), args)), *inner)
 
 
-def _within(site: Site, node: cst.CSTNode, outer: cst.CSTNode) -> bool:
+def _named(site: Site, target: Target, built: Built, values: Sequence[cst.BaseElement]) -> Edit:
+    """Values by name, for a function that passes them on to ``execute``."""
+    table = cst.Dict([cst.DictElement(cst.SimpleString(f'"v{i}"'), bare(v.value)) for i, v in enumerate(values)])
+    swaps = built.swaps()
+    own = next((e for n, e in swaps if within(site, n, target.call)), target.text)
+    args = [a.with_changes(value=own) if a.value is target.text else a for a in target.call.args]
+    made = added(target.call.with_changes(args=args), passed(target, table))
+    return site.edit((target.call, made), *((n, e) for n, e in swaps if not within(site, n, target.call)))
+
+
+def within(site: Site, node: cst.CSTNode, outer: cst.CSTNode) -> bool:
+    """Whether a node stands inside another."""
     return any(n is outer for n in site.view.up(node))
 
 
-def _parameters(
-    site: Site, target: Target, built: Built, values: list[cst.BaseExpression], order: list[int], marks: int
-) -> Edit | Refusal:
+def doubled(built: Built, style: str) -> None:
+    """Percent signs of the text doubled where the driver formats only now that it is given values."""
+    for piece in built.pieces:
+        if style == "%s" and isinstance(piece, Text) and "%" not in piece.doubled:
+            piece.escape("%")
+
+
+def _parameters(site: Site, target: Target, built: Built, values: list[Value]) -> Edit | Refusal:
     call = target.call
-    if target.style == "%s":
-        for piece in built.pieces:
-            if isinstance(piece, Text) and len(call.args) == 1:
-                piece.escape("%") if piece.doubled != "%" else None
-    swaps = built.swaps()
-    own = next((e for n, e in swaps if _within(site, n, call)), None)
-    others = [(n, e) for n, e in swaps if not _within(site, n, call)]
-    args = list(call.args)
-    if own is not None:
-        args[0] = args[0].with_changes(value=own)
-    if target.style == "$":
-        if len(call.args) > 1:
-            return Refusal("the call already passes parameters")
-        return site.edit((call, added(call.with_changes(args=args), *(cst.Arg(v) for v in values))), *others)
-    given = argument(call, 1, "params", "parameters", "vars", "args")
-    if given is None and len(args) > 1:
+    own_names = ("params", "parameters", "vars", "args")
+    given = argument(call, 99, target.keyword) if target.keyword else argument(call, 1, *own_names)
+    if len(call.args) == 1 or target.keyword:
+        doubled(built, target.style)
+    elif given is None or target.style == "$":
         return Refusal("the call already passes parameters")
+    swaps = built.swaps()
+    own = next((e for n, e in swaps if within(site, n, call) or n is target.text), None)
+    others = [(n, e) for n, e in swaps if not within(site, n, call)]
+    args = [a.with_changes(value=own) if own is not None and a.value is target.text else a for a in call.args]
+    if target.text is not call.args[0].value and own is not None and not target.keyword:
+        args[0] = args[0].with_changes(value=own)
+    made = call.with_changes(args=args)
+    elements = [v for v, _ in values]
+    if target.style == "$":
+        spread = [cst.Arg(bare(v.value), star="*" if isinstance(v, cst.StarredElement) else "") for v in elements]
+        return site.edit((call, added(made, *spread)), *others)
     if given is None:
-        return site.edit((call, added(call.with_changes(args=args), cst.Arg(_tuple(values)))), *others)
-    merged = _merged(given.value, values, order, marks)
+        return site.edit((call, added(made, passed(target, _tuple(elements)))), *others)
+    merged = _merged(given.value, values)
     if merged is None:
         return Refusal("the call already passes parameters in a form that cannot be extended")
     args[next(i for i, a in enumerate(call.args) if a is given)] = given.with_changes(value=merged)
     return site.edit((call, call.with_changes(args=args)), *others)
 
 
-def _tuple(values: list[Any]) -> cst.Tuple:
-    return cst.Tuple([cst.Element(v) for v in values] if len(values) > 1 else [cst.Element(values[0], cst.Comma())])
+def passed(target: Target, values: cst.BaseExpression) -> cst.Arg:
+    """The values as an argument."""
+    return cst.Arg(values, keyword=cst.Name(target.keyword), equal=TIGHT) if target.keyword else cst.Arg(values)
 
 
-def _merged(given: Any, values: list[cst.BaseExpression], order: list[int], marks: int) -> cst.BaseExpression | None:
+def _tuple(values: list[Any]) -> cst.BaseExpression:
+    if len(values) == 1 and isinstance(values[0], cst.StarredElement):
+        return values[0].value
+    return cst.Tuple(values if len(values) > 1 else [values[0].with_changes(comma=cst.Comma())])
+
+
+def _merged(given: Any, values: list[Value]) -> cst.BaseExpression | None:
     """Parameters passed before with the new ones at their places."""
-    if not isinstance(given, cst.Tuple | cst.List) or len(given.elements) != marks:
+    marks = max((at for _, at in values), default=0)
+    if not isinstance(given, cst.Tuple | cst.List) or len(given.elements) + len(values) <= marks:
         return None
-    if any(not isinstance(e, cst.Element) for e in given.elements):
+    if any(not isinstance(e, cst.Element) for e in given.elements) or any(
+        not isinstance(v, cst.Element) for v, _ in values
+    ):
         return None
-    all_values = [e.value for e in given.elements]
-    for at, value in zip(order, values, strict=True):
-        all_values.insert(at, value)
-    elements = [cst.Element(v) for v in all_values]
+    elements: list[Any] = [cst.Element(e.value) for e in given.elements]
+    for value, at in values:
+        elements.insert(at, value)
     return given.with_changes(elements=elements)

@@ -5,170 +5,24 @@ Invariant: ``parse`` answers only for forms whose text it knows exactly.
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from maestro_taint.fixes.fields import formatted, percent
+from maestro_taint.fixes.forms import NOWHERE, Far, Filled, Joined, Listed, Literal, Lookup, Plus, Tree
+from maestro_taint.fixes.marks import replaced
+from maestro_taint.fixes.pieces import Hole, Piece, Text, requoted
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-PERCENT = re.compile(r"%(?:\((?P<name>[^)]*)\))?(?P<spec>[#0\- +]*\d*(?:\.\d+)?)(?P<kind>[a-zA-Z%])")
-FIELD = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}!:]*)(?P<rest>(?:![rsa])?(?::[^{}]*)?)\}")
+    from collections.abc import Callable
 
 
-@dataclass(slots=True)
-class Text:
-    """A constant piece: its source text between the quotes, how it is quoted, and characters escaped by doubling."""
-
-    raw: str
-    prefix: str
-    quote: str
-    doubled: str = ""
-
-    @property
-    def value(self) -> str:
-        """The text itself."""
-        made = str(ast.literal_eval(f"{self.prefix}{self.quote}{self.raw}{self.quote}"))
-        for c in self.doubled:
-            made = made.replace(c + c, c)
-        return made
-
-    def ends(self, mark: str) -> bool:
-        """Whether the text ends with a character."""
-        return self.value.endswith(mark)
-
-    def cut_end(self) -> None:
-        """Drop the last character."""
-        self.raw = (
-            self.raw[:-2] if re.search(r"(?<!\\)(\\\\)*\\.$", self.raw) and "r" not in self.prefix else self.raw[:-1]
-        )
-
-    def cut_start(self) -> None:
-        """Drop the first character."""
-        self.raw = self.raw[2:] if self.raw.startswith("\\") and "r" not in self.prefix else self.raw[1:]
-
-    def escape(self, mark: str) -> None:
-        """Double a character that the text's next reader doubles too (``%`` for drivers that format)."""
-        self.raw = self.raw.replace(mark, mark + mark)
-
-
-@dataclass(slots=True)
-class Hole:
-    """A value in the text. ``text`` puts a constant in its place; ``suffix`` is a conversion or a format."""
-
-    expr: cst.BaseExpression
-    suffix: str = ""
-    text: str | None = None
-    changed: bool = False
-    within: str = ""
-
-    def put(self, expr: cst.BaseExpression) -> None:
-        """Another value in its place; before Python 3.12 an f-string's own quote must not stand in it."""
-        self.expr = _requoted(expr, self.within) if self.within else expr
-        self.changed = True
-
-
-def _requoted(expr: cst.BaseExpression, outer: str) -> cst.BaseExpression:
-    other = "'" if outer[0] == '"' else '"'
-
-    class Requote(cst.CSTTransformer):
-        """Turns the quotes of plain literals."""
-
-        def leave_SimpleString(self, original_node: Any, updated_node: Any) -> Any:  # noqa: ARG002, N802 - libcst's naming
-            if updated_node.quote != outer[0] or other in updated_node.raw_value:
-                return updated_node
-            return updated_node.with_changes(value=f"{updated_node.prefix}{other}{updated_node.raw_value}{other}")
-
-    made: Any = expr.visit(Requote())
-    return made  # type: ignore[no-any-return]
-
-
-Piece: TypeAlias = Text | Hole
-
-
-@dataclass(slots=True)
-class Plus:
-    """``left + right`` or two literals side by side."""
-
-    node: cst.BinaryOperation | cst.ConcatenatedString
-    left: Tree
-    right: Tree
-
-
-@dataclass(slots=True)
-class Joined:
-    """An f-string."""
-
-    node: cst.FormattedString
-    pieces: list[tuple[Any, Piece]]
-
-
-@dataclass(slots=True)
-class Filled:
-    """A literal with fields filled by ``%`` or ``.format``; ``keys`` say which argument fills each hole.
-
-    The literal may stand elsewhere: then the node has a name in its place.
-    """
-
-    node: Any
-    pieces: list[Piece]
-    keys: list[int | str]
-    literal: cst.SimpleString
-
-    @property
-    def head(self) -> Any:
-        """What stands where the literal is expected."""
-        return self.node.left if isinstance(self.node, cst.BinaryOperation) else self.node.func.value
-
-
-@dataclass(slots=True)
-class Literal:
-    """One plain literal."""
-
-    node: cst.SimpleString
-    piece: Text
-
-
-@dataclass(slots=True)
-class Listed:
-    """``"sep".join([...])``: its elements, the separator between them; of a comprehension, its one element."""
-
-    node: cst.Call
-    elements: list[Tree]
-    between: Text
-    repeated: bool = False
-
-
-# What a name stands for, if that is one literal that may be changed.
-Lookup: TypeAlias = Callable[[cst.Name], cst.SimpleString | None]
-Tree: TypeAlias = Plus | Joined | Filled | Literal | Listed | Hole
-
-
-def parse(node: cst.BaseExpression, lookup: Lookup = lambda _: None) -> Tree | None:
+def parse(node: cst.BaseExpression, lookup: Lookup = NOWHERE) -> Tree | None:
     """The pieces of an expression that builds a text; ``None`` if it builds none in a form known exactly."""
     tree = _tree(node, lookup)
     return None if isinstance(tree, Hole) else tree
-
-
-def pieces(tree: Tree) -> list[Piece]:
-    """All pieces in the order of the text; a mutable view."""
-    if isinstance(tree, Plus):
-        return [*pieces(tree.left), *pieces(tree.right)]
-    if isinstance(tree, Joined):
-        return [p for _, p in tree.pieces]
-    if isinstance(tree, Filled):
-        return list(tree.pieces)
-    if isinstance(tree, Listed):
-        made: list[Piece] = []
-        for i, element in enumerate(tree.elements):
-            made += [tree.between] if i and tree.between.raw else []
-            made += pieces(element)
-        return made
-    return [tree.piece] if isinstance(tree, Literal) else [tree]
 
 
 def _tree(node: cst.BaseExpression, lookup: Lookup) -> Tree | None:
@@ -187,21 +41,115 @@ def _tree(node: cst.BaseExpression, lookup: Lookup) -> Tree | None:
         return Plus(node, left, right)
     if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Modulo):
         literal = _literal_of(node.left, lookup)
-        return _percent(node, literal) if literal is not None else Hole(node)
+        return percent(node, *literal) if literal is not None else Hole(node)
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
         literal = _literal_of(node.func.value, lookup)
         if literal is not None and node.func.attr.value == "format":
-            return _format(node, literal)
+            return formatted(node, *literal)
         if isinstance(node.func.value, cst.SimpleString) and node.func.attr.value == "join":
             return _listed(node, node.func.value, lookup)
-    return Hole(node)
+    if not isinstance(node, cst.Call):
+        return Hole(node)
+    return replaced(node, _literal_of, lookup) or _far(node, lookup)
 
 
-def _literal_of(node: cst.BaseExpression, lookup: Lookup) -> cst.SimpleString | None:
-    """The literal with the fields: the expression itself, or what a name stands for."""
-    if isinstance(node, cst.Name):
-        return lookup(node)
-    return node if isinstance(node, cst.SimpleString) else None
+def _far(node: cst.Call, lookup: Lookup) -> Tree | None:
+    """A call of a function that only puts a text together."""
+    made = lookup.function(node)
+    if made is None:
+        return Hole(node)
+    inner = _tree(made.expr, made.lookup)
+    if inner is None or isinstance(inner, Hole):
+        return Hole(node)
+    given: list[tuple[cst.Arg, Tree]] = []
+    seen: set[str] = set()
+    known: dict[int, Tree] = {}
+
+    def put(tree: Tree) -> Tree:
+        if id(tree) not in known:
+            known[id(tree)] = filled(tree)
+        return known[id(tree)]
+
+    def filled(tree: Tree) -> Tree:
+        if isinstance(tree, Hole) and isinstance(tree.expr, cst.Name) and tree.expr.value in made.given:
+            name = tree.expr.value
+            own = _tree(made.given[name].value, lookup)
+            if own is None or name in seen or tree.suffix:
+                raise _Unclear
+            seen.add(name)
+            given.append((made.given[name], own))
+            return own
+        return tree
+
+    try:
+        inner = _mapped(inner, put)
+    except _Unclear:
+        return Hole(node)
+    return Far(node, inner, given, made.closed)
+
+
+class _Unclear(Exception):  # noqa: N818 - an answer, not a fault
+    """A parameter that is used twice, or formatted on its way."""
+
+
+def _mapped(tree: Tree, put: Callable[[Tree], Tree]) -> Tree:
+    """The tree with its holes replaced."""
+    if isinstance(tree, Hole):
+        return put(tree)
+    if isinstance(tree, Plus):
+        return Plus(tree.node, _mapped(tree.left, put), _mapped(tree.right, put))
+    if isinstance(tree, Listed) and not tree.repeated:
+        return Listed(tree.node, [_mapped(e, put) for e in tree.elements], tree.between)
+    if isinstance(tree, Joined | Filled):
+        return _filled_holes(tree, put)
+    if isinstance(tree, Far):
+        return Far(tree.node, _mapped(tree.inner, put), [(a, _mapped(t, put)) for a, t in tree.given], tree.closed)
+    return tree
+
+
+def _filled_holes(tree: Joined | Filled, put: Callable[[Tree], Tree]) -> Tree:
+    """Holes of an f-string or of fields stay holes: each takes an argument that is one value."""
+    made: list[Piece] = []
+    for piece in [p for _, p in tree.pieces] if isinstance(tree, Joined) else tree.pieces:
+        new = put(piece) if isinstance(piece, Hole) else piece
+        if not isinstance(new, Hole | Text):
+            new = Hole(_whole(new))
+        if isinstance(piece, Hole) and isinstance(new, Hole) and new is not piece:
+            new.origin = new.node
+            new.suffix, new.within = piece.suffix, piece.within
+            new.expr = requoted(new.expr, new.within) if new.within else new.expr
+        made.append(new)
+    if isinstance(tree, Joined):
+        return Joined(tree.node, [(part, new) for (part, _), new in zip(tree.pieces, made, strict=True)])
+    return Filled(tree.node, made, tree.keys, tree.literal, tree.shared, tree.mapping)
+
+
+def _whole(tree: Tree) -> cst.BaseExpression:
+    return tree.expr if isinstance(tree, Hole) else tree.node
+
+
+SAME = frozenset({"strip", "lstrip", "rstrip"})
+DEDENTS = re.compile(r"(textwrap\.)?dedent$|(inspect\.)?cleandoc$")
+
+
+def _literal_of(node: cst.BaseExpression, lookup: Lookup) -> tuple[cst.SimpleString, bool] | None:
+    """The literal with the fields, and whether others read it: the expression itself, or what a name stands for."""
+    if isinstance(node, cst.SimpleString):
+        return node, False
+    if isinstance(node, cst.Name | cst.Attribute | cst.Subscript):
+        return lookup.literal(node)
+    if isinstance(node, cst.Call):
+        inner = _stripped(node)
+        return _literal_of(inner, lookup) if inner is not None else None
+    return None
+
+
+def _stripped(node: cst.Call) -> cst.BaseExpression | None:
+    """What a call only takes blanks from."""
+    if isinstance(node.func, cst.Attribute) and node.func.attr.value in SAME and not node.args:
+        return node.func.value
+    name = cst.Module([]).code_for_node(node.func)
+    return node.args[0].value if DEDENTS.fullmatch(name) and len(node.args) == 1 else None
 
 
 def _listed(node: cst.Call, separator: cst.SimpleString, lookup: Lookup) -> Listed | Hole | None:
@@ -217,22 +165,6 @@ def _listed(node: cst.Call, separator: cst.SimpleString, lookup: Lookup) -> List
     if len(known) != len(elements) or all(isinstance(e, Hole) for e in known):
         return Hole(node)
     return Listed(node, known, between)
-
-
-def remote(tree: Tree) -> list[Filled]:
-    """The filled literals that stand elsewhere."""
-    if isinstance(tree, Plus):
-        return [*remote(tree.left), *remote(tree.right)]
-    if isinstance(tree, Listed):
-        return [f for e in tree.elements for f in remote(e)]
-    return [tree] if isinstance(tree, Filled) and tree.head is not tree.literal else []
-
-
-def repeats(tree: Tree) -> bool:
-    """Whether a part of the text is written as often as a comprehension runs."""
-    if isinstance(tree, Plus):
-        return repeats(tree.left) or repeats(tree.right)
-    return isinstance(tree, Listed) and (tree.repeated or any(repeats(e) for e in tree.elements))
 
 
 def _joined(node: cst.FormattedString) -> Joined | None:
@@ -252,76 +184,3 @@ def _joined(node: cst.FormattedString) -> Joined | None:
             suffix += ":" + "".join(getattr(p, "value", "") for p in part.format_spec)
         made.append((part, Hole(part.expression, suffix, within=quote)))
     return Joined(node, made)
-
-
-def _percent(node: cst.BinaryOperation, left: cst.SimpleString) -> Filled | None:
-    if "b" in left.prefix.lower():
-        return None
-    values: dict[int | str, cst.BaseExpression]
-    right = node.right
-    if isinstance(right, cst.Tuple):
-        if any(not isinstance(e, cst.Element) for e in right.elements):
-            return None
-        values = {i: e.value for i, e in enumerate(right.elements)}
-    elif isinstance(right, cst.Dict):
-        values = {}
-        for e in right.elements:
-            if not isinstance(e, cst.DictElement) or not isinstance(e.key, cst.SimpleString):
-                return None
-            values[str(e.key.evaluated_value)] = e.value
-    else:
-        values = {0: right}
-    return _filled(node, left, PERCENT, values, "%")
-
-
-def _format(node: cst.Call, literal: cst.SimpleString) -> Filled | None:
-    if any(a.star for a in node.args) or "b" in literal.prefix.lower():
-        return None
-    values: dict[int | str, cst.BaseExpression] = {}
-    for i, a in enumerate(node.args):
-        values[a.keyword.value if a.keyword else i] = a.value
-    return _filled(node, literal, FIELD, values, "{}")
-
-
-def _filled(
-    node: Any,
-    literal: cst.SimpleString,
-    form: re.Pattern[str],
-    values: dict[int | str, cst.BaseExpression],
-    doubled: str,
-) -> Filled | None:
-    raw, prefix, quote = literal.raw_value, literal.prefix.lower(), literal.quote
-    made: list[Piece] = []
-    keys: list[int | str] = []
-    last = count = 0
-    for match in form.finditer(raw):
-        if match["name"] is None and match[0] in ("{{", "}}", "%%"):
-            continue
-        if match.start() > last:
-            made.append(Text(raw[last : match.start()], prefix, quote, doubled))
-        last = match.end()
-        name = match["name"]
-        key: int | str = count if not name else int(name) if name.isdigit() else name
-        count += not name
-        if key not in values:
-            return None
-        suffix = match["rest"] if doubled == "{}" else "" if match["kind"] == "s" and not match["spec"] else match[0]
-        made.append(Hole(values[key], suffix))
-        keys.append(key)
-    if last < len(raw):
-        made.append(Text(raw[last:], prefix, quote, doubled))
-    rest = "".join(p.raw for p in made if isinstance(p, Text)).replace("%%", "").replace("{{", "").replace("}}", "")
-    if set(rest) & set(doubled) or set(keys) != set(values):
-        return None  # a field in a form not understood, or an argument that is not used
-    return Filled(node, made, keys, literal)
-
-
-def constant_of(parts: Sequence[Piece]) -> str:
-    """The constant text of pieces, holes left out."""
-    return "".join(p.value for p in parts if isinstance(p, Text))
-
-
-def quoted(text: str, quote: str = '"') -> cst.SimpleString:
-    """A new literal."""
-    plain = quote not in text and "\\" not in text and text.isprintable()
-    return cst.SimpleString(f"{quote}{text}{quote}" if plain else repr(text))

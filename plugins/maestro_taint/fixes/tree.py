@@ -5,26 +5,65 @@ Invariant: questions about one finding look at the files it can depend on; the a
 
 from __future__ import annotations
 
-import re
+import marshal
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from maestro_taint import secret_literals
-from maestro_taint.analysis import analyse
+from maestro_taint.analysis import analyse_tree
+from maestro_taint.cache import plain, revived
+from maestro_taint.fixes.project import Views
+from maestro_taint.frontend.facts import Facts, facts_of
+from maestro_taint.frontend.index import Index
+from maestro_taint.frontend.tree import Tree as Sources
 from maestro_taint.report.findings import findings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from maestro_hooks.evidence.obligation import Finding
+    from maestro_taint.frontend import ir
     from maestro_taint.models.model import Models
     from maestro_taint.settings import TaintSettings
 
-_IMPORT = re.compile(
-    rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+([^#\n]+)|import[ \t]+([\w., \t]+))", re.MULTILINE
-)
-SMALL = 30
+
+class Lowered:
+    """What is known of files by their content: a repair analyses the same files many times."""
+
+    def __init__(self) -> None:
+        self.held: dict[tuple[str, str, bytes], bytes] = {}
+        self.facts: dict[str, tuple[bytes, Facts]] = {}
+        self._index: Index | None = None
+        self.names: dict[str, str] = {}
+        self.modules: dict[str, str] = {}
+
+    def module(self, path: str, name: str, data: bytes) -> ir.Module | None:
+        """A copy of what a file was lowered to."""
+        known = self.held.get((path, name, data))
+        return None if known is None else revived(marshal.loads(known))  # noqa: S302 - our own bytes  # nosec B302
+
+    def keep(self, path: str, data: bytes, module: ir.Module) -> None:
+        """Keep a lowered file."""
+        with suppress(ValueError):
+            self.held[path, module.name, data] = marshal.dumps(plain(module))
+
+    def index(self, files: Mapping[str, bytes]) -> Index:
+        """Who imports whom in these files."""
+        same = self._index is not None and len(self._index.facts) == len(files)
+        facts: dict[str, Facts] = {}
+        for path, data in files.items():
+            known = self.facts.get(path)
+            if known is None or known[0] is not data:
+                found = facts_of(data)
+                same = same and known is not None and known[1] == found
+                self.facts[path] = known = (data, found)
+            facts[path] = known[1]
+        if not same or self._index is None:
+            self._index = Index(facts)
+        return self._index
 
 
 @dataclass(slots=True)
@@ -36,50 +75,43 @@ class Tree:
     models: Models
     root: Path | None = None
     around: dict[str, bytes] = field(default_factory=dict)
+    views: Views = field(default_factory=Views)
+    lowered: Lowered = field(default_factory=Lowered)
 
-    def findings(self) -> list[Finding]:
-        """Findings of the changeable files that a repair is tried for."""
-        return self._found({**self.around, **self.files}.items())
+    def everything(self) -> dict[str, bytes]:
+        """All files by path."""
+        return {**self.around, **self.files}
 
-    def _found(self, files: Iterable[tuple[str, bytes]]) -> list[Finding]:
-        texts = sorted(files)
-        literals = [one for path, data in texts if path in self.files for one in secret_literals.findings(path, data)]
-        found = findings_of(analyse(texts, self.models), self.settings, self.models, literals)
-        return [f for f in found if f.level != "note" and f.at.path in self.files]
+    def findings(self, only: Iterable[str] | None = None) -> list[Finding]:
+        """Findings a repair is tried for: of all changeable files, or of some, with what these use."""
+        if only is not None:
+            return self._found(self.everything(), set(only) & set(self.files), near=True)
+        return self._found(self.everything(), set(self.files))
 
-    def persists(self, finding: Finding) -> Callable[[str, bytes, int], bool]:
-        """A question: with these bytes for a path, is a finding of this rule and sink still at this place?"""
-        everything = {**self.around, **self.files}
-        near = everything
-        if len(everything) > SMALL:
-            near = {p: everything[p] for p in _near(everything, {finding.at.path, *(s.path for s in finding.trace)})}
+    def _found(self, files: dict[str, bytes], asked: set[str], *, near: bool = False) -> list[Finding]:
+        index = None
+        if len(asked) < len(files):
+            index = self.lowered.index({p: files[p] for p in asked} if near else files)
+        read = {path: partial(bytes, data) for path, data in files.items()}
+        sources = Sources(read, self.lowered, self.lowered.names, self.lowered.modules)
+        literals = [one for path in sorted(asked) for one in secret_literals.findings(path, files[path])]
+        analysis = analyse_tree(sources, sorted(asked & set(sources.modules)), self.models, index=index)
+        found = findings_of(analysis, self.settings, self.models, literals)
+        return [f for f in found if f.level != "note" and f.at.path in asked]
 
-        def ask(path: str, data: bytes, moved: int) -> bool:
+    def persists(self, finding: Finding) -> Callable[[dict[str, bytes], int], bool]:
+        """A question: with these bytes for some paths, is a finding of this rule and sink still at this place?"""
+        everything = self.everything()
+        on_the_way = {finding.at.path, *(s.path for s in finding.trace)} & set(everything)
+
+        def there(changed: dict[str, bytes], moved: int, *, near: bool) -> bool:
             at = finding.at
             return any(
                 f.rule == finding.rule and f.at.path == at.path and at.line - moved <= f.at.line <= at.line
                 and f.properties.get("sink") == finding.properties.get("sink")
-                for f in self._found({**near, path: data}.items())
+                for f in self._found({**everything, **changed}, on_the_way | set(changed), near=near)
             )  # fmt: skip
 
-        return ask
-
-
-def _near(files: dict[str, bytes], start: set[str]) -> set[str]:
-    """The files that some files import, directly or not."""
-    by_name: dict[str, list[str]] = {}
-    for path in files:
-        by_name.setdefault(path.rpartition("/")[2].removesuffix(".py"), []).append(path)
-        if path.endswith("/__init__.py"):
-            by_name.setdefault(path.split("/")[-2], []).append(path)
-    found: set[str] = set()
-    todo = [p for p in start if p in files]
-    while todo:
-        path = todo.pop()
-        if path in found:
-            continue
-        found.add(path)
-        for match in _IMPORT.finditer(files[path]):
-            words = re.findall(r"\w+", b" ".join(g for g in match.groups() if g).decode("utf-8", "replace"))
-            todo += [p for w in words for p in by_name.get(w, ()) if p not in found]
-    return found
+        # The files on the way are enough where they show the flow by themselves.
+        near = there({}, 0, near=True)
+        return lambda changed, moved: there(changed, moved, near=near)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import libcst as cst
 
+from maestro_taint.fixes.far import Reader
+from maestro_taint.fixes.pieces import Hole
 from maestro_taint.fixes.site import Site, bare, paren
 from maestro_taint.fixes.view import Edit, Refusal, argument
 
@@ -26,21 +29,44 @@ LISTS = re.compile(
 
 def redirect(site: Site) -> Edit | Refusal:
     """A redirect to a tainted address."""
-    first = argument(site.node, 0, "location", "url", "to", "redirect_to") if isinstance(site.node, cst.Call) else None
+    named = location(site)
+    if named is not None:
+        return address(site, named)
+    plain = isinstance(site.node, cst.Call) and not site.sink.endswith("Response")
+    first = argument(site.node, 0, "location", "url", "to", "redirect_to") if plain else None
     if first is None:
         return Refusal("the redirect's address cannot be seen here")
+    return address(site, first.value)
+
+
+def location(site: Site) -> cst.BaseExpression | None:
+    """The value of a ``Location`` header that the sink sets, if it sets one."""
+    node = site.node
+    if isinstance(node, cst.Assign):
+        target = site.view.code(node.targets[0].target)
+        return node.value if re.search(r"""\[['"]location['"]\]$""", target, re.IGNORECASE) else None
+    headers = argument(node, 99, "headers") if isinstance(node, cst.Call) else None
+    if headers is None or not isinstance(headers.value, cst.Dict):
+        return None
+    entries = [e for e in headers.value.elements if isinstance(e, cst.DictElement)]
+    named = [e.value for e in entries if re.fullmatch(r"""['"]location['"]""", site.view.code(e.key), re.IGNORECASE)]
+    return named[0] if len(named) == 1 else None
+
+
+def address(site: Site, value: cst.BaseExpression) -> Edit | Refusal:
+    """The address a browser is sent to, kept on this site or among the hosts listed."""
     hosts = _hosts(site)
     if hosts:
-        return _checked(site, first.value, hosts)
-    if ABSOLUTE.search(_origin(site, first.value)):
+        return _checked(site, value, hosts)
+    if ABSOLUTE.search(_origin(site, value)):
         return Refusal("the address is a whole URL of this or another site: no list of hosts is configured")
     quote = site.use("urllib.parse.quote")
-    inner = cst.Call(cst.Attribute(paren(first.value), cst.Name("lstrip")), [cst.Arg(cst.SimpleString('"/\\\\"'))])
+    inner = cst.Call(cst.Attribute(paren(value), cst.Name("lstrip")), [cst.Arg(cst.SimpleString('"/\\\\"'))])
     safe = cst.Arg(cst.SimpleString(f'"{KEPT}"'), keyword=cst.Name("safe"), equal=_TIGHT)
     made = cst.BinaryOperation(
         cst.SimpleString('"/"'), cst.Add(), cst.Call(cst.parse_expression(quote), [cst.Arg(inner), safe])
     )
-    return site.edit((first.value, made), note="stays on this site")
+    return site.edit((value, made), note="stays on this site")
 
 
 _TIGHT = cst.AssignEqual(whitespace_before=cst.SimpleWhitespace(""), whitespace_after=cst.SimpleWhitespace(""))
@@ -53,12 +79,40 @@ def ssrf(site: Site) -> Edit | Refusal:
         return Refusal("the request's address cannot be seen here")
     position = 1 if site.sink.endswith(".request") or (site.sink.endswith("urlopen") and "urllib3" in site.sink) else 0
     first = argument(call, position, "url")
-    hosts = _hosts(site)
+    hosts = _hosts(site) or _fixed_host(site, first)
     if not hosts:
         return Refusal("no list of hosts is known: set tool.maestro.taint.hosts, or define ALLOWED_HOSTS in the module")
     if first is None or not re.search(r"requests|httpx|urllib\.request|aiohttp|urllib3", site.sink):
         return Refusal("the request's address cannot be seen here")
     return _checked(site, first.value, hosts)
+
+
+def _fixed_host(site: Site, first: cst.Arg | None) -> str:
+    """The host the address itself begins with, where that is constant: it must be the one that is asked."""
+    built = site.built(first.value) if first is not None else None
+    if built is None or isinstance(built, Refusal):
+        return ""
+    head = ""
+    for piece in built.pieces:
+        if isinstance(piece, Hole):
+            value = Reader(site.view, site.project).literal(_leftmost(piece.expr))
+            head += str(value[0].evaluated_value) if value is not None and not piece.suffix else ""
+            break
+        head += piece.value
+    try:
+        host = urlsplit(head).hostname
+    except ValueError:
+        return ""
+    # An address that goes on in the host's own name ("http://api." + x) has no fixed host.
+    named = isinstance(built.pieces[0], Hole) and re.fullmatch(r"https?://(localhost|[\w-]+(\.[\w-]+)+)(:\d+)?", head)
+    return f'{{"{host}"}}' if host and (named or re.match(r"https?://[^/?#]+[/?#]", head)) else ""
+
+
+def _leftmost(expr: cst.BaseExpression) -> cst.BaseExpression:
+    """What a sum begins with."""
+    while isinstance(expr, cst.BinaryOperation) and isinstance(expr.operator, cst.Add):
+        expr = expr.left
+    return expr
 
 
 def _hosts(site: Site) -> str:

@@ -5,12 +5,14 @@ Invariant: bytes in, bytes out; encoding, line ends, comments and everything not
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvider
+from libcst.metadata import MetadataWrapper, PositionProvider
 
+from maestro_taint.fixes.outline import Outline
 from maestro_taint.frontend.parse import decode
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class Edit:
-    """Nodes to swap, statements to put before and after others, imports to add, names that may go."""
+    """Nodes to swap, statements to put before and after others, imports to add, names that may go; edits of others."""
 
     swaps: list[tuple[cst.CSTNode, cst.CSTNode]] = field(default_factory=list)
     before: list[tuple[cst.CSTNode, tuple[str, ...]]] = field(default_factory=list)
@@ -45,6 +47,7 @@ class Edit:
     unused: tuple[str, ...] = ()
     note: str = ""
     after: list[tuple[cst.CSTNode, tuple[str, ...]]] = field(default_factory=list)
+    elsewhere: list[tuple[str, Edit]] = field(default_factory=list)
 
 
 class View:
@@ -55,7 +58,8 @@ class View:
         self.data = data
         self.module = wrapper.module
         self.positions: Any = wrapper.resolve(PositionProvider)
-        self.parents: Any = wrapper.resolve(ParentNodeProvider)
+        self.outline = Outline(self.module)
+        self.parents = self.outline.parents
         self.lines = decode(data).split("\n")
 
     def code(self, node: cst.CSTNode) -> str:
@@ -64,7 +68,11 @@ class View:
 
     def nodes(self, kind: type[N], within: cst.CSTNode | None = None) -> Iterator[N]:
         """All nodes of a kind in source order, nested functions included."""
-        stack: list[cst.CSTNode] = [within or self.module]
+        start = within or self.module
+        if start in self.outline.place:
+            yield from self.outline.nodes(kind, start)
+            return
+        stack: list[cst.CSTNode] = [start]  # an expression made up, or written anew
         while stack:
             node = stack.pop()
             if isinstance(node, kind):
@@ -75,7 +83,7 @@ class View:
         """Nodes of a kind that begin at a line and a 1-based UTF-8 column; innermost last."""
         text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         points = len(text.encode()[: column - 1].decode("utf-8", "ignore"))
-        found = [(self.positions[n], n) for n in self.positions if isinstance(n, kind)]
+        found = [(self.positions[n], n) for n in self.nodes(kind)]
         here = [(p, n) for p, n in found if (p.start.line, p.start.column) == (line, points)]
         here.sort(key=lambda pair: (-pair[0].end.line, -pair[0].end.column))
         return [n for _, n in here]
@@ -111,25 +119,36 @@ class View:
     def stores(self, scope: Scope, name: str) -> list[cst.CSTNode]:
         """Every node of a scope that binds a name: assignments, loops, parameters, imports; nested scopes left out."""
         found: list[cst.CSTNode] = []
+        shared: list[cst.CSTNode] = []
         if isinstance(scope, cst.FunctionDef | cst.Lambda):
             found += [p for p in self.nodes(cst.Param, scope.params) if p.name.value == name]
-        for node in self._own(scope):
-            if isinstance(node, cst.Name) and node.value == name and self._binds(node):
+        body = scope if isinstance(scope, cst.Module) else scope.body
+        for node in self.outline.named.get(name, ()):
+            owner = self.parents.get(node)
+            if isinstance(owner, cst.NameItem):
+                shared.append(owner)  # a name that other scopes may set has stores that are not seen here
+            defines = isinstance(owner, _NAMED) and owner.name is not None and self._inner_name(owner) is node
+            one = owner if defines and owner is not None else node
+            if not self.outline.holds(body, one) or not self._owns(scope, one):
+                continue
+            if defines:
+                found.append(one)
+            elif self._binds(node):
                 found.append(self._binder(node))
-            elif isinstance(node, _NAMED) and node.name is not None and getattr(node.name, "value", None) == name:
-                found.append(node)
-        # A name that other scopes may set has stores that are not seen here.
-        shared = (n for n in self.nodes(cst.NameItem) if n.name.value == name)
         return [*found, *shared]
 
-    def _own(self, scope: Scope) -> Iterator[cst.CSTNode]:
-        stack: list[cst.CSTNode] = [scope.body] if not isinstance(scope, cst.Module) else list(scope.body)
-        while stack:
-            node = stack.pop()
-            yield node
-            if isinstance(node, cst.FunctionDef | cst.Lambda | cst.ClassDef):
-                continue
-            stack.extend(reversed(node.children))
+    def _inner_name(self, owner: cst.CSTNode) -> cst.CSTNode | None:
+        name = getattr(owner, "name", None)
+        return getattr(name, "name", name)
+
+    def _owns(self, scope: Scope, node: cst.CSTNode) -> bool:
+        """Whether no other scope stands between a node and a scope."""
+        for n in self.up(node):
+            if n is scope:
+                return True
+            if isinstance(n, cst.FunctionDef | cst.Lambda | cst.ClassDef):
+                return False
+        return True
 
     def _binds(self, node: cst.Name) -> bool:
         inner: cst.CSTNode = node
@@ -152,8 +171,8 @@ class View:
     def loads(self, scope: Scope, name: str) -> list[cst.Name]:
         """Where a scope, nested ones included, reads a name."""
         return [
-            n for n in self.nodes(cst.Name, scope)
-            if n.value == name and not self._binds(n) and not self._is_label(n)
+            n for n in self.outline.named.get(name, ())
+            if self.outline.holds(scope, n) and not self._binds(n) and not self._is_label(n)
         ]  # fmt: skip
 
     def _is_label(self, node: cst.Name) -> bool:
@@ -173,6 +192,54 @@ class View:
             return one
         return one if isinstance(one, cst.AnnAssign) and one.value is not None else None
 
+    def elements(self, name: cst.Name) -> list[tuple[cst.BaseExpression, cst.CSTNode]]:
+        """The expressions a list variable is filled with, each with its statement.
+
+        The first is the list's own display. Empty where the list is made or used in any other way.
+        """
+        scope = self.scope(name)
+        stores = self.stores(scope, name.value)
+        first = stores[0] if stores else None
+        if not isinstance(first, cst.Assign | cst.AnnAssign) or not isinstance(first.value, cst.List):
+            return []
+        if any(not isinstance(e, cst.Element) for e in first.value.elements):
+            return []
+        found = [(e.value, self.parents[first]) for e in first.value.elements]
+        for load in self.loads(scope, name.value):
+            added = self._appended(load)
+            if added is None and not self.only_asked(load):
+                return []
+            found += added or []
+        if len(stores) > 1 or any(self.scope(e) is not scope for e, *_ in found):
+            return []
+        return [(first.value, self.parents[first]), *found]
+
+    def _appended(self, load: cst.Name) -> list[tuple[cst.BaseExpression, cst.CSTNode]] | None:
+        method = self.parents.get(load)
+        call = self.parents.get(method) if isinstance(method, cst.Attribute) and method.value is load else None
+        if not isinstance(call, cst.Call) or not isinstance(method, cst.Attribute) or len(call.args) != 1:
+            return None
+        line = self.parents.get(self.parents[call]) if isinstance(self.parents.get(call), cst.Expr) else None
+        if line is None or not isinstance(self.parents.get(line), cst.IndentedBlock | cst.Module):
+            return None
+        given = call.args[0].value
+        if method.attr.value == "append":
+            return [(given, line)]
+        if method.attr.value != "extend" or not isinstance(given, cst.List | cst.Tuple):
+            return None
+        return [(e.value, line) for e in given.elements] if given.elements else None
+
+    def only_asked(self, load: cst.Name) -> bool:
+        """Whether a variable is only joined, measured, or tested."""
+        parent = self.parents.get(load)
+        if isinstance(parent, cst.If | cst.IfExp) and parent.test is load:
+            return True
+        call = self.parents.get(parent) if isinstance(parent, cst.Arg) else None
+        if not isinstance(call, cst.Call):
+            return False
+        joins = isinstance(call.func, cst.Attribute) and call.func.attr.value == "join"
+        return joins or (isinstance(call.func, cst.Name) and call.func.value == "len")
+
     def order(self, node: cst.CSTNode) -> tuple[int, int]:
         """Line and column, to compare places."""
         start = self.positions[node].start
@@ -181,6 +248,31 @@ class View:
     def names(self, nodes: Iterable[cst.CSTNode]) -> set[str]:
         """Plain names mentioned in expressions."""
         return {n.value for node in nodes for n in self.nodes(cst.Name, node) if not self._is_label(n)}
+
+    def blanked(self, nodes: Iterable[cst.CSTNode]) -> bytes:
+        """The file with constants in the place of expressions."""
+        spans = sorted(
+            (
+                (p.start.line, p.start.column, -p.end.line, -p.end.column, n)
+                for n in nodes
+                if (p := self.positions.get(n))
+            ),
+            key=lambda span: span[:4],
+        )
+        lines = list(self.lines)
+        done = (0, 0)
+        made: list[tuple[int, int, int, int, str]] = []
+        for line, column, end_line, end_column, node in spans:
+            if (line, column) >= done:  # one within another is gone with it
+                done = (-end_line, -end_column)
+                inner = isinstance(self.parents.get(node), cst.FormattedStringExpression)
+                made.append((line, column, -end_line, -end_column, "0" if inner else '"0"'))
+        for line, column, end_line, end_column, text in reversed(made):
+            tail = lines[end_line - 1][end_column:]
+            lines[line - 1 : end_line] = [lines[line - 1][:column] + text + tail]
+        bytes_ = "\n".join(lines).encode(self.module.encoding)
+        bom = codecs.BOM_UTF8
+        return bom + bytes_ if self.data.startswith(bom) and not bytes_.startswith(bom) else bytes_
 
     def write(self, edit: Edit) -> bytes:
         """The file with an edit made."""
@@ -206,8 +298,9 @@ class View:
                     return made
                 new: list[Any] = [cst.parse_statement(t, config=config) for t in texts or ()]
                 if new:
+                    apart = [cst.EmptyLine(indent=False)] * 2 if isinstance(new[-1], cst.FunctionDef) else ()
                     new[0] = new[0].with_changes(leading_lines=made.leading_lines)
-                    made = made.with_changes(leading_lines=())
+                    made = made.with_changes(leading_lines=apart)
                 return cst.FlattenSentinel([*new, made, *(cst.parse_statement(t, config=config) for t in later)])
 
         changed: Any = self.module.visit(Swap())

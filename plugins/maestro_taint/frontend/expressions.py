@@ -121,7 +121,10 @@ class Expressions:
         return (ir.IFEXP, at, self.expr(node.test), self.expr(node.body), self.expr(node.orelse))
 
     def _sequence(self, node: ast.List | ast.Tuple | ast.Set, at: int) -> Node:
-        return (ir.SEQ, at, type(node).__name__.lower(), tuple(self.expr(e) for e in node.elts))
+        elements = tuple(self.expr(e) for e in node.elts)
+        # A tuple without parentheses begins where its first element does.
+        at = ir.around(elements[0], at) if elements else at
+        return (ir.SEQ, at, type(node).__name__.lower(), elements)
 
     def _dict(self, node: ast.Dict, at: int) -> Node:
         pairs = zip(node.keys, node.values, strict=True)

@@ -6,6 +6,7 @@ that begin at one place apart; no tuple refers to a syntax tree.
 
 from __future__ import annotations
 
+import marshal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -70,6 +71,24 @@ def constants(node: Any) -> Iterator[Any]:
             yield from constants(part)
 
 
+def imported(node: Any, name: str) -> tuple[str, str] | None:
+    """The module and the symbol (or ``""``) that an import statement in some code binds to a name, if one does."""
+    if not isinstance(node, tuple) or node[:1] == (CONST,):
+        return None
+    if node[:1] == (IMPORT,):
+        return next(((dotted, symbol) for bound, dotted, symbol in node[2] if bound == name), None)
+    return next((found for part in node if (found := imported(part, name)) is not None), None)
+
+
+def is_abstract(fn: Function) -> bool:
+    """Whether a method does no more than raise ``NotImplementedError``: some class we do not see does its work."""
+    last = fn.body[-1] if fn.body else None
+    raised = last[2] if fn.cls and last is not None and last[0] == RAISE else None
+    if raised is not None and raised[0] == CALL:
+        raised = raised[2]
+    return raised is not None and raised[0] == GLOBAL and raised[2] == "NotImplementedError"
+
+
 def column_of(position: int) -> int:
     """The 0-based byte column of a packed position."""
     return position & 4095
@@ -82,8 +101,10 @@ class Function:
     Attributes:
         params: positional and keyword names in order; ``vararg`` and ``kwarg`` come after them if present.
         local: names bound in this scope; ``free``: names read from an enclosing function, with its qualified name.
-        names: names it reads, those of functions within it included; ``touched``: attributes and short texts likewise.
+        names: names it reads that are no locals, or were imported, those of functions within it included; ``touched``:
+            attributes and short texts likewise.
         last: the last line of its body.
+        code: its body, or that as marshal wrote it: most functions that are kept are not run.
     """
 
     qn: str
@@ -98,7 +119,7 @@ class Function:
     annotations: dict[str, Node] = field(default_factory=dict)
     returns: Node | None = None
     decorators: tuple[Node, ...] = ()
-    body: tuple[Node, ...] = ()
+    code: tuple[Node, ...] | bytes = ()
     cls: str = ""
     parent: str = ""
     is_generator: bool = False
@@ -109,6 +130,15 @@ class Function:
     last: int = 0
 
     @property
+    def body(self) -> tuple[Node, ...]:
+        """The statements."""
+        code = self.code
+        if isinstance(code, bytes):
+            made: tuple[Node, ...] = marshal.loads(code)  # noqa: S302 - from our own sealed file  # nosec B302
+            self.code = code = made
+        return code
+
+    @property
     def slots(self) -> tuple[str, ...]:
         """All names a call fills, in the order of root indices."""
         extra = tuple(name for name in (self.vararg, self.kwarg) if name)
@@ -117,7 +147,10 @@ class Function:
 
 @dataclass(slots=True)
 class ClassInfo:
-    """One class: bases as expressions, methods by name, field declarations, class-level assignments."""
+    """One class: bases as expressions, methods by name, field declarations, class-level assignments.
+
+    ``stored``: fields ``__init__`` fills, by the annotation there or that of the parameter stored under its own name.
+    """
 
     qn: str
     module: str
@@ -127,6 +160,7 @@ class ClassInfo:
     decorators: tuple[Node, ...] = ()
     methods: dict[str, str] = field(default_factory=dict)
     fields: dict[str, tuple[Node | None, Node | None, int]] = field(default_factory=dict)
+    stored: dict[str, tuple[Node | None, Node | None, int]] = field(default_factory=dict)
     scope: str = ""
 
 

@@ -53,7 +53,7 @@ class Lowering(Expressions, Statements):
         self.scope.bound = bound
         body = self.block(tree.body)
         qn = self.scope.qn
-        whole = ir.Function(qn, self.module.name, BODY, ir.pack(1, 0), body=body, size=bound.size)
+        whole = ir.Function(qn, self.module.name, BODY, ir.pack(1, 0), code=body, size=bound.size)
         whole.names, whole.touched = frozenset(self.names), frozenset(self.touched)
         self.module.functions[qn] = whole
         return self.module
@@ -64,7 +64,6 @@ class Lowering(Expressions, Statements):
 
     def lookup(self, name: str, position: int) -> Node:
         """Local, free (of an enclosing function) or global: Python's rule, class scopes seen by their own body only."""
-        self.names.add(name)
         scope: Scope | None = self.scope
         first = True
         while scope is not None:
@@ -75,9 +74,12 @@ class Lowering(Expressions, Statements):
                 if name in bound.globals or (scope.kind == "module" and first):
                     break
                 if scope.kind != "module" and name in bound.local:
+                    if name in bound.imported:
+                        self.names.add(name)
                     return (ir.LOCAL, position, name) if first else self.captured(scope.qn, name, position)
             first = first and scope.kind == "comp"
             scope = scope.outer
+        self.names.add(name)
         if self.scope.kind == "module" and self.scope.bound and name in self.scope.bound.local:
             return (ir.LOCAL, position, name)
         return (ir.GLOBAL, position, name)
@@ -121,7 +123,7 @@ class Lowering(Expressions, Statements):
         outer = self.scope
         made.parent = self.enclosing(outer)
         self.scope = Scope(made.qn, "function", bound, outer, made.cls or outer.cls)
-        made.body = self.block(body)
+        made.code = self.block(body)
         made.is_generator = bound.yields
         made.size = bound.size
         self.scope = outer
@@ -176,7 +178,7 @@ class Lowering(Expressions, Statements):
         for statement in node.body:
             self.member(info, statement, rest)
         self.scope = outer
-        body = ir.Function(f"{qn}.<class>", self.module.name, "<class>", info.position, body=tuple(rest), cls=qn)
+        body = ir.Function(f"{qn}.<class>", self.module.name, "<class>", info.position, code=tuple(rest), cls=qn)
         body.parent = info.scope
         self.module.functions[body.qn] = body
         return qn
@@ -191,6 +193,8 @@ class Lowering(Expressions, Statements):
                 isinstance(d, ast.Attribute) and d.attr in ("setter", "deleter") for d in statement.decorator_list
             )
             info.methods[f"{statement.name}=" if setter and known else statement.name] = made
+            if statement.name == "__init__" and statement.args.args:
+                self.stored(info, statement)
             return
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             value = self.expr(statement.value) if statement.value is not None else None
@@ -201,6 +205,25 @@ class Lowering(Expressions, Statements):
                 if isinstance(target, ast.Name):
                     info.fields[target.id] = (None, self.expr(statement.value), _at(statement))
         rest += self.block([statement])
+
+    def stored(self, info: ClassInfo, init: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """File the fields an ``__init__`` fills: ``self.email: str = value``, ``self.email = email``."""
+        own, *others = (*init.args.posonlyargs, *init.args.args, *init.args.kwonlyargs)
+        annotations = {a.arg: a.annotation for a in others}
+        for s in init.body:
+            target = s.target if isinstance(s, ast.AnnAssign) else s.targets[0] if isinstance(s, ast.Assign) else None
+            if not (
+                isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == own.arg
+            ):
+                continue
+            value = s.value if isinstance(s, ast.AnnAssign | ast.Assign) else None
+            said = s.annotation if isinstance(s, ast.AnnAssign) else None
+            same = isinstance(value, ast.Name) and value.id in annotations and value.id == target.attr
+            if said is None and same:
+                said = annotations[target.attr]
+            if said is not None or same:
+                shape = (ir.UNKNOWN, _at(s)) if said is None else self.annotation(said)
+                info.stored[target.attr] = (shape, None, _at(s))
 
     def prefix(self) -> str:
         """What the qualified name of a nested definition begins with."""

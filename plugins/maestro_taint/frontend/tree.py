@@ -6,7 +6,7 @@ Theorem: a file that was asked for is lowered or has a gap; a file nobody asked 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from maestro_taint.frontend import ir
 from maestro_taint.frontend.lower import Lowering
@@ -15,7 +15,17 @@ from maestro_taint.frontend.parse import Parsed, parse
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from maestro_taint.cache import Store
+
+class Kept(Protocol):
+    """Where lowered files are kept."""
+
+    def module(self, path: str, name: str, data: bytes) -> ir.Module | None:
+        """A file lowered earlier under this module name."""
+        ...
+
+    def keep(self, path: str, data: bytes, module: ir.Module) -> None:
+        """Keep a lowered file."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +48,15 @@ class Tree:
     """
 
     paths: Mapping[str, Callable[[], bytes | None]]
-    store: Store | None = None
+    store: Kept | None = None
     names: dict[str, str] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     opened: dict[str, ir.Module | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.names:
+            return  # as they were for the same paths
         for path in sorted(self.paths):
             if path.endswith((".py", ".pyi")):
                 name = module_name(path)[0]

@@ -50,6 +50,7 @@ class SinkModel:
 class PatternModel:
     """A call that is wrong whatever flows into it: weak hash, insecure cookie, entity-resolving parser.
 
+    ``weighed``: where names say that a digest only tells versions apart it does not block.
     Not in a function whose name matches ``unless_in``, nor in one that names a constant of ``unless_beside``.
     """
 
@@ -60,6 +61,7 @@ class PatternModel:
     when: tuple[Condition, ...] = ()
     unless_in: tuple[str, ...] = ()
     unless_beside: tuple[str, ...] = ()
+    weighed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class Models:
     hints: dict[str, tuple[str, ...]] = field(default_factory=dict)
     names_are_sources: bool = True
     digest: str = ""
+    canonicals: dict[str, str] = field(default_factory=dict, repr=False, compare=False)  # answers given
 
     @cached_property
     def methods_entered(self) -> frozenset[str]:
@@ -141,6 +144,12 @@ class Models:
 
     def canonical(self, dotted: str) -> str:
         """The name a thing is modelled under: aliases hold for a prefix, longest first."""
+        found = self.canonicals.get(dotted)
+        if found is None:
+            found = self.canonicals[dotted] = self._canonical(dotted)
+        return found
+
+    def _canonical(self, dotted: str) -> str:
         aliases = self.aliases
         if dotted in aliases:
             return aliases[dotted]

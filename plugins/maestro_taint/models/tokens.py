@@ -55,7 +55,7 @@ def tokens_of(models: Models) -> Tokens:
             continue
         for path in (home, *other.get(home, ())):
             paths.add(path)
-            objects.add(path.removesuffix(".[]").rpartition(".")[2])
+            objects.add(path.partition(".[")[0].rpartition(".")[2])
         if dotted in models.calls and models.calls[dotted].patterns:
             touched.add(last)
     touched |= objects | {name for name, call in models.methods.items() if call.source}

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.obligation import Finding, Location
-from maestro_taint.bandit.flow_tests import KINDS
+from maestro_hooks.evidence.obligation import Suppression as Reason
+from maestro_taint.bandit.flow_tests import silenced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from maestro_hooks.requests import SourceFile
 
 _COMMENT = re.compile(r"#\s*maestro:\s*ignore\[([^\]]*)\](.*)")
-_NOSEC = re.compile(r"#\s*nosec:?\s+((?:B\d{3}[\s,]*)+)")
+_NOSEC = re.compile(r"#\s*nosec:?\s+([^#]+)")  # as Bandit reads it
 _UNTIL = re.compile(r"\buntil (\d{4}-\d{2}-\d{2})\s*$")
 
 
@@ -41,6 +42,10 @@ class Suppression:
     last: int = 0
     nosec: bool = False
 
+    def words(self) -> str:
+        """The reason, with the last day it holds."""
+        return f"{self.reason}, until {self.until}" if self.until else self.reason
+
     def covers(self, f: Finding) -> bool:
         """Whether a finding stands in the comment's statement."""
         return self.path == f.at.path and (self.first or self.line) <= f.at.line <= (self.last or self.line)
@@ -54,16 +59,6 @@ class Judged:
     silenced: tuple[Finding, ...]
     used: tuple[Suppression, ...]
     wrong: tuple[Finding, ...]
-
-    def notes(self, *, blocking: bool) -> tuple[Finding, ...]:
-        """Wrong suppressions, or those in use with their reasons."""
-        if blocking:
-            return self.wrong
-        return tuple(
-            Finding(rule="taint-suppression", message=f"silences {', '.join(s.rules)}: {s.reason}",
-                    at=Location(s.path, s.line), level="note")
-            for s in self.used
-        )  # fmt: skip
 
 
 def judge(findings: list[Finding], files: Mapping[str, SourceFile], today: dt.date | None = None) -> Judged:
@@ -79,8 +74,11 @@ def judge(findings: list[Finding], files: Mapping[str, SourceFile], today: dt.da
             s for s in comments
             if s.covers(f) and f.rule in s.rules and s.reason and not (s.until and s.until < day)
         ]  # fmt: skip
-        (silenced if good else still).append(f)
-        used += good[:1]
+        if not good:
+            still.append(f)
+            continue
+        silenced.append(replace(f, suppression=Reason("inSource", good[0].words())))
+        used.append(good[0])
     for s in comments:
         problem = "" if s.nosec else _problem(s, day, is_used=s in used)
         if problem:
@@ -133,6 +131,5 @@ def _comment(path: str, text: str, line: int) -> list[Suppression]:
     bandit = _NOSEC.search(text)
     if bandit is None:
         return []
-    ids = re.findall(r"B\d{3}", bandit[1])
-    kinds = tuple(f"taint-{kind}" for one in ids for kind in KINDS.get(one, ()))
+    ids, kinds = silenced(bandit[1])
     return [Suppression(path, line, kinds, f"# nosec {' '.join(ids)}", "", nosec=True)] if kinds else []

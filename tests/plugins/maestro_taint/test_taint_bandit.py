@@ -100,3 +100,69 @@ def test_every_trigger_word_lets_its_own_test_through() -> None:
         "RawSQL(x)", "torch.load(x)", "'SELECT a FROM b WHERE c=' + x", "'insert into t values' + x",
     )  # fmt: skip
     assert [line for line in lines if not flow_tests.may_apply(line.encode())] == []
+
+
+def test_results_are_kept_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bandit is asked once about the same bytes; a file changed, or moved by its content, is no stranger."""
+    from maestro_taint.bandit import running
+
+    (tmp_path / ".maestro").mkdir()
+    asked: list[list[str]] = []
+    run = running.run
+
+    def counted(places: list[str]) -> object:
+        asked.append([place.rpartition("/")[2] for place in places])
+        return run(places)
+
+    monkeypatch.setattr(running, "run", counted)
+    one, two = "import os\nos.system('ls')\n", HEAD + "os.system(x)\n"
+    first = check(tmp_path, {"a.py": one, "b.py": two})
+    again = check(tmp_path, {"a.py": one, "b.py": two})
+    for key in ("taint/bandit-cleared", "taint/bandit-unknown"):
+        assert first[key].findings == again[key].findings
+        assert first[key].value == 1
+    moved = check(tmp_path, {"a.py": one + "x = 1\n", "c.py": two})
+    assert [f.at.path for f in moved["taint/bandit-unknown"].findings] == ["c.py"]
+    assert asked == [["a.py", "b.py"], ["a.py"]]
+
+
+def test_a_file_bandit_did_not_finish_is_asked_about_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from maestro_taint.bandit import running
+
+    (tmp_path / ".maestro").mkdir()
+    monkeypatch.setattr(running, "run", lambda places: ([], [running.Skipped(places[0], 0, "Bandit: no")]))
+    for _ in range(2):
+        assert check(tmp_path, {"a.py": "import os\nos.system('ls')\n"})["taint/unanalysed"].value == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("import hashlib; h = hashlib.md5(request.data)  # nosec B324", "taint-weak-hash"),
+        ("import hashlib; h = hashlib.md5(request.data)  # nosec hashlib_insecure_functions", "taint-weak-hash"),
+        ("import random; token = random.random()  # nosec: B311, B110", "taint-random"),
+        ("os.system(request.args['q'])  # nosec start_process_with_a_shell  # and why", "taint-command"),
+        ("import urllib.request as u; u.urlopen(request.args['q'])  # nosec B310", "taint-ssrf"),
+        ("import tarfile; tarfile.open('x').extractall()  # nosec B202", "taint-archive"),
+        ("import tempfile; n = tempfile.mktemp()  # nosec mktemp_q", "taint-temp-file"),
+    ],
+)
+def test_nosec_silences_what_the_named_test_is_about_and_nothing_else(tmp_path: Path, line: str, rule: str) -> None:
+    open_ = check(tmp_path, {"a.py": HEAD + line.partition("  #")[0] + "\n"})
+    assert rule in {f.rule for key in ("taint/flows", "taint/notes") for f in open_[key].findings}
+    said = check(tmp_path, {"a.py": HEAD + line + "\n"})
+    assert rule in {f.rule for f in said["taint/suppressed"].findings}
+    assert rule not in {f.rule for key in ("taint/flows", "taint/notes") for f in said[key].findings}
+    other = check(tmp_path, {"a.py": HEAD + line.partition("  #")[0] + "  # nosec B999\n"})
+    assert rule not in {f.rule for f in other["taint/suppressed"].findings}
+
+
+def test_the_names_are_bandits_own() -> None:
+    from bandit.core import extension_loader  # type: ignore[import-untyped]
+
+    tests = extension_loader.MANAGER
+    names = {plugin.name: rule for rule, plugin in tests.plugins_by_id.items()}
+    names |= {entry["name"]: rule for rule, entry in tests.blacklist_by_id.items()}
+    names |= {entry["name"].replace("-", "_"): rule for rule, entry in tests.blacklist_by_id.items()}
+    assert {name: names.get(name) for name in flow_tests.NAMES} == flow_tests.NAMES
+    assert set(flow_tests.NAMES.values()) == {*flow_tests.KINDS, *flow_tests.MISUSE}

@@ -46,6 +46,32 @@ def run(body: str) -> list[str]:
             "import types\nn = types.SimpleNamespace(**{'b': 'c', 'a': x})\nos.system(n.b)",
         ),
         (
+            "import threading\nthreading.Thread(target=os.system, args=(x,)).start()",
+            "import threading\nthreading.Thread(target=os.system, args=('a',), name=x).start()",
+        ),
+        (
+            "from concurrent import futures\nwith futures.ThreadPoolExecutor() as p:\n    p.submit(os.system, x)",
+            "from concurrent import futures\nwith futures.ThreadPoolExecutor() as p:\n    p.submit(len, x)",
+        ),
+        (
+            "import threading\nthreading.Timer(5, os.system, (x,)).start()",
+            "import threading\nthreading.Timer(x, os.system, ('a',)).start()",
+        ),
+        (
+            "from multiprocessing import Pool\nPool().starmap(os.system, [(x,)])",
+            "from multiprocessing import Pool\nPool().starmap(os.system, [('a',)])",
+        ),
+        (
+            "import os as o\ndef go(c):\n    o.system(c)\ndef call(f, a):\n    f(a)\ncall(go, x)",
+            "import os as o\ndef go(c):\n    o.listdir('.')\ndef call(f, a):\n    f(a)\ncall(go, x)",
+        ),
+        ("logging.info('%s and %d', x, 3)", "logging.info('%r and %d', x, x)"),
+        ("subprocess.run([*shlex.split('sh -c'), x])", "subprocess.run([*shlex.split('ls -c'), x])"),
+        (
+            "from flask import g\ng.a = x\nos.system(g.a)",
+            "from flask import g\ng.a = x\ng.b = 'c'\nos.system(g.b)",
+        ),
+        (
             "p = os.path.realpath(x)\nif p.startswith('/base'):\n    open(p)",
             "p = os.path.realpath(x)\nif p.startswith('/base/'):\n    open(p)",
         ),
@@ -86,6 +112,27 @@ def test_recursion_and_import_cycles_end() -> None:
     a = "import b\nfrom flask import request\nimport os\ndef f(x, n):\n    return b.g(x, n)\nos.system(f(request.args['q'], 3))\n"  # noqa: E501 - a program in one piece
     b = "import a\ndef g(x, n):\n    return a.f(x, n - 1) if n else x\n"
     assert blocking(a, b=b) == [(6, "taint-command")]
+
+
+FASTAPI = "from typing import Annotated\nfrom fastapi import Depends, FastAPI\nimport os\napp = FastAPI()\n"
+
+
+def dependent(parameter: str, dependency: str) -> list[tuple[int, str]]:
+    return blocking(f"{FASTAPI}{dependency}@app.get('/')\ndef page({parameter}):\n    os.system(x)\n")
+
+
+@pytest.mark.parametrize("parameter", ["x: str = Depends(get)", "x: Annotated[str, Depends(get)]"])
+def test_a_dependency_gets_data_of_the_request_and_gives_it_to_the_handler(parameter: str) -> None:
+    assert dependent(parameter, "def get(q: str):\n    yield q\n") == [(9, "taint-command")]
+    assert dependent(parameter, "def first(q: str):\n    return q\ndef get(v: str = Depends(first)):\n    return v\n")
+    assert dependent(parameter, "def get(q: int):\n    yield str(q)\n") == []
+    assert dependent(parameter, "def get(q: str):\n    return 'ls'\n") == []
+
+
+def test_what_one_function_leaves_in_the_request_context_reaches_another() -> None:
+    text = "from flask import g, request\nimport os\ndef before():\n    g.c = request.args['x']\ndef after():\n    os.system(g.c)\n"  # noqa: E501 - a program in one piece
+    assert blocking(text) == [(6, "taint-command")]
+    assert blocking(text.replace("os.system(g.c)", "os.system(g.d)")) == []
 
 
 def test_a_route_parameter_is_outside_data_and_its_result_is_a_page() -> None:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a program per line reads better than a broken one
 """Repairs: what is kept holds under the ladder, what is unsafe is refused with a reason."""
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from tests.plugins.maestro_taint.analysing import models
 from tests.plugins.maestro_taint.test_taint_gate import check
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-HEAD = "import os, sqlite3, subprocess, yaml, hashlib, pickle, logging\nfrom flask import request, make_response\ndef h():\n    x = request.args['q']\n"  # noqa: E501 - a program in one piece
+    from maestro_hooks.evidence.obligation import Finding
+
+HEAD = "import os, sqlite3, subprocess, yaml, hashlib, pickle, logging\nfrom flask import request, make_response\ndef h():\n    x = request.args['q']\n"
 
 
 def repaired(line: str, settings: TaintSettings | None = None) -> tuple[str, list[tuple[str, str]]]:
@@ -264,7 +268,6 @@ def test_values_are_escaped_where_they_enter_the_markup_not_the_markup_itself() 
 @pytest.mark.parametrize(
     ("head", "body"),
     [
-        ("def row(x):\n    return '<li>' + x + '</li>'\n", "return '<ul>' + row(request.args['i']) + '</ul>'"),
         ("", "m = '<b>' + request.args['i'] + '</b>' if request.args else ''\nreturn '<p>' + m + '</p>'"),
         ("", "return f'<a href={request.args.get(\"i\")}>x</a>'"),
         ("", "n = request.args['i']\nreturn f'<a href=\"{n}\">x</a>'"),
@@ -276,6 +279,14 @@ def test_where_escaping_would_break_or_not_help_nothing_is_done(head: str, body:
     text, states = page(body, head)
     assert set(states) == {"refused"}
     assert "html.escape" not in text
+
+
+def test_a_row_made_by_a_function_is_escaped_where_the_value_is_given() -> None:
+    text, states = page(
+        "return '<ul>' + row(request.args['i']) + '</ul>'", "def row(x):\n    return '<li>' + x + '</li>'\n"
+    )
+    assert states == ["verified"]
+    assert "row(html.escape(request.args['i']))" in text
 
 
 def test_words_joined_are_quoted_one_by_one() -> None:
@@ -297,20 +308,84 @@ def test_a_constant_query_is_changed_where_it_is_written() -> None:
     assert "execute(QUERY, (request.args['q'],))" in made
 
 
-@pytest.mark.parametrize("other", ["from a import QUERY\n", "import a\nprint(a.QUERY)\n"])
-def test_a_constant_that_others_read_stays(other: str) -> None:
-    files = {"a.py": CONSTANT.format(more="").encode(), "b.py": other.encode()}
+@pytest.mark.parametrize(
+    ("more", "other"), [("", "from a import QUERY\n"), ("", "import a\nprint(a.QUERY)\n"), ("print(QUERY)\n", "")]
+)
+def test_a_constant_that_others_read_stays(more: str, other: str) -> None:
+    """The query's text is written out where it is run."""
+    files = {"a.py": CONSTANT.format(more=more).encode(), "b.py": other.encode()}
     tree = Tree(dict(files), TaintSettings(), models())
-    assert [o.state for o in repair(tree)] == ["refused"]
+    assert [o.state for o in repair(tree)] == ["verified"]
+    assert tree.files["b.py"] == files["b.py"]
+    made = tree.files["a.py"].decode()
+    assert "QUERY = \"SELECT 1 FROM t WHERE a = '%s'\"" in made
+    assert "execute(\"SELECT 1 FROM t WHERE a = ?\", (request.args['q'],))" in made
+
+
+HELPERS = (
+    "import os, sqlite3, subprocess\nfrom flask import request\n{helper}\ndef h():\n    x = request.args['q']\n"
+    "    return {call}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("helper", "call", "wanted"),
+    [
+        (
+            "def run(text):\n    return sqlite3.connect('d').execute(text)\n\ndef other():\n    run('SELECT 1')\n",
+            'run("SELECT 1 FROM t WHERE a = \'" + x + "\'")',
+            (
+                "def run(text, parameters=()):",
+                ".execute(text, parameters)",
+                'a = ?", parameters=(x,))',
+                "run('SELECT 1')",
+            ),
+        ),
+        (
+            "def text(a: str) -> str:\n    return f\"SELECT 1 FROM t WHERE a = '{a}'\"\n",
+            "sqlite3.connect('d').execute(text(x))",
+            ("return f\"SELECT 1 FROM t WHERE a = '{a}'\"", 'execute("SELECT 1 FROM t WHERE a = ?", (x,))'),
+        ),
+        (
+            "def sh(line):\n    return os.popen(line).read()\n\ndef other():\n    return sh('ls')\n",
+            "sh('ls ' + x)",
+            ("sh('ls ' + shlex.quote(x))", "return os.popen(line)", "return sh('ls')"),
+        ),
+        (
+            "def place(name):\n    return os.path.join('base', name)\n",
+            "open(place(x)).read()",
+            ("safe_path = os.path.realpath(place(x))", "os.path.realpath('base')"),
+        ),
+    ],
+    ids=["runs a query", "makes a query", "runs a command", "makes a path"],
+)
+def test_a_function_between_is_repaired_where_the_value_enters(helper: str, call: str, wanted: tuple[str, ...]) -> None:
+    made = fixed(HELPERS.format(helper=helper, call=call).encode()).decode()
+    for words in wanted:
+        assert words in made
+
+
+@pytest.mark.parametrize(
+    ("helper", "other"),
+    [
+        ("def run(text):\n    return sqlite3.connect('d').execute(text)\n\nTABLE = {'run': run}\n", ""),
+        ("def run(text):\n    return sqlite3.connect('d').execute(text)\n", "from a import *\nrun('x')\n"),
+        ("def run(text, **more):\n    return sqlite3.connect('d').execute(text)\n", ""),
+    ],
+    ids=["passed on as a value", "imported by a star", "more arguments"],
+)
+def test_a_function_whose_callers_are_not_all_seen_stays(helper: str, other: str) -> None:
+    text = HELPERS.format(helper=helper, call='run("SELECT 1 FROM t WHERE a = \'" + x + "\'")')
+    files = {"a.py": text.encode(), "b.py": other.encode()}
+    tree = Tree(dict(files), TaintSettings(), models())
+    assert {o.state for o in repair(tree)} == {"refused"}
     assert tree.files == files
-    alone = Tree({"a.py": CONSTANT.format(more="print(QUERY)\n").encode()}, TaintSettings(), models())
-    assert [o.state for o in repair(alone)] == ["refused"]
 
 
 @pytest.mark.parametrize(
     ("line", "wanted"),
     [
-        ("os.system('cp {1} {0}'.format(x, x + 'b'))", "'cp {1} {0}'.format(shlex.quote(x), shlex.quote(x + 'b'))"),
+        ("os.system('cp {1} {0}'.format(x, x + 'b'))", "'cp {1} {0}'.format(shlex.quote(x), shlex.quote(x) + 'b')"),
         ("os.system('cp {b} {a}'.format(a='c', b=x))", "'cp {b} {a}'.format(a='c', b=shlex.quote(x))"),
         ("os.system('cp %(b)s %(a)s' % {'a': 'c', 'b': x})", "'cp %(b)s %(a)s' % {'a': 'c', 'b': shlex.quote(x)}"),
         ("os.system('nice -n %d ls %s' % (3, x))", "'nice -n %d ls %s' % (3, shlex.quote(x))"),
@@ -368,3 +443,103 @@ def test_a_name_bound_by_a_walrus_or_an_import_is_no_obstacle() -> None:
     assert "shlex.quote(" in text
     text, outcomes = repaired("y, (z, *w) = x, (x, x)\nos.system('ls ' + y + z)")
     assert [state for state, _ in outcomes] == ["verified"]
+
+
+def test_findings_that_have_nothing_to_do_with_one_another_share_an_analysis(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = COMMAND + "    os.popen('b ' + request.args['r'])\n"
+    tree = Tree({f"{name}.py": text.encode() for name in "abcde"}, TaintSettings(), models())
+    asked: list[object] = []
+    findings = Tree.findings
+
+    def counted(self: Tree, only: Iterable[str] | None = None) -> list[Finding]:
+        asked.append(only)
+        return findings(self, only)
+
+    monkeypatch.setattr(Tree, "findings", counted)
+    assert [o.state for o in repair(tree)] == ["verified"] * 10
+    assert len(asked) == 3, "one before, one for each round"
+
+
+LOOP = "a = request.args\ndb = sqlite3.connect('d')\n"
+
+
+def test_conditions_a_comprehension_writes_bind_a_value_each() -> None:
+    line = "db.execute('SELECT 1 FROM t WHERE x = ' + a['x'] + ' AND (' + ' OR '.join(f\"y = '{n}'\" for n in a.getlist('y') if n) + ')')"
+    text, outcomes = repaired(LOOP + line)
+    assert outcomes == [("verified", "V5")]
+    assert "' OR '.join(\"y = ?\" for n in a.getlist('y') if n)" in text
+    assert "(a['x'], *[n for n in a.getlist('y') if n])" in text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "names = (n for n in a.getlist('y'))\ndb.execute('SELECT 1 FROM t WHERE ' + ' OR '.join(f\"y = '{n}'\" for n in names))",
+        "db.execute('SELECT 1 FROM t WHERE ' + ' OR '.join(f\"(y = '{n}' AND z = '{n}x')\" for n in a.getlist('y')))",
+    ],
+    ids=["what can be read once only", "two values each time"],
+)
+def test_comprehensions_that_cannot_be_written_twice_stay(line: str) -> None:
+    text, outcomes = repaired(LOOP + line)
+    assert [state for state, _ in outcomes] == ["refused"]
+    assert "?" not in text
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        (
+            "q = \"SELECT 1 FROM t WHERE a = '\" + x + \"'\"\nlogging.debug('%d', len(q))\ndb.execute(q)",
+            "logging.debug('%d', len(q))\n    db.execute(\"SELECT 1 FROM t WHERE a = ?\", (x,))",
+        ),
+        (
+            "if x:\n    q = f\"SELECT 1 FROM t WHERE a = '{x}'\"\nelse:\n    q = 'SELECT 1 FROM t'\ndb.execute(q)",
+            "q_values = []\n        q = 'SELECT 1 FROM t'\n    db.execute(q, q_values)",
+        ),
+        (
+            "w = []\nif x:\n    w.append(f\"a = '{x}'\")\ndb.execute('SELECT 1 FROM t WHERE ' + ' AND '.join(w))",
+            "w_values += [x]\n        w.append(\"a = ?\")\n    db.execute('SELECT 1 FROM t WHERE ' + ' AND '.join(w), w_values)",
+        ),
+        (
+            "ids = x.split(',')\ndb.execute('SELECT 1 FROM t WHERE a IN (%s)' % ','.join(ids))",
+            '\'SELECT 1 FROM t WHERE a IN (%s)\' % ", ".join(["?"] * len(ids)), ',
+        ),
+        (
+            "db.execute(\"SELECT 1 FROM t WHERE a = '@a'\".replace('@a', x))",
+            'db.execute("SELECT 1 FROM t WHERE a = ?", (x,))',
+        ),
+        ("p = '%' + x\ndb.execute(\"SELECT 1 FROM t WHERE a LIKE '\" + p + \"'\")", 'a LIKE ?", (p,))'),
+    ],
+    ids=[
+        "also logged",
+        "two branches",
+        "a list of conditions",
+        "a list of values",
+        "replace",
+        "a pattern in a variable",
+    ],
+)
+def test_queries_put_together_in_steps(line: str, wanted: str) -> None:
+    text, outcomes = repaired("db = sqlite3.connect('d')\n" + line)
+    assert [state for state, _ in outcomes] == ["verified"], (outcomes, text)
+    assert wanted in text
+
+
+def test_a_path_below_a_folder_of_its_base_is_held_below_that_folder() -> None:
+    text, _ = repaired("open(os.path.join(os.getcwd(), 'files', x))")
+    assert "os.path.realpath(os.path.join(os.getcwd(), 'files')) + os.sep" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("db.execute(\"SELECT 1 FROM t WHERE a LIKE '%%%s%%'\" % x)", 'a LIKE ?", ("%" + x + "%",))'),
+        ("db.execute(\"SELECT '{{}}' FROM t WHERE a = '{}'\".format(x))", "SELECT '{}' FROM t WHERE a = ?\", (x,))"),
+        ("db.execute('SELECT 1 FROM t WHERE a = \\'\\x41%s\\'' % x)", 'a = ?\', ("A" + x,))'),
+    ],
+    ids=["doubled percent", "doubled braces", "an escape sequence"],
+)
+def test_characters_written_as_several_are_cut_as_one(line: str, wanted: str) -> None:
+    text, outcomes = repaired("db = sqlite3.connect('d')\n" + line)
+    assert [state for state, _ in outcomes] == ["verified"], (outcomes, text)
+    assert wanted in text

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 import pytest
 
 from maestro_hooks.errors import ConfigError
 from maestro_taint.analysis import analyse
 from maestro_taint.models.compile import compiled, decode, shipped
+from maestro_taint.models.load import project_models
 from maestro_taint.models.probes import silent
+from maestro_taint.settings import TaintSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OWN = b"""version: 1
 sources: [{id: feed, call: mylib.feed, kind: untrusted}]
@@ -59,3 +67,49 @@ def test_every_shipped_file_decodes_and_every_probe_speaks() -> None:
     checked, quiet = silent()
     assert checked > 300
     assert quiet == []
+
+
+LIBRARY = """from other import helper
+class Client:
+    def __init__(self): self.session = None
+    def ask(self, q): pass
+class Child(Client): pass
+if True:
+    def read_feed(): pass
+def run_shell(x): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("mylib.run_shell", ""),
+        ("mylib.read_feed", ""),
+        ("mylib.helper", ""),
+        ("mylib.Client.ask", ""),
+        ("mylib.Client.session", ""),
+        ("mylib.Child.anything", ""),
+        ("requests.get", ""),
+        ("shutil.copytree", ""),
+        ("wanted.thing", ""),
+        ("mylib.run_shel", "mylib has no run_shel; did you mean run_shell?"),
+        ("mylib.Client.aks", "mylib.Client has no aks; did you mean ask?"),
+        ("mylb.run_shell", "no module mylb"),
+        ("shutil.copytre", "shutil has no copytre; did you mean copytree?"),
+    ],
+)
+def test_a_name_that_means_nothing_is_an_error(tmp_path: Path, name: str, wrong: str) -> None:
+    """A misspelt name would find nothing, and nobody would know."""
+    (tmp_path / "mylib.py").write_text(LIBRARY, encoding="utf-8")
+    (tmp_path / "app.py").write_text("import wanted.thing\n", encoding="utf-8")
+    text = f"version: 1\nsinks: [{{id: x, call: {name}, args: [0], kind: command}}]\n"
+    (tmp_path / "taint.yaml").write_text(text, encoding="utf-8")
+    settings = TaintSettings(models=("taint.yaml",))
+    if not wrong:
+        assert project_models(tmp_path, settings).digest
+        return
+    with pytest.raises(ConfigError, match=re.escape(wrong)) as caught:
+        project_models(tmp_path, settings)
+    assert "taint.yaml" in str(caught.value)
+    (tmp_path / "taint.yaml").write_text(text.replace("id: x", "unchecked: true, id: x"), encoding="utf-8")
+    assert project_models(tmp_path, settings).digest

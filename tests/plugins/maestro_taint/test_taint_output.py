@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -161,7 +162,8 @@ def test_terminal_output_shows_each_step_with_its_line(tmp_path: Path) -> None:
     lines = maestro(root, "check", "--only", "taint", "app.py").stdout.splitlines()
     assert lines[0].startswith("app.py:6:12: taint-sql SQL injection")
     assert '      | name = request.args["q"]' in lines
-    assert any(line.startswith("    next: maestro taint explain ") for line in lines)
+    assert "    repair in app.py:5:" in lines
+    assert any(line.startswith("    next: maestro taint fix ") for line in lines)
 
 
 def test_the_obligations_say_what_was_not_followed(tmp_path: Path) -> None:
@@ -180,3 +182,128 @@ def test_files_in_no_repository_are_checked_shown_and_repaired(tmp_path: Path) -
     assert "name = ?" in (tmp_path / "app.py").read_text(encoding="utf-8")
     assert maestro(tmp_path, "check", "--only", "taint", "app.py").returncode == 0
     assert [p.name for p in tmp_path.iterdir()] == ["app.py"]
+
+
+ACCEPTED = """import os
+from flask import request
+def f():
+    os.system("ls " + request.args["q"])  # maestro: ignore[taint-command] an operator's
+def g():
+    os.popen("ls " + request.args["q"])
+"""
+MULTITOOL = Path(__file__).parents[2] / "engines/sarif/node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool"
+
+
+def exported(root: Path, *words: str) -> dict[str, Any]:
+    """The one run of the SARIF file a check writes."""
+    maestro(root, "check", "--only", "taint", "--sarif", "out.sarif", *words)
+    run: dict[str, Any] = json.loads((root / "out.sarif").read_text(encoding="utf-8"))["runs"][0]
+    return run
+
+
+def with_fixes(text: str, result: dict[str, Any]) -> str:
+    """A text with a result's replacements made, as any SARIF viewer would."""
+    lines = text.split("\n")
+    (change,) = result["fixes"][0]["artifactChanges"]
+    for one in reversed(change["replacements"]):
+        at, new = one["deletedRegion"], one["insertedContent"]["text"]
+        head, tail = (
+            lines[at["startLine"] - 1][: at["startColumn"] - 1],
+            lines[at["endLine"] - 1][at["endColumn"] - 1 :],
+        )
+        lines[at["startLine"] - 1 : at["endLine"]] = [head + new + tail]
+    return "\n".join(lines)
+
+
+def test_sarif_carries_the_very_repair_that_fix_makes(tmp_path: Path) -> None:
+    root = repository(tmp_path, app__py=TWO_STEPS)
+    (result,) = exported(root, "app.py")["results"]
+    assert maestro(root, "taint", "fix").returncode == 0
+    assert with_fixes(TWO_STEPS, result) == (root / "app.py").read_text(encoding="utf-8")
+    assert exported(root, "app.py")["results"] == []
+
+
+def test_sarif_tells_what_is_accepted_and_why(tmp_path: Path) -> None:
+    root = repository(tmp_path, app__py=ACCEPTED)
+    first = {
+        r["locations"][0]["physicalLocation"]["region"]["startLine"]: r for r in exported(root, "app.py")["results"]
+    }
+    assert first[4]["suppressions"] == [{"kind": "inSource", "status": "accepted", "justification": "an operator's"}]
+    assert first[6]["suppressions"] == [], "in one run every result says so, or none"
+    assert maestro(root, "taint", "baseline", "--owner", "me", "--reason", "old").returncode == 0
+    second = {
+        r["locations"][0]["physicalLocation"]["region"]["startLine"]: r for r in exported(root, "app.py")["results"]
+    }
+    assert second[6]["suppressions"][0] == {"kind": "external", "status": "accepted", "justification": "old (owner me)"}
+    shown = maestro(root, "check", "--only", "taint", "app.py")
+    assert shown.returncode == 0
+    assert "taint-command" not in shown.stdout
+    assert maestro(root, "check", "--only", "taint", "--github", "app.py").stdout.strip() == ""
+    rows = [
+        json.loads(line) for line in maestro(root, "check", "--only", "taint", "--jsonl", "app.py").stdout.splitlines()
+    ]
+    assert {(r["line"], r["level"], r["suppressed"]["kind"]) for r in rows} == {
+        (4, "note", "inSource"),
+        (6, "note", "external"),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.engine("npm")
+def test_the_formats_own_validator_has_no_complaint(tmp_path: Path) -> None:
+    if not MULTITOOL.exists():
+        pytest.skip("run 'npm ci --ignore-scripts' in tests/engines/sarif")
+    MULTITOOL.chmod(0o755)
+    root = repository(tmp_path, app__py=ACCEPTED + TWO_STEPS, bad__py="def f(:\n")
+    run = exported(root, "app.py", "bad.py")
+    assert any("fixes" in r for r in run["results"])
+    assert any(r["suppressions"] for r in run["results"])
+    assert run["invocations"][0]["executionSuccessful"] is False
+    environment = {**os.environ, "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1"}
+    done = subprocess.run(
+        [str(MULTITOOL), "validate", "out.sarif"],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Analysis completed successfully" in done.stdout, done.stdout + done.stderr
+    assert not [line for line in done.stdout.splitlines() if ": warning" in line or ": error" in line]
+
+
+def test_a_baseline_knows_flows_whose_code_moved_and_no_others(tmp_path: Path) -> None:
+    root = repository(tmp_path, app__py=TWO_STEPS)
+    expires = (dt.datetime.now(tz=dt.UTC).date() + dt.timedelta(days=9)).isoformat()
+    words = ("--owner", "me", "--reason", "old", "--expires", expires)
+    assert maestro(root, "taint", "baseline", *words).returncode == 0
+
+    def blocked(*paths: str) -> int:
+        return maestro(root, "check", "--only", "taint", *paths).returncode
+
+    assert blocked() == 0
+    copy = TWO_STEPS.replace("def f", "def other")
+    (root / "copy.py").write_text(copy, encoding="utf-8")
+    assert blocked() == 1, "a copy is new"
+    assert blocked("copy.py") == 1, "also where the old one is not looked at"
+    (root / "app.py").unlink()
+    assert blocked() == 0, "now it has moved"
+    assert blocked("copy.py") == 0
+    (root / "copy.py").write_text(copy + copy.split("request\n")[1].replace("other", "third"), encoding="utf-8")
+    assert blocked() == 1, "one entry accepts one flow"
+    (root / "copy.py").write_text(copy, encoding="utf-8")
+    assert maestro(root, "taint", "baseline", "--owner", "else", "--reason", "new").returncode == 0
+    held = json.loads((root / ".maestro-taint-baseline.json").read_text(encoding="utf-8"))["entries"]
+    assert [(e["owner"], e["reason"], e["file"], e["expires"]) for e in held] == [("me", "old", "copy.py", expires)]
+    place = root / ".maestro-taint-baseline.json"
+    place.write_text(place.read_text(encoding="utf-8").replace(expires, "2001-01-01"), encoding="utf-8")
+    assert blocked() == 1, "past its day"
+
+
+def test_a_context_outlives_a_move_and_a_new_name() -> None:
+    def contexts(path: str, text: str) -> list[object]:
+        return [f.properties["context"] for f in findings({path: text})]
+
+    first = contexts("app.py", TWO_STEPS)
+    assert first == contexts("pkg/other.py", "# moved\n\n" + TWO_STEPS.replace("def f", "def g"))
+    assert first != contexts("app.py", TWO_STEPS.replace('args["q"]', 'cookies["q"]'))

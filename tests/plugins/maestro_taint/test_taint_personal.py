@@ -30,6 +30,12 @@ def levels(text: str) -> set[tuple[str, str]]:
         + "import json\ndef f():\n    u = User(json.load(open('u'))['email'], 'n', 'h')\n    logging.info(u.email)\n",
         CLASS + "def f(name: Annotated[str, PII]):\n    logging.info(name)\n",
         REQUEST + "def f():\n    logging.info('%s', request.form['email'])\n",
+        CLASS
+        + "class A:\n    def __init__(self, email: str):\n        self.email: str = email\n"
+        + "def f(a: A):\n    logging.info(vars(a))\n",
+        USER
+        + "class Store:\n    def load(self, i) -> User:\n        raise NotImplementedError\n"
+        + "def f(s: Store):\n    u = s.load(1)\n    logging.info(u.email)\n",
     ],
 )
 def test_declared_personal_data_in_a_log_blocks(text: str) -> None:
@@ -39,6 +45,16 @@ def test_declared_personal_data_in_a_log_blocks(text: str) -> None:
 @pytest.mark.parametrize("key", ["form['password']", "headers.get('Authorization')", "get_json()['api_key']"])
 def test_a_secret_in_the_request_blocks_in_a_log(key: str) -> None:
     assert ("taint-secret-log", "error") in levels(REQUEST + f"def f():\n    logging.info('%s', request.{key})\n")
+
+
+@pytest.mark.parametrize("read", ["TOKEN", "HELD['token']", "(lambda: TOKEN)()"])
+def test_a_secret_read_when_a_module_is_loaded_is_one_wherever_the_module_is_used(read: str) -> None:
+    text = (
+        "import logging, os\nTOKEN = os.environ['API_TOKEN']\nHELD = {'token': TOKEN, 'host': 'h'}\n"
+        f"def f():\n    logging.info('%s', {read})\n"
+    )
+    assert ("taint-secret-log", "error") in levels(text)
+    assert levels(text.replace(read, "HELD['host']")) == set()
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from maestro_taint.fixes.apply import repair
 from maestro_taint.fixes.tree import Tree
+from maestro_taint.frontend.parse import decode
 from maestro_taint.models.compile import compiled, shipped
 from maestro_taint.settings import TaintSettings
 from tests.plugins.maestro_taint.repairs.running import changed, exploited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from tests.plugins.maestro_taint.repairs.cases import Case
 
@@ -38,26 +39,42 @@ class Measured:
 
 def measure(case: Case) -> Measured:  # noqa: PLR0911 - one return per outcome
     """Repair one case and run it."""
-    old = case.text.encode()
+    old = {"app.py": case.data(), **case.others()}
     if not exploited(case, old):
         return Measured(case, "harmless", "")
-    tree = Tree({"app.py": old}, TaintSettings(hosts=case.hosts), compiled(shipped()))
+    tree = Tree(dict(old), TaintSettings(hosts=case.hosts), compiled(shipped()))
     outcomes = repair(tree)
-    new = tree.files["app.py"]
+    new = tree.files
     if not outcomes:
         return Measured(case, "missed", "")
     bad = [o for o in outcomes if o.state != "verified"]
     if bad and new == old:
         return Measured(case, bad[0].state, f"{bad[0].finding.rule}: {bad[0].detail}")
+    text = "".join(f"# {path}\n{decode(data)}" for path, data in new.items() if data != old[path])
     if exploited(case, new):
         state = bad[0].state if bad else "wrong"
-        return Measured(case, state, bad[0].detail if bad else "the attack still works", new.decode())
+        return Measured(case, state, bad[0].detail if bad else "the attack still works", text)
     problem = changed(case, old, new)
     if problem:
-        return Measured(case, "wrong", f"ordinary input: {problem}", new.decode())
+        return Measured(case, "wrong", f"ordinary input: {problem}", text)
     if bad:
-        return Measured(case, bad[0].state, f"{bad[0].finding.rule}: {bad[0].detail}", new.decode())
-    return Measured(case, "verified", outcomes[0].detail, new.decode())
+        return Measured(case, bad[0].state, f"{bad[0].finding.rule}: {bad[0].detail}", text)
+    return Measured(case, "verified", outcomes[0].detail, text)
+
+
+def summary(measured: Mapping[str, list[Measured]]) -> list[str]:
+    """A Markdown table by set of programs."""
+    lines = [
+        "| programs | true findings | verified | refused | failed | wrong | rate |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    total: Counter[str] = Counter()
+    for name, group in measured.items():
+        row = Counter(m.state for m in group if m.state not in ("harmless", "missed"))
+        total += row
+        lines.append(f"{_row(name + ' set', row)} {100 * row['verified'] / max(1, row.total()):.1f} % |")
+    lines.append(f"{_row('**all**', total)} {100 * total['verified'] / max(1, total.total()):.1f} % |")
+    return lines
 
 
 def table(measured: Iterable[Measured]) -> list[str]:

@@ -7,7 +7,9 @@ here are stood in for by sqlite behind their own placeholders.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import inspect
 import io
 import logging
 import os
@@ -18,24 +20,28 @@ import sqlite3
 import sys
 import tarfile
 import tempfile
-import types
-from dataclasses import dataclass
+import zipfile
+from dataclasses import dataclass, replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from tests.plugins.maestro_taint.repairs import standins
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tests.plugins.maestro_taint.repairs.cases import Case
 
 SECONDS = 30
 SECRET = "zq7-Canary-Secret"
+REDACTED = "[redacted]"
 ENTITY = '<!DOCTYPE a [<!ENTITY e SYSTEM "{0}">]><a>&e;</a>'
 BOMB = '<!DOCTYPE a [<!ENTITY x "zz"><!ENTITY y "&x;&x;&x;&x;">]><a>&y;&y;</a>'
-SPECIAL = {"HASH": "ann", "RANDOM": "ann", "COOKIE": "ann", "SECRET": "ann", "TAR": "bad.tar", "BOMB": BOMB}
+SPECIAL = {"HASH": "ann", "RANDOM": "ann", "COOKIE": "ann", "SECRET": "ann", "TAR": "bad.tar", "ZIP": "bad.zip",
+           "BOMB": BOMB}  # fmt: skip
 
 
 class _Marker:
@@ -54,13 +60,14 @@ class Seen:
     reached: tuple[str, ...]
 
 
-def run(case: Case, data: bytes, value: str) -> Seen:
-    """Run the program with one input, in a directory of its own."""
+def run(case: Case, files: Mapping[str, bytes], value: str) -> Seen:
+    """Run the program, and the modules beside it, with one input, in a directory of its own."""
     _preload()
     with tempfile.TemporaryDirectory(prefix="repair-") as scratch:
         root = Path(scratch)
         _furnish(root)
-        (root / "app.py").write_bytes(data)
+        for name, data in files.items():
+            (root / name).write_bytes(data)
         read, write = os.pipe()
         child = os.fork()
         if child == 0:
@@ -114,6 +121,8 @@ def _furnish(root: Path) -> None:
             info = tarfile.TarInfo(member)
             info.size = 2
             archive.addfile(info, io.BytesIO(b"hi"))
+        with zipfile.ZipFile(root / name.replace("tar", "zip"), "w") as packed:
+            packed.writestr(member, "hi")
 
 
 def _input(case: Case, value: str) -> str:
@@ -142,7 +151,7 @@ def _observe(case: Case, value: str) -> tuple[str, str, str, tuple[str, ...]]:
     import flask
 
     reached: list[str] = []
-    _stand_ins(reached)
+    standins.install(reached)
     shown = io.StringIO()
     logging.basicConfig(stream=shown, level=logging.DEBUG, force=True, format="%(levelname)s:%(name)s:%(message)s")
     os.environ["APP_API_KEY"] = SECRET
@@ -155,7 +164,8 @@ def _observe(case: Case, value: str) -> tuple[str, str, str, tuple[str, ...]]:
         contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown), _quiet(),
     ):  # fmt: skip
         try:
-            result = _result(__import__("app").handle())
+            made = __import__("app").handle()
+            result = _result(asyncio.run(made) if inspect.iscoroutine(made) else made)
         except Exception as problem:  # noqa: BLE001 - an attack may well break the program
             error = f"{type(problem).__name__}: {problem}"
     return result, shown.getvalue(), error, tuple(reached)
@@ -189,50 +199,6 @@ def _quiet() -> Iterator[None]:
     os.dup2(kept[1], 2)
 
 
-def _stand_ins(reached: list[str]) -> None:
-    for name in ("psycopg2", "MySQLdb"):
-        sys.modules[name] = _driver(name)
-    web = types.ModuleType("requests")
-
-    def ask(url: str, **options: Any) -> Any:
-        reached.append(f"{urlsplit(url).hostname} {options.get('data', '')}")
-        return types.SimpleNamespace(text="body")
-
-    web.get = web.post = ask  # type: ignore[attr-defined]
-    sys.modules["requests"] = web
-    directory = types.ModuleType("ldap")
-    directory.__path__ = []
-    directory.SCOPE_SUBTREE = 2  # type: ignore[attr-defined]
-    directory.initialize = lambda _: types.SimpleNamespace(  # type: ignore[attr-defined]
-        search_s=lambda _base, _scope, query: re.findall(r"\((\w+)=([^()]*)\)", query)
-    )
-    filters = types.ModuleType("ldap.filter")
-    # RFC 4515, section 3: as python-ldap does.
-    filters.escape_filter_chars = lambda s: re.sub(r"[\\*()\0]", lambda m: f"\\{ord(m[0]):02x}", s)  # type: ignore[attr-defined]
-    directory.filter = filters  # type: ignore[attr-defined]
-    sys.modules["ldap"], sys.modules["ldap.filter"] = directory, filters
-
-
-def _driver(name: str) -> types.ModuleType:
-    """A DB-API module with ``%s`` placeholders, filled by the server: sqlite."""
-    module = types.ModuleType(name)
-
-    class Cursor:
-        def __init__(self) -> None:
-            self.inner = sqlite3.connect("app.db").cursor()
-
-        def execute(self, query: str, parameters: tuple[Any, ...] | None = None) -> None:
-            if parameters is not None:
-                query = query.replace("?", "\0").replace("%s", "?").replace("%%", "%").replace("\0", "'?'")
-            self.inner.execute(query, parameters or ())
-
-        def fetchall(self) -> list[Any]:
-            return self.inner.fetchall()
-
-    module.connect = lambda *_, **__: types.SimpleNamespace(cursor=Cursor)  # type: ignore[attr-defined]
-    return module
-
-
 class _Tags(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -243,14 +209,14 @@ class _Tags(HTMLParser):
         self.tags += [tag, *(f"{tag}@{name}" for name, _ in attrs if name.startswith("on"))]
 
 
-def exploited(case: Case, data: bytes) -> bool:  # noqa: C901, PLR0911 - one effect per kind
+def exploited(case: Case, files: Mapping[str, bytes]) -> bool:  # noqa: C901, PLR0911 - one effect per kind
     """Whether the attack has its effect on a program."""
-    seen = run(case, data, case.attack)
+    seen = run(case, files, case.attack)
     if seen.marked:
         return True
     kind = case.kind
     if kind == "sql":
-        usual = run(case, data, case.benign[0])
+        usual = run(case, files, case.benign[0])
         return (
             not seen.error
             and seen.result != "[]"
@@ -258,7 +224,7 @@ def exploited(case: Case, data: bytes) -> bool:  # noqa: C901, PLR0911 - one eff
             and not _same_shape(case, seen, usual)
         )
     if kind in ("html", "autoescape"):
-        return _Tags(seen.result).tags != _Tags(run(case, data, case.benign[0]).result).tags
+        return _Tags(seen.result).tags != _Tags(run(case, files, case.benign[0]).result).tags
     if kind in ("path", "xxe"):
         return SECRET in seen.result
     if kind == "entities":
@@ -266,24 +232,26 @@ def exploited(case: Case, data: bytes) -> bool:  # noqa: C901, PLR0911 - one eff
     if kind == "template":
         return "1337" in seen.result
     if kind in ("xpath", "ldap"):
-        return seen.result.count(",") > run(case, data, case.benign[0]).result.count(",") or "'2'" in seen.result
+        return seen.result.count(",") > run(case, files, case.benign[0]).result.count(",") or "'2'" in seen.result
     if kind == "redirect":
         target = re.sub(r"[\t\r\n]", "", seen.result.removeprefix("-> ")).replace("\\", "/")
         return urlsplit(urljoin("http://localhost/", target)).hostname == "evil.example"
+    if kind == "temp file":
+        return seen.result.strip("'").rpartition("/")[0] == tempfile.gettempdir()
     if kind == "ssrf":
         return any("169.254" in r for r in seen.reached)
     if kind == "log injection":
         return any(line.startswith("WARNING:root:forged") for line in seen.shown.splitlines())
     if kind in ("secret", "pii"):
         return any(c in seen.shown + seen.result + repr(seen.reached) for c in (SECRET, "zq7canary"))
-    return _weak(case, data, seen)
+    return _weak(case, files, seen)
 
 
-def _weak(case: Case, data: bytes, seen: Seen) -> bool:
+def _weak(case: Case, files: Mapping[str, bytes], seen: Seen) -> bool:
     if case.kind == "weak hash":
         return len(seen.result.strip("'")) in (32, 40) or seen.result in ("True", "False")
     if case.kind == "random":
-        return seen.result == run(case, data, case.attack).result
+        return seen.result == run(case, files, case.attack).result
     if case.kind == "cookie":
         return not ("Secure" in seen.result and "HttpOnly" in seen.result)
     return case.kind == "trust" and "admin" in seen.result
@@ -294,25 +262,36 @@ def _same_shape(case: Case, seen: Seen, usual: Seen) -> bool:
     return "insert" in case.name and seen.result.startswith("[(4,") and usual.result.startswith("[(4,")
 
 
-def changed(case: Case, old: bytes, new: bytes) -> str:
+def changed(case: Case, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> str:
     """The first ordinary input that no longer works as before; empty if all do."""
     for value in case.benign:
-        before, after = _plain(case, run(case, old, value)), _plain(case, run(case, new, value))
+        was, now = run(case, old, value), run(case, new, value)
+        if case.kind in ("secret", "pii"):
+            was = replace(was, shown=_redacted(was.shown, now.shown))
+        before, after = _plain(case, was), _plain(case, now)
         if before != after:
             return f"{value!r}: {before} -> {after}"
     return ""
 
 
+def _redacted(before: str, after: str) -> str:
+    """What was shown, as the redaction shows it, if each value redacted held the secret and nothing else changed."""
+    pattern = re.escape(after).replace(re.escape(REDACTED), "(.*)")
+    match = re.fullmatch(pattern, before, re.DOTALL)
+    good = match is not None and all(SECRET in g or "zq7canary" in g for g in match.groups())
+    return after if good else before
+
+
 def _plain(case: Case, seen: Seen) -> tuple[str, ...]:
     """What must stay: all but the very thing the repair is about."""
     result, shown = seen.result, seen.shown
-    if case.kind in ("secret", "pii"):
-        shown = re.sub(rf"{SECRET}|zq7canary@example\.invalid|\[redacted\]", "*", shown)
     if case.kind == "weak hash" and len(result.strip("'")) in (32, 40, 64):
         result = "digest"
     if case.kind == "random":
-        result = re.sub(r"[a-zA-Z]", "a", re.sub(r"\d", "1", result))
-        result = re.sub(r"[a1]", "x", result) if "a" in result and "1" not in result else result
+        result = re.sub(r"\d+\.\d+(e-\d+)?", "number", result)
+        result = re.sub(r"\w", "1" if re.fullmatch(r"\W*\d+\W*", result) else "x", result)
+    if case.kind == "temp file":
+        result = re.sub(r"\w+(?=\.\w+'$|'$)", "x", result.rpartition("/")[2])
     if case.kind == "cookie":
         result = result.replace("; Secure", "").replace("; HttpOnly", "")
     return (result, shown, seen.error)

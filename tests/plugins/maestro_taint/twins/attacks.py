@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.plugins.maestro_taint.twins.cases import Twin
     from tests.plugins.maestro_taint.twins.standins import Seen
 
+WINDOW = 8  # so many characters of a canary in a row are a leak
 SECRET = "zq7-Canary-Secret-4711"
 CANARY = "zq7canary4711@example.invalid"
 SQL = ("' OR 'zq'='zq", "1 OR 'zq'='zq'")
@@ -38,7 +39,7 @@ ATTACKS: dict[str, tuple[bytes, ...]] = {
         _RUN.encode(), f"''+{_RUN}+''".encode(), b"pwnmod", f"__builtins__.{_RUN};str".encode(),
         f"f']) or {_RUN} or (ns['f".encode(), f"{_RUN} or add".encode(),
     ),
-    "path": (b"../secret.txt", b"../secret.d", b"../../work/secret.txt", b"../secret.new", b"secret.txt"),
+    "path": (b"../secret.txt", b"../secret.d", b"../../work/secret.txt", b"../secret.new", b"secret.txt", b".."),
     "html": (SCRIPT.encode(), b"&lt;script&gt;zq&lt;/script&gt;"),
     "template": (b"{{7*191}}",),
     "xpath": (b"' or '1'='1", b"ann']/../user[@name='bob"),
@@ -71,7 +72,7 @@ def signs(answer: Any, session: dict[str, Any]) -> str:
     return repr((answer.get_data(as_text=True), answer.mimetype, answer.location, session))
 
 
-def effect(kind: str, twin: Twin, seen: Seen, shown: str, told: str) -> bool:  # noqa: PLR0911 - one effect per kind
+def effect(kind: str, twin: Twin, seen: Seen, shown: str, told: str) -> bool:  # noqa: C901, PLR0911 - one effect per kind
     """Whether an attack of this kind had its effect."""
     body, mimetype, location, session = eval(told, {}) if told else ("", "", None, {})  # noqa: S307  # nosec B307 - our own repr
     if kind == "sql":
@@ -102,5 +103,5 @@ def _leaked(twin: Twin, seen: Seen, shown: str) -> bool:
     channel = twin.rules[0].rpartition("-")[2]
     where = {"log": shown, "net": repr(seen.sent), "file": seen.written()}[channel]
     canary = SECRET if "secret" in twin.rules[0] else CANARY
-    forms = (canary, canary.replace("@", "%40"), base64.b64encode(canary.encode()).decode())
-    return any(form in where for form in forms)
+    forms = [canary[i : i + WINDOW] for i in range(len(canary) - WINDOW + 1)]
+    return any(form in where for form in (*forms, base64.b64encode(canary.encode()).decode()))

@@ -1,9 +1,9 @@
 """Twins as data: ``first/*.txt`` and ``second/*.txt``, one file per kind.
 
-A pair begins with ``== name`` and may carry ``| rule: ...`` and ``| reason: ...``. Lines that end in ``#-`` stand in the
-vulnerable program only, those in ``#+`` in the safe one, all others in both; ``-- name`` begins another file.
-``@flask names`` and ``@route`` stand for the lines every Flask handler begins with. Invariant: nothing in a program says
-which of the two it is.
+A pair begins with ``== name`` and may carry ``| rule: ...`` and ``| reason: ...``. Lines that end in ``#-`` stand in
+the vulnerable program only, those in ``#+`` in the safe one, all others in both; ``-- name`` begins another file.
+``@flask names`` and ``@route`` stand for the lines every Flask handler begins with. Invariant: nothing in a program
+says which of the two it is.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RULES = {
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """One program: its files, whether it is the vulnerable one, the rules that may say so, and why (if it is not run)."""
+    """One program: its files, whether it is the vulnerable one, the rules that say so, and why (if it is not run)."""
 
     name: str
     kind: str
@@ -50,7 +50,7 @@ def twins(round_: str) -> list[Twin]:
     """All programs of a round, each pair's vulnerable one first."""
     made: list[Twin] = []
     for place in sorted((HERE / round_).glob("*.txt")):
-        for block in place.read_text(encoding="utf-8").split("\n== ")[0:]:
+        for block in place.read_text(encoding="utf-8").split("\n== "):
             made += _pair(place.stem, block.removeprefix("== "))
     return made
 

@@ -119,7 +119,7 @@ def _judge(root: Path, twin: Twin) -> str:
         return _told(_attacked(module.app, twin, seen, shown))
 
 
-def _told(happened: bool) -> str:  # noqa: FBT001 - the one thing it tells
+def _told(happened: bool) -> str:
     return "vulnerable" if happened else "safe"
 
 
@@ -149,7 +149,7 @@ def _channels(attack: bytes, application: Any) -> list[Any]:
         {"headers": {"X-P": text, "Authorization": text}},
         {"json": {"p": text}},
         {"data": attack, "content_type": "application/octet-stream"},
-        {"data": {"p": (io.BytesIO(attack), text)}, "content_type": "multipart/form-data"},
+        {"data": {"p": (io.BytesIO(attack), text.partition("\n")[0])}, "content_type": "multipart/form-data"},
         {"query_string": {text: "1"}},
         {"path": "/t/" + text.lstrip("/")},
         {"cookie": text},

@@ -70,14 +70,15 @@ def stand_in(seen: Seen, secret: str) -> None:
 
 
 def _databases(seen: Seen) -> None:
-    real = sqlite3.connect
+    real: Any = sqlite3.connect
 
     def connect(*args: Any, **options: Any) -> sqlite3.Connection:
-        connection = real(*args, **options)
+        connection: sqlite3.Connection = real(*args, **options)
         connection.set_trace_callback(seen.queries.append)
         return connection
 
-    sqlite3.connect = sqlite3.dbapi2.connect = connect
+    for module in (sqlite3, sqlite3.dbapi2):
+        vars(module).update(connect=connect)
 
 
 def _network(seen: Seen) -> None:
@@ -85,7 +86,7 @@ def _network(seen: Seen) -> None:
         seen.hosts.append(str(host))
         raise OSError("no network here")
 
-    socket.getaddrinfo = refuse
+    vars(socket).update(getaddrinfo=refuse)
     import urllib.request
 
     import requests
@@ -97,7 +98,7 @@ def _network(seen: Seen) -> None:
         made.status_code = 200
         return made
 
-    requests.Session.send = send  # type: ignore[method-assign]
+    requests.Session.send = send  # type: ignore[method-assign, assignment]
 
     def opened(self: object, request: Any, *_: Any, **__: Any) -> Any:
         url = request if isinstance(request, str) else request.full_url
@@ -105,7 +106,7 @@ def _network(seen: Seen) -> None:
         seen.sent.append(url)
         raise OSError("no network here")
 
-    urllib.request.OpenerDirector.open = opened  # type: ignore[method-assign]
+    urllib.request.OpenerDirector.open = opened  # type: ignore[method-assign, assignment]
 
 
 def _directories(seen: Seen) -> None:
@@ -119,7 +120,7 @@ def _directories(seen: Seen) -> None:
     connection = types.SimpleNamespace(entries=[], response=[], **dict.fromkeys(names, search))
     # RFC 4515, section 3, and RFC 4514, section 2.4: as python-ldap and ldap3 do.
     escape = lambda s: re.sub(r"[\\*()\0]", lambda m: f"\\{ord(m[0]):02x}", s)  # noqa: E731
-    modules = {
+    modules: dict[str, dict[str, Any]] = {
         "ldap": {"SCOPE_SUBTREE": 2, "SCOPE_BASE": 0, "initialize": lambda *_: connection},
         "ldap.filter": {
             "escape_filter_chars": escape,
