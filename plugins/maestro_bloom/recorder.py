@@ -19,7 +19,7 @@ from maestro_bloom.observed_files import WrittenFiles
 from maestro_bloom.owned_memos import OwnedMemos
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from types import FrameType
 
     from maestro_bloom.observations import Territory
@@ -45,8 +45,11 @@ class Tracer(Protocol):
     def fold(self, units: set[int]) -> None:
         """Say that these units are folded: until the next waking they need not be seen again."""
 
-    def left(self, segments: Sequence[object]) -> object | None:
-        """Of the tokens of open segments, the outermost that an exception has ended unseen, if any."""
+    def settle(self) -> None:
+        """Enter or leave the segment that has begun or ended unseen; asked before anything is attributed."""
+
+    def begin(self, frame: FrameType) -> None:
+        """Say that a test begins whose calls stand above ``frame``."""
 
 
 class Recorder:
@@ -72,6 +75,7 @@ class Recorder:
         self._threads: list[int] = []
         self.segments: list[object] = []
         self._memo_of: list[Memo | None] = []
+        self._held: tuple[Memo, ...] = ()
         self._memos = OwnedMemos()
         self._fold_all = False
 
@@ -79,14 +83,14 @@ class Recorder:
 
     def flush(self, *, wake: bool = False) -> None:
         """Hand what was seen to the open bag, and fold it where a rule says so."""
-        self.settle()
-        self._hand_over(wake=wake)
-
-    def _hand_over(self, *, wake: bool = False) -> None:
         if self.tracer is None:
             return
-        units = self.tracer.drain(wake=wake)
-        resumed = self.tracer.resumed()
+        self.tracer.settle()
+        self._hand_over(self.tracer, wake=wake)
+
+    def _hand_over(self, tracer: Tracer, *, wake: bool = False) -> None:
+        units = tracer.drain(wake=wake)
+        resumed = tracer.resumed()
         self._started |= units - resumed
         self._resumed |= resumed
         if self._bags:
@@ -94,14 +98,17 @@ class Recorder:
         if self._keeps_all:
             self.fold(units)
         else:
-            for memo in self._memo_of:
-                if memo is not None:
-                    memo.units |= units
+            for memo in self._filling():
+                memo.units |= units
 
     @property
     def _keeps_all(self) -> bool:
         """Whether what is seen now is folded: its effect outlives the test, or it belongs to none."""
         return self.collecting or None in self._memo_of or self._fold_all or not self._bags
+
+    def _filling(self) -> list[Memo]:
+        """The memos being filled that may end with their objects."""
+        return [*(memo for memo in self._memo_of if memo is not None), *self._held]
 
     def fold(self, units: set[int]) -> None:
         """Count these units as part of their files' skeletons from now on."""
@@ -112,20 +119,21 @@ class Recorder:
     def enter(self, token: object, memo: Memo | None = None) -> None:
         """A function whose effect outlives the call, or a module, begins; ``memo``: it ends with an object."""
         if self.active:
-            self.settle()
             if self.tracer is not None and not self.tracer.idle:
-                self._hand_over()
+                self._hand_over(self.tracer)
             self.segments.append(token)
             self._memo_of.append(memo)
 
-    def enter_own(self, token: object, unit: int, *, owner: object, tables: tuple[str, ...]) -> None:
-        """A method that may fill a memo on ``owner`` begins; ``unit`` is its own."""
-        memo = self._memos.of(owner, tables) if self._bags else None
-        self.enter(token, memo)
-        if memo is not None:
-            memo.units.add(unit)
-        else:
-            self.fold({unit})
+    def memo_of(self, owner: object, tables: tuple[str, ...]) -> Memo | None:
+        """The memo on ``owner`` that ends with it; ``None`` for one that may outlive the test."""
+        return self._memos.of(owner, tables) if self._bags else None
+
+    def hold(self, memos: tuple[Memo, ...]) -> None:
+        """These memos, and no others, are being filled from now on."""
+        if memos != self._held:
+            if self.tracer is not None and not self.tracer.idle:
+                self._hand_over(self.tracer)
+            self._held = memos
 
     def acted(self, path: str) -> None:
         """A function of ``path`` whose effect outlives the call begins while a module may be executed: which line?"""
@@ -141,18 +149,11 @@ class Recorder:
         """It ends; whatever was entered inside and not left (another thread, a killed generator) ends with it."""
         if token in self.segments:
             if self.tracer is not None and not self.tracer.idle:
-                self._hand_over()
+                self._hand_over(self.tracer)
             while True:
                 self._memo_of.pop()
                 if self.segments.pop() == token:
                     break
-
-    def settle(self) -> None:
-        """End the segments that an exception has left; to be asked before anything is attributed."""
-        if self.segments and self.tracer is not None:
-            token = self.tracer.left(self.segments)
-            if token is not None:
-                self.leave(token)
 
     def fold_all(self) -> None:
         """Fold everything the open test runs: a writer that suspends has no clear inside."""
@@ -179,6 +180,10 @@ class Recorder:
         self.flush(wake=True)
         self.segments.clear()
         self._memo_of.clear()
+        self._held = ()
+        if self.tracer is not None:
+            # Behind whoever begins: what runs the test.
+            self.tracer.begin(sys._getframe(2))  # noqa: SLF001 - the documented way to a caller's frame
         self._threads.clear()
         self._fold_all = self._others_run_project_code()
         self._started.clear()
@@ -202,6 +207,7 @@ class Recorder:
         if self._bags and (self._fold_all or self._others_run_project_code()):
             self.fold(self._bags[0].units)
         self._go_on()
+        self._held = ()
         for memo in self._memos.outliving():
             self.fold(memo.units)
             for keeper, kept in memo.kept.items():
@@ -240,10 +246,11 @@ class Recorder:
         While tests are collected, reads of pytest and its plugins that no project code asked for are their own
         business (they are repeated in every run), unless the caller thinks otherwise.
         """
-        self.settle()
+        if self.tracer is not None:
+            self.tracer.settle()
         if self._bags:
             yield from self._bags[-1:]
-        memos = [memo for memo in self._memo_of if memo is not None]
+        memos = self._filling()
         if memos or self._keeps_all:
             keeper = self.territory.nearest(frame)
             if keeper is not None and self._keeps_all:

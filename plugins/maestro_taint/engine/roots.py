@@ -137,6 +137,9 @@ def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel, raised: V
     if entry.returns and not responses.is_response(solver, made):
         atoms = responses.body(f, made)
         position = responses.last_return(fn)
+        reach(
+            f, responses.location(f, made), BIT["redirect"], f"{fn.name} response", entry.id, responses.last_return(fn)
+        )
         bits = entry.returns & ~BIT["html"] if responses.is_typed(f, made) else entry.returns
         reach(f, atoms, bits, f"{fn.name} response", entry.id, position)
     return Val({a: x for a, x in f.deep(f.raises).items() if isinstance(a, Source)})
