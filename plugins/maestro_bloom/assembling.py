@@ -21,6 +21,7 @@ from maestro_bloom.index import (
     HIT,
     OPAQUE,
     UNSTABLE,
+    VARIES,
     BlockRow,
     FileRow,
     Filters,
@@ -180,7 +181,7 @@ class Assembly:
 
     def _row(self, test: Recorded, bag: Bag, *, bits: int, count: int, blank: Index) -> TestRow:
         flags = (OPAQUE if bag.opaque else 0) | (FLAKY if test.flaky else 0)
-        flags |= UNSTABLE if self._unstable & bag.files else 0
+        flags |= (UNSTABLE if self._unstable & bag.files else 0) | (VARIES if test.varies else 0)
         return TestRow(
             nodeid=test.nodeid,
             path=test.path,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from maestro_bloom.index import FLAKY, OPAQUE, UNSTABLE
+from maestro_bloom.index import FLAKY, OPAQUE, UNSTABLE, VARIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,6 +51,7 @@ def _reasons(row: TestRow, changes: Changes) -> list[str]:
         (row.flags & UNSTABLE, "an input changed while it ran"),
         (row.flags & OPAQUE and changes.any, "it starts processes or the like, and the project changed"),
         (changes.everything, changes.everything),
+        (row.flags & VARIES and row.path in changes.reachable, f"it runs at random what {row.path} can reach"),
     )
     for holds, words in own:
         if holds:

@@ -352,3 +352,12 @@ def test_without_the_flag_nothing_of_the_core_is_loaded(project: Project) -> Non
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=project.root, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "['maestro_bloom', 'maestro_bloom.pytest_options']"
+
+
+def test_what_runs_at_random_depends_on_all_it_can_reach(project: Project) -> None:
+    # Hypothesis marks its tests like this; this one happens to draw nothing that leads to the function.
+    test = "import pkg\n\n\ndef test_any(n=0):\n    assert not n or pkg.two()\n\n\ntest_any.is_hypothesis_test = True\n"
+    (project.root / "tests/test_any.py").write_text(test)
+    project.run()
+    project.edit("src/pkg.py", "return 2", "return 3")
+    assert ran(project.run("--maestro-record=off")) == {"test_two", "test_any"}
