@@ -18,7 +18,7 @@ from maestro_bloom.observations import Bag
 from maestro_bloom.observed_files import WrittenFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from types import FrameType
 
     from maestro_bloom.observations import Territory
@@ -43,8 +43,11 @@ class Tracer(Protocol):
     def fold(self, units: set[int]) -> None:
         """Say that these units are folded: until the next waking they need not be seen again."""
 
-    def left(self, segments: Sequence[object]) -> object | None:
-        """Of the tokens of open segments, the outermost that an exception has ended unseen, if any."""
+    def settle(self) -> None:
+        """Enter or leave the segment that has begun or ended unseen; asked before anything is attributed."""
+
+    def begin(self, frame: FrameType) -> None:
+        """Say that a test begins whose calls stand above ``frame``."""
 
 
 class Recorder:
@@ -75,14 +78,14 @@ class Recorder:
 
     def flush(self, *, wake: bool = False) -> None:
         """Hand what was seen to the open bag, and fold it where a rule says so."""
-        self.settle()
-        self._hand_over(wake=wake)
-
-    def _hand_over(self, *, wake: bool = False) -> None:
         if self.tracer is None:
             return
-        units = self.tracer.drain(wake=wake)
-        resumed = self.tracer.resumed()
+        self.tracer.settle()
+        self._hand_over(self.tracer, wake=wake)
+
+    def _hand_over(self, tracer: Tracer, *, wake: bool = False) -> None:
+        units = tracer.drain(wake=wake)
+        resumed = tracer.resumed()
         self._started |= units - resumed
         self._resumed |= resumed
         if self._bags:
@@ -99,9 +102,8 @@ class Recorder:
     def enter(self, token: object) -> None:
         """A function whose effect outlives the call, or a module, begins."""
         if self.active:
-            self.settle()
             if self.tracer is not None and not self.tracer.idle:
-                self._hand_over()
+                self._hand_over(self.tracer)
             self.segments.append(token)
 
     def acted(self, path: str) -> None:
@@ -118,16 +120,9 @@ class Recorder:
         """It ends; whatever was entered inside and not left (another thread, a killed generator) ends with it."""
         if token in self.segments:
             if self.tracer is not None and not self.tracer.idle:
-                self._hand_over()
+                self._hand_over(self.tracer)
             while self.segments.pop() != token:
                 pass
-
-    def settle(self) -> None:
-        """End the segments that an exception has left; to be asked before anything is attributed."""
-        if self.segments and self.tracer is not None:
-            token = self.tracer.left(self.segments)
-            if token is not None:
-                self.leave(token)
 
     def fold_all(self) -> None:
         """Fold everything the open test runs: a writer that suspends has no clear inside."""
@@ -153,6 +148,9 @@ class Recorder:
         """Open the bag of a test. What was seen since the last one belongs to nobody, so it is folded."""
         self.flush(wake=True)
         self.segments.clear()
+        if self.tracer is not None:
+            # Behind whoever begins: what runs the test.
+            self.tracer.begin(sys._getframe(2))  # noqa: SLF001 - the documented way to a caller's frame
         self._threads.clear()
         self._fold_all = self._others_run_project_code()
         self._started.clear()
@@ -210,7 +208,8 @@ class Recorder:
         While tests are collected, reads of pytest and its plugins that no project code asked for are their own
         business (they are repeated in every run), unless the caller thinks otherwise.
         """
-        self.settle()
+        if self.tracer is not None:
+            self.tracer.settle()
         if self._bags:
             yield from self._bags[-1:]
         if self.collecting or self.segments or self._fold_all or not self._bags:

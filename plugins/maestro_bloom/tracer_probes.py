@@ -22,8 +22,9 @@ from maestro_bloom.probing import AGAIN, ARRAY, BASE, insert
 from maestro_hooks.project.files import write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
+    from types import FrameType
 
     from maestro_bloom.recorder import Recorder
     from maestro_bloom.source_model import SourceModel
@@ -211,10 +212,11 @@ class ProbeTracer:
         """See ``Tracer``."""
         _ = units
 
-    def left(self, segments: Sequence[object]) -> object | None:
-        """See ``Tracer``; probes see exceptions, too."""
-        _ = segments
-        return None
+    def settle(self) -> None:
+        """See ``Tracer``; probes tell every end."""
+
+    def begin(self, frame: FrameType) -> None:
+        """See ``Tracer``."""
 
 
 def _taken(hits: HitMap) -> set[int]:

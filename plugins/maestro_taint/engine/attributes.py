@@ -71,7 +71,9 @@ class Attributes:
     def _object(self, f: Frame, val: Val, name: str, at: int) -> Val:
         if name == "__dict__":
             return self._as_dict(f, val, at)
-        symbolic = any(f.get(o).origin is not None for o in val.objs)
+        symbolic = False
+        for oid in val.objs:
+            symbolic = symbolic or f.get(oid).origin is not None
         found = f.place(val, "." + name)
         classes = [t[1] for t in val.types if t[0] in ("i", "s")]
         if classes and not found.atoms and found.const is NO_CONST and not found.objs:

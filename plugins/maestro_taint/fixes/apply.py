@@ -139,6 +139,13 @@ def _kept(
 
 def _tried(tree: Tree, finding: Finding) -> tuple[Patch | None, tuple[str, str]]:
     """The patch if it climbs the rungs about the text, else the state and why."""
+    try:
+        return _patch_of(tree, finding)
+    except Exception as error:  # noqa: BLE001 - a repair that fails on some code must not hide the finding it is for
+        return None, ("failed", f"the repair itself failed: {type(error).__name__}: {error}")
+
+
+def _patch_of(tree: Tree, finding: Finding) -> tuple[Patch | None, tuple[str, str]]:
     made = patched(
         {**tree.around, **tree.files}, finding, tree.settings, tree.persists(finding), tree.models.canonical, tree.views
     )

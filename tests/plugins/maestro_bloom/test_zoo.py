@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from maestro_bloom.fork_server import ForkServer
+from tests.plugins.maestro_bloom.preloaded import PRELOADED
 from tests.plugins.maestro_bloom.zoo_project import CHANGES, FILES, QUIET, Change
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def skippable(result: dict[str, Any]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[Runner]:
-    with ForkServer() as server:
+    with ForkServer(preload=PRELOADED) as server:
         yield Runner(server)
 
 
