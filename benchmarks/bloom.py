@@ -1,16 +1,17 @@
 """Recording and selecting beside plain pytest and pytest-testmon: CPU seconds of the child, interleaved, medians.
 
-Usage: python benchmarks/bloom.py PROJECT... [--rounds N]
+    python benchmarks/bloom.py PROJECT... [--rounds 5] [--publish]
 
-Each PROJECT is an unpacked source distribution whose suite passes with this interpreter. It is copied, so nothing of
-it changes. Without pytest-testmon installed its columns say so.
+Each PROJECT is an unpacked source distribution whose suite passes with this interpreter. It is copied and committed to
+a new repository there, so nothing of it changes. The first recording of each (nothing cached, no bytecode of probed
+modules) stands in a column of its own; the others are of the steady state. Without pytest-testmon installed its
+columns say so. ``--publish`` puts the table into the documentation, under this Python's version.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
 import shutil
 import statistics
 import subprocess
@@ -18,68 +19,84 @@ import sys
 import tempfile
 from pathlib import Path
 
-# testmon 2.2 fails without the cache provider, so every mode has it.
-PLAIN = ["-p", "no:maestro_bloom", "-p", "no:maestro", "-p", "no:testmon"]
-MODES = {
-    "plain": PLAIN,
-    "host only": ["--maestro", "--maestro-select=off", "--maestro-record=off", "-p", "no:testmon"],
-    "record": ["--maestro", "--maestro-select=off", "-p", "no:testmon"],
-    "select": ["--maestro", "--maestro-record=off", "-p", "no:testmon"],
-    "collect": ["--collect-only", *PLAIN],
-    "testmon record": ["--testmon-noselect", "-p", "no:maestro_bloom", "-p", "no:maestro"],
-    "testmon select": ["--testmon", "--testmon-nocollect", "-p", "no:maestro_bloom", "-p", "no:maestro"],
-}
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT)]
+
+from benchmarks.bloom_processes import MODES, cpu_seconds  # noqa: E402 - after the path
+from benchmarks.tables import markdown, publish  # noqa: E402
+
+IGNORED = ".maestro/\n__pycache__/\n.pytest_cache/\n.testmondata*\n"
+TARGET = 1.35 if sys.version_info < (3, 12) else 1.15
 
 
-def cpu_seconds(project: Path, arguments: list[str]) -> tuple[float, int]:
-    """User and system seconds of one pytest process and its children, and its exit code."""
-    with (project.parent / "output.txt").open("wb") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-q", *arguments],
-            cwd=project,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(project / "src"), str(project)])},
-            stdout=output,
-            stderr=output,
-        )
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_utime + usage.ru_stime, child.returncode
+def repository(source: Path, scratch: Path) -> Path:
+    """A copy of the project, as the only commit of a repository."""
+    project = scratch / source.name
+    state = shutil.ignore_patterns(".git", ".maestro", ".testmondata*", "__pycache__", ".pytest_cache")
+    shutil.copytree(source, project, symlinks=True, ignore=state)
+    git = ["git", "-c", "user.name=bench", "-c", "user.email=bench@example.invalid"]
+    subprocess.run([*git, "init", "-q"], cwd=project, check=True)
+    (project / ".git" / "info" / "exclude").write_text(IGNORED)
+    for command in (["add", "--all", "--force"], ["commit", "-qm", "the source distribution"]):
+        subprocess.run([*git, *command], cwd=project, check=True)
+    return project
 
 
-def measure(source: Path, rounds: int) -> dict[str, list[float]]:
-    """Seconds per mode; the first round warms caches and is thrown away."""
+def measure(source: Path, rounds: int) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Seconds per mode in steady state, and of the very first runs, which warm the caches."""
     modes = {m: a for m, a in MODES.items() if not m.startswith("testmon") or importlib.util.find_spec("testmon")}
     found: dict[str, list[float]] = {mode: [] for mode in modes}
+    first: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="maestro-bench-") as scratch:
-        project = Path(scratch) / source.name
-        shutil.copytree(source, project, symlinks=True, ignore=shutil.ignore_patterns(".maestro", ".testmondata*"))
+        project = repository(source, Path(scratch))
+        cpu_seconds(project, MODES["plain"])  # bytecode of the project itself, for all alike
         for number in range(rounds + 1):
             for mode, arguments in modes.items():
                 seconds, code = cpu_seconds(project, arguments)
                 if code not in (0, 5):
-                    print(f"{source.name}: {mode}: exit code {code}, see {project.parent / 'output.txt'}")
+                    print(f"{source.name}: {mode}: exit code {code}")
                     print((project.parent / "output.txt").read_text()[-1500:])
                 if number:
                     found[mode].append(seconds)
-    return found
+                else:
+                    first[mode] = seconds
+    return found, first
 
 
 def main() -> None:
-    """Print one row per project."""
+    """Print one table: a row for each mode, a column for each project."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("projects", nargs="+", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--publish", action="store_true")
     given = parser.parse_args()
-    print(f"Python {sys.version.split()[0]}, {given.rounds} interleaved rounds, CPU seconds (ratio to plain)")
+    columns: dict[str, dict[str, str]] = {}
+    missed = []
     for project in given.projects:
-        seconds = {mode: statistics.median(times) for mode, times in measure(project.resolve(), given.rounds).items()}
+        found, first = measure(project.resolve(), given.rounds)
+        seconds = {mode: statistics.median(times) for mode, times in found.items()}
         plain = seconds["plain"]
-        cells = [f"{mode} {value:.2f} ({value / plain:.2f})" for mode, value in seconds.items()]
-        print(f"{project.name}: " + ", ".join(cells), flush=True)
-        print(f"  record over host: {seconds['record'] - seconds['host only']:+.2f} s")
-        print(f"  select start over collection: {seconds['select'] - seconds['collect']:+.2f} s")
+        cells = {mode: f"{value:.2f} ({value / plain:.2f})" for mode, value in seconds.items()}
+        cells["record, first run"] = f"{first['record']:.2f} ({first['record'] / plain:.2f})"
+        columns[project.name] = cells
+        if seconds["record"] / plain > TARGET:
+            missed.append(f"{project.name} {seconds['record'] / plain:.2f}")
+        if "testmon select" in seconds and seconds["select"] > seconds["testmon select"]:
+            missed.append(f"{project.name}: selecting costs more than testmon's")
+        print(project.name, cells, flush=True)
+    rows = [(mode, *(cells.get(mode, "-") for cells in columns.values())) for mode in next(iter(columns.values()))]
+    lines = [
+        f"Python {sys.version.split()[0]}, {given.rounds} interleaved rounds, CPU seconds (ratio to plain):",
+        "",
+        *markdown(("mode", *columns), rows),
+        "",
+        f"Recording is meant to cost at most {TARGET}. Missed: {'; '.join(missed) or 'none'}.",
+    ]
     if not importlib.util.find_spec("testmon"):
-        print("pytest-testmon is not installed: no peer column")
+        lines.append("pytest-testmon is not installed: no peer column.")
+    print("\n".join(lines))
+    if given.publish:
+        publish(ROOT / "docs" / "test-selection.md", f"bloom-{sys.version_info[0]}.{sys.version_info[1]}", lines)
 
 
 if __name__ == "__main__":

@@ -63,9 +63,11 @@ class Cost(NamedTuple):
 def cost(words: list[str], cwd: Path | None = None) -> Cost:
     """Run a command; what it took. It may end with any status: findings are no failure here."""
     paths = os.pathsep.join([str(ROOT / "plugins"), str(ROOT)])
+    env = {**os.environ, "PYTHONPATH": paths}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # installed code is compiled once
     null = subprocess.DEVNULL
     began = time.perf_counter()
-    child = subprocess.Popen(words, env={**os.environ, "PYTHONPATH": paths}, stdout=null, stderr=null, cwd=cwd)
+    child = subprocess.Popen(words, env=env, stdout=null, stderr=null, cwd=cwd)
     _, _, used = os.wait4(child.pid, 0)
     return Cost(used.ru_utime + used.ru_stime, time.perf_counter() - began, used.ru_maxrss / 1024)
 

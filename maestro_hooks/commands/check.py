@@ -72,8 +72,9 @@ def check_paths(
     Raises:
         UsageError: a path is no file of the repository.
     """
-    chosen = _below(workspace, paths) if paths else None
-    files = source_files(workspace.repository, only=chosen, exclude=workspace.host.settings.exclude)
+    listing = workspace.repository.files()
+    chosen = _below(listing, paths) if paths else None
+    files = source_files(workspace.repository, listing=listing, only=chosen, exclude=workspace.host.settings.exclude)
     job = CheckJob(root=workspace.root, files=tuple(files), whole=not paths, fix=fix, fresh=fresh)
     with workspace.writer("check") as sink:
         try:
@@ -97,9 +98,9 @@ def exit_code(runs: Iterable[GateRun]) -> ExitCode:
     return ExitCode.TOOL_FAILED if Verdict.ERROR in verdicts else ExitCode.OK
 
 
-def _below(workspace: Workspace, paths: Sequence[str]) -> list[str]:
+def _below(listing: Iterable[tuple[str, Path]], paths: Sequence[str]) -> list[str]:
     """The repository files that ``paths`` name, directly or below a directory."""
-    places = [(str(place), path) for path, place in workspace.repository.files()]
+    places = [(str(place), path) for path, place in listing]
     chosen: list[str] = []
     for text in paths:
         # Not resolve(): a path through a symbolic link must be the file git lists, not its target.

@@ -23,6 +23,7 @@ from maestro_hooks.tools import tools_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from maestro_hooks.discovery import Plugin
     from maestro_hooks.host import Host
@@ -64,15 +65,23 @@ class Sink(Protocol):
         ...
 
 
-def source_files(repository: Repository, *, only: Iterable[str] | None, exclude: tuple[str, ...]) -> list[SourceFile]:
+def source_files(
+    repository: Repository,
+    *,
+    only: Iterable[str] | None,
+    exclude: tuple[str, ...],
+    listing: Iterable[tuple[str, Path]] | None = None,
+) -> list[SourceFile]:
     """The repository's files (or those of ``only``), hashed, sorted by path, without the excluded patterns.
+
+    ``listing`` is what ``repository.files()`` just gave, if the caller asked for it already: git takes its time.
 
     Raises:
         ToolError: a file cannot be read.
     """
     wanted = None if only is None else set(only)
     found = []
-    for path, place in repository.files():
+    for path, place in repository.files() if listing is None else listing:
         if (wanted is not None and path not in wanted) or matches_any(path, exclude):
             continue
         try:

@@ -29,10 +29,14 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The entries of the index in git's order, and the paths whose content on disk is another, gone, or not tracked."""
+    """The entries of the index in git's order, and the paths whose content on disk is another, gone, or not tracked.
+
+    ``unsure``: tracked paths that git was told not to look at (``assume-unchanged``, a sparse checkout).
+    """
 
     entries: tuple[Entry, ...]
     dirty: frozenset[bytes]
+    unsure: frozenset[bytes] = frozenset()
 
     @property
     def run_id(self) -> str:
@@ -77,14 +81,16 @@ class _Trees:
 
 def read_listing(root: Path) -> Listing:
     """The listing of the work tree at ``root``. Raises ``ToolError`` if git cannot say."""
-    entries, dirty = [], set()
-    output = git(root, "ls-files", "-z", "-t", "--stage", "--modified", "--deleted", "--others", "--exclude-standard")
+    entries, dirty, unsure = [], set(), set()
+    output = git(root, "ls-files", "-z", "-v", "--stage", "--modified", "--deleted", "--others", "--exclude-standard")
     for line in output.split(b"\0"):
         tag, rest = line[:1], line[2:]
-        if tag in _TRACKED:
+        if tag.upper() in _TRACKED:  # lower case where a change is not to be looked for
             facts, _, path = rest.partition(b"\t")
             mode, blob, stage = facts.split(b" ")
             entries.append(Entry(mode, blob, stage, path))
+            if tag not in (b"H", b"M"):
+                unsure.add(path)
         elif tag:
             dirty.add(rest.partition(b"\t")[2] if tag in (b"C", b"R") else rest)
-    return Listing(tuple(entries), frozenset(dirty))
+    return Listing(tuple(entries), frozenset(dirty), frozenset(unsure))

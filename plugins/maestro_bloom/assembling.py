@@ -30,11 +30,12 @@ from maestro_bloom.index import (
     TestRow,
 )
 from maestro_bloom.observations import Bag
-from maestro_bloom.observed_names import is_aside
+from maestro_bloom.observed_names import EVERY_VALUE, is_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from maestro_bloom.effects import Statement
     from maestro_bloom.model_cache import Models
     from maestro_bloom.recorder import Recorder
     from maestro_bloom.source_model import SourceModel
@@ -95,9 +96,10 @@ class Assembly:
         held: dict[str, tuple[list[bytes], int]] = {}
         for test in tests:
             bag = Bag()
-            for part in (test.bag, *test.shared):
+            for part in {b for own in (test.bag, *test.shared) for b in own.everything()}:
                 bag.update(part)
-            for place in bag.children:
+            bag.units |= {self._unit(*code) for code in bag.codes}
+            for place in list(bag.children):
                 bag.update(self._child(place))
             hit |= bag.units
             found = self._keys(bag)
@@ -147,7 +149,7 @@ class Assembly:
 
     def _bag_of(self, result: observed_children.Result | None) -> Bag:
         if result is None:
-            return Bag(opaque={"a child process left no record"})
+            return Bag(opaque={"a child process left no record"}, variables={EVERY_VALUE})
         path = self._recorder.territory.path
 
         def inside(names: list[str]) -> set[str]:
@@ -157,6 +159,7 @@ class Assembly:
         bag.directories = {found.rpartition("/")[0] for found in inside([f"{name}/x" for name in result.directories])}
         bag.variables = {name for name in result.variables if not is_aside(name)}
         bag.missing, bag.opaque = set(result.missing), set(result.opaque)
+        bag.variables |= {EVERY_VALUE} if bag.opaque else set()
         for name, qualname, line in result.code:
             found = path(name)
             if found is not None:
@@ -260,6 +263,8 @@ class Assembly:
 
     def _files(self, hit: set[int]) -> tuple[FileRow, ...]:
         recorder = self._recorder
+        for kept in recorder.at_import.values():
+            recorder.folded |= {self._unit(*code) for code in kept.codes}
         flags: dict[tuple[str, int], int] = {}
         for unit in hit:
             flags[self._units[unit]] = flags.get(self._units[unit], 0) | HIT
@@ -300,7 +305,17 @@ class Assembly:
             inputs=tuple(sorted(inputs)),
             wildcard=model.wildcard if model else True,
             early=path in recorder.early,
+            statements=self._statements(model, recorder.acts.get(path, set())) if model else (),
         )
+
+    def _statements(self, model: SourceModel, acts: set[tuple[int, str]]) -> tuple[Statement, ...]:
+        """The statements of a module, with what they were seen to write into while they ran."""
+        found = []
+        for statement in model.statements:
+            seen = {path for line, path in acts if statement.line <= line <= statement.end}
+            targets = tuple(sorted({*statement.targets, *seen}))
+            found.append(msgspec.structs.replace(statement, targets=targets, mentions=(), line=0, end=0))
+        return tuple(found)
 
     def _everywhere(self) -> set[str]:
         """Modules that pytest or a plugin loaded on its own account: no import leads to them from a test."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from maestro_bloom import keys
+from maestro_bloom.acting import Acting
 from maestro_bloom.index import COMPILED, FOLDED, HIT
 from maestro_bloom.module_graph import ModuleGraph, module_names, wanted_names
-from maestro_bloom.observed_names import EVERY_VARIABLE, every_variable
+from maestro_bloom.observed_names import EVERY_VALUE, EVERY_VARIABLE, every_value, every_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
     from maestro_bloom.index import FileRow, Index, InputRow
     from maestro_bloom.model_cache import Models
     from maestro_bloom.tree import Tree
+
+# Hooks that pytest calls in every conftest, whatever directory it stands in.
+_SESSION_WIDE = frozenset(
+    """
+    pytest_addhooks pytest_addoption pytest_cmdline_main pytest_collection pytest_collection_finish
+    pytest_collection_modifyitems pytest_configure pytest_deselected pytest_fixture_setup pytest_itemcollected
+    pytest_plugin_registered pytest_plugins pytest_runtestloop pytest_sessionstart pytest_unconfigure
+    """.split()  # noqa: SIM905 - names in a row read better than one to a line
+)
 
 
 @dataclass(slots=True)
@@ -44,6 +54,7 @@ class Comparison:
         self._variables = variables
         self._changes = Changes(any=tree.digest != index.tree)
         self._skeletons: dict[str, str] = {}
+        self._acting = Acting(index.files)
 
     def run(self) -> Changes:
         """All differences."""
@@ -59,6 +70,11 @@ class Comparison:
         for path in sorted({*self._index.extensions, *self._tree.compiled}):
             if self._tree.content(path) != self._index.extensions.get(path, keys.ABSENT):
                 changes.everything = f"extension module {path} changed"
+        for path, why in self._acting.reached().items():
+            if path:
+                self._skeletons.setdefault(path, why)
+            else:
+                changes.everything = changes.everything or why
         if self._skeletons:
             changes.files = ModuleGraph(self._index.files).reaching(self._skeletons)
         changes.keys.update((keys.source(path), f"{path}: {why}") for path, why in changes.files.items())
@@ -79,6 +95,8 @@ class Comparison:
         elif model.skeleton != row.skeleton:
             self._skeletons[row.path] = "its module level changed"
         now = {(b.qualname, b.n): b.digest for b in model.blocks} if model else {}
+        run = {b.qualname for b in row.blocks if b.flags & FOLDED and now.get((b.qualname, b.n)) != b.digest}
+        self._acting.compare(row.path, row.statements, model, folded=run)
         for block in row.blocks:
             if now.get((block.qualname, block.n)) == block.digest:
                 continue
@@ -96,8 +114,11 @@ class Comparison:
         names: set[str] = set()
         for path in new:
             names.update(module_names(path, sources))
+            self._acting.compare(path, (), self._models.of(sources[path], self._tree.root / path))
             if path.rpartition("/")[2] == "conftest.py":
                 self._changes.directories[path.rpartition("/")[0]] = f"{path} is new"
+                if self._is_session_wide(path):
+                    self._changes.everything = f"{path} is new, and has a hook over all tests"
         self._shadows(new, sources)
         if names:
             self._changes.any = True
@@ -145,6 +166,16 @@ class Comparison:
                 changes.everything = changes.everything or f"{path}, which every test may use: {why}"
             if path.rpartition("/")[2] == "conftest.py":
                 changes.directories.setdefault(path.rpartition("/")[0], f"{path}: {why}")
+                if self._is_session_wide(path):
+                    changes.everything = changes.everything or f"{path}, which has a hook over all tests: {why}"
+
+    def _is_session_wide(self, path: str) -> bool:
+        """Whether a conftest has, or had, a hook that sees more than its own directory."""
+        before = {name for row in self._index.files if row.path == path for s in row.statements for name in s.names}
+        content = self._tree.content(path)
+        model = None if content == keys.ABSENT else self._models.of(content, self._tree.root / path)
+        after = {name for s in model.statements for name in s.names} if model else set()
+        return not _SESSION_WIDE.isdisjoint(before | after)
 
 
 def version(kind: str, name: str, *, tree: Tree, variables: Mapping[str, str], salt: bytes) -> str:
@@ -155,6 +186,8 @@ def version(kind: str, name: str, *, tree: Tree, variables: Mapping[str, str], s
         return tree.listing(name)
     if kind == "path":
         return tree.kind(name)
+    if name == EVERY_VALUE:
+        return keys.value_digest(every_value(variables), salt)
     value = every_variable(variables) if name == EVERY_VARIABLE else variables.get(name)
     return keys.value_digest(value, salt)
 

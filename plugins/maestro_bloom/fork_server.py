@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from typing import Self
 
 _SERVER = """
-import json, os, signal, sys
+import importlib, json, os, signal, sys
 import pytest
 import maestro_bloom.pytest_part, maestro_bloom.pytest_recording, maestro_hooks.integrations.pytest_session
 sys.dont_write_bytecode = True
+for name in sys.argv[1:]:
+    importlib.import_module(name)
 for line in sys.stdin:
     directory, arguments, variables, output, timeout = json.loads(line)
     child = os.fork()
@@ -45,15 +47,19 @@ for line in sys.stdin:
 
 
 class ForkServer:
-    """A context manager; ``variables`` are set for every run, those of other runs of pytest and Maestro are not."""
+    """A context manager; ``variables`` are set for every run, those of other runs of pytest and Maestro are not.
 
-    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+    ``preload`` names modules that every run imports anyway, and that no project under test brings.
+    """
+
+    def __init__(self, variables: Mapping[str, str] | None = None, *, preload: Sequence[str] = ()) -> None:
+        self._preload = tuple(preload)
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "MAESTRO_", "COV_", "COVERAGE_"))}
         self._environment = kept | dict(variables or {})
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _SERVER],
+            [sys.executable, "-c", _SERVER, *self._preload],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

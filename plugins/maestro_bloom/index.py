@@ -10,7 +10,9 @@ from typing import Literal
 
 import msgspec
 
-SCHEMA = "maestro.bloom/1"
+from maestro_bloom.effects import Statement
+
+SCHEMA = "maestro.bloom/2"
 
 HIT, FOLDED, COMPILED = 1, 2, 4
 """Flags of a block: some test ran it; its effect outlives the call; it runs as machine code."""
@@ -56,6 +58,7 @@ class FileRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     inputs: tuple[InputRow, ...] = ()
     wildcard: bool = False
     early: bool = False
+    statements: tuple[Statement, ...] = ()
 
 
 class TestRow(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -1,4 +1,4 @@
-"""Audit by seeded faults: one function is broken, all tests run, and the failures are held against the selection.
+"""Audit by seeded faults: one place is broken, all tests run, and the failures are held against the selection.
 
 Invariant: faults are planted in a copy of the work tree; the project itself is never touched. A fault counts as
 killed if a test that passed before fails, and as lost if none of these tests would have been selected.
@@ -6,7 +6,6 @@ killed if a test that passed before fails, and as lost if none of these tests wo
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import random
@@ -19,37 +18,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maestro_bloom.claims import upper_bound_ppm
+from maestro_bloom.faults import SORTS, Fault, in_data, in_source, in_variable
 from maestro_bloom.fork_server import ForkServer
-from maestro_bloom.source_model import split_docstring
+from maestro_bloom.index import HIT
+from maestro_bloom.observed_names import EVERY_VALUE, EVERY_VARIABLE
 from maestro_bloom.store import Store, opened
 from maestro_bloom.tree import DERIVED
 from maestro_hooks.errors import ToolError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-RAISE = "raise AssertionError('seeded fault')"
+    from maestro_bloom.index import Index
 
 # The server of the runs has loaded these plugins already; where warnings are errors no test would run.
 _QUIET = ("-W", "ignore:Module already imported so cannot be rewritten")
 
 
 @dataclass(frozen=True, slots=True)
-class Mutant:
-    """One fault: at ``line`` of ``path`` the text ``old`` (whole lines) becomes ``new``."""
-
-    path: str
-    function: str
-    line: int
-    old: tuple[str, ...]
-    new: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """A killed fault: how many tests failed by it, how many of these would have been skipped, how many selected."""
 
-    mutant: Mutant
+    fault: Fault
     failing: int
     missed: tuple[str, ...]
     selected: int
@@ -87,8 +77,12 @@ class AuditResult:
             "selected_percent_mean": (
                 round(100 * sum(v.selected / v.total for v in self.verdicts) / self.killed) if self.killed else 0
             ),
-            "missed": [[v.mutant.path, v.mutant.function, *v.missed] for v in self.verdicts if v.missed],
+            "killed_by_sort": self._by_sort(),
+            "missed": [[v.fault.place, v.fault.what, *v.missed] for v in self.verdicts if v.missed],
         }
+
+    def _by_sort(self) -> dict[str, int]:
+        return {sort: sum(1 for v in self.verdicts if v.fault.sort == sort) for sort in SORTS}
 
     def lines(self) -> list[str]:
         """The same in words."""
@@ -99,57 +93,9 @@ class AuditResult:
             f"lost by selection: {self.lost} (95 % bound {int(str(d['lost_upper95_ppm'])) / 10_000:.2f} %)",
             f"failing tests not selected: {d['missed_tests']} of {d['failing_tests']}",
             f"tests selected, mean: {d['selected_percent_mean']} %",
-            *(
-                f"missed: {v.mutant.path}: {v.mutant.function}: {', '.join(v.missed[:3])}"
-                for v in self.verdicts
-                if v.missed
-            ),
+            "killed in " + ", ".join(f"{sort}: {n}" for sort, n in self._by_sort().items()),
+            *(f"missed: {v.fault.place}: {v.fault.what}: {', '.join(v.missed[:3])}" for v in self.verdicts if v.missed),
         ]
-
-
-def candidates(source: str, path: str) -> list[Mutant]:
-    """Faults of one source: each function's body begins by raising, or a constant, comparison or return changes."""
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return []
-    lines = source.splitlines()
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            _, body = split_docstring(node)
-            if body and body[0].lineno > node.lineno:
-                first = body[0]
-                indent = " " * first.col_offset
-                old = lines[first.lineno - 1]
-                if old.startswith(indent) and not isinstance(first, ast.FunctionDef | ast.ClassDef):
-                    found.append(Mutant(path, node.name, first.lineno, (old,), (f"{indent}{RAISE}", old)))
-            found += [m for child in body for m in _expressions(child, node.name, path, lines)]
-    return found
-
-
-def _expressions(statement: ast.stmt, function: str, path: str, lines: list[str]) -> list[Mutant]:
-    """Faults that replace one expression on one line by another of the same kind."""
-    found = []
-    for node in ast.walk(statement):
-        new = _replacement(node)
-        if new is None or not isinstance(node, ast.expr) or node.lineno != node.end_lineno:
-            continue
-        old = lines[node.lineno - 1]
-        encoded = old.encode()
-        changed = encoded[: node.col_offset] + new.encode() + encoded[node.end_col_offset :]
-        found.append(Mutant(path, function, node.lineno, (old,), (changed.decode("utf-8", "replace"),)))
-    return found
-
-
-def _replacement(node: ast.AST) -> str | None:
-    if isinstance(node, ast.Constant) and type(node.value) is int:
-        return repr(node.value + 1)
-    if isinstance(node, ast.Constant) and type(node.value) is bool:
-        return repr(not node.value)
-    if isinstance(node, ast.Compare | ast.BoolOp):
-        return f"(not ({ast.unparse(node)}))"
-    return None
 
 
 def audit(root: Path, *, count: int, seed: int, paths: Sequence[str], timeout_s: int) -> AuditResult:
@@ -165,20 +111,40 @@ def audit(root: Path, *, count: int, seed: int, paths: Sequence[str], timeout_s:
         if stored is None:
             raise ToolError(f"the tests could not be recorded: {why}", where=str(root), fix="run 'pytest --maestro'")
         passed = {nodeid for nodeid, outcome in before[0].items() if outcome == "passed"}
-        touched = [row.path for row in stored.index.files if any(b.flags & 1 for b in row.blocks)]
-        wanted = (
-            [p for p in touched if any(p.startswith(q) for q in paths)]
-            if paths
-            else [p for p in touched if not _is_test(p)]
-        )
-        pool = [m for path in wanted for m in candidates((copy / path).read_text(encoding="utf-8"), path)]
-        chosen = random.Random(seed).sample(pool, min(count, len(pool)))  # noqa: S311 - a sample, not a secret
+        pools = _pools(stored.index, copy, paths)
         verdicts, survived = [], 0
-        for mutant in chosen:
-            verdict = _judge(runner, mutant, passed)
+        for fault in _drawn(pools, count, random.Random(seed)):  # noqa: S311 - a sample, not a secret
+            verdict = _judge(runner, fault, passed)
             survived += verdict is None
             verdicts += [verdict] if verdict is not None else []
         return AuditResult(tuple(verdicts), survived)
+
+
+def _pools(index: Index, copy: Path, paths: Sequence[str]) -> dict[str, list[Fault]]:
+    """All faults by sort: of sources some test ran, of data files and variables some test read."""
+    pools: dict[str, list[Fault]] = {sort: [] for sort in SORTS}
+    touched = [row.path for row in index.files if any(b.flags & HIT for b in row.blocks)]
+    wanted = [p for p in touched if any(map(p.startswith, paths))] if paths else [p for p in touched if not _is_test(p)]
+    for path in wanted:
+        for fault in in_source((copy / path).read_bytes(), path):
+            pools[fault.sort].append(fault)
+    read = set(index.inputs) | {row for file in index.files for row in file.inputs}
+    for row in sorted(read):
+        place = copy / row.name
+        if row.kind == "file" and not row.name.endswith(".py") and place.is_file() and not paths:
+            pools["data"] += in_data(place.read_bytes(), row.name)
+        elif row.kind == "env" and row.name not in (EVERY_VARIABLE, EVERY_VALUE) and not paths:
+            pools["variable"].append(in_variable(row.name))
+    return pools
+
+
+def _drawn(pools: dict[str, list[Fault]], count: int, source: random.Random) -> list[Fault]:
+    """Half in bodies, the rest in equal parts of the other sorts that there are; what one lacks the bodies make up."""
+    found: list[Fault] = []
+    others = [sort for sort in SORTS if sort != "body" and pools[sort]]
+    for sort in others:
+        found += source.sample(pools[sort], min(count // 2 // len(others), len(pools[sort])))
+    return source.sample(pools["body"], min(count - len(found), len(pools["body"]))) + found
 
 
 def _is_test(path: str) -> bool:
@@ -186,23 +152,24 @@ def _is_test(path: str) -> bool:
     return name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py" or "tests/" in f"/{path}"
 
 
-def _judge(runner: _Runner, mutant: Mutant, passed: set[str]) -> Verdict | None:
-    place = runner.copy / mutant.path
-    source = place.read_text(encoding="utf-8")
-    lines = source.splitlines()
-    lines[mutant.line - 1 : mutant.line] = mutant.new
-    place.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    try:
-        outcomes, skippable = runner.run(record=False)
-    finally:
-        place.write_text(source, encoding="utf-8")
+def _judge(runner: _Runner, fault: Fault, passed: set[str]) -> Verdict | None:
+    if fault.sort == "variable":
+        outcomes, skippable = runner.run(record=False, variables={fault.place: fault.content.decode()})
+    else:
+        place = runner.copy / fault.place
+        before = place.read_bytes()
+        place.write_bytes(fault.content)
+        try:
+            outcomes, skippable = runner.run(record=False)
+        finally:
+            place.write_bytes(before)
     if not outcomes:
         return None  # it breaks the collection or never ends: every run notices
     failing = {n for n in passed if outcomes.get(n) in ("failed", "error")}
     if not failing:
         return None
     return Verdict(
-        mutant, len(failing), tuple(sorted(failing & skippable)), len(outcomes) - len(skippable), len(outcomes)
+        fault, len(failing), tuple(sorted(failing & skippable)), len(outcomes) - len(skippable), len(outcomes)
     )
 
 
@@ -214,7 +181,7 @@ class _Runner:
     server: ForkServer
     timeout_s: int
 
-    def run(self, *, record: bool) -> tuple[dict[str, str], set[str]]:
+    def run(self, *, record: bool, variables: Mapping[str, str] | None = None) -> tuple[dict[str, str], set[str]]:
         """All outcomes of a run, and the tests the index would have skipped; nothing if it did not end properly."""
         state = self.copy / ".maestro"
         state.mkdir(exist_ok=True)
@@ -222,7 +189,7 @@ class _Runner:
         report.unlink(missing_ok=True)
         mode = ["--maestro-select=off"] if record else ["--maestro-select=report", "--maestro-record=off"]
         arguments = ["--maestro", f"--maestro-json={report}", "-q", "-p", "no:cacheprovider", *_QUIET, *mode]
-        self.server.run(self.copy, arguments, output=state / "audit.txt", timeout_s=self.timeout_s)
+        self.server.run(self.copy, arguments, output=state / "audit.txt", variables=variables, timeout_s=self.timeout_s)
         try:
             document = json.loads(report.read_bytes())
         except (OSError, ValueError):
@@ -234,4 +201,5 @@ class _Runner:
 def _search_path(root: Path, copy: Path) -> dict[str, str]:
     """The copy's sources wherever the original's would be imported from."""
     inside = [Path(p).relative_to(root) for p in sys.path if p and Path(p).is_relative_to(root)]
-    return {"PYTHONPATH": os.pathsep.join(str(copy / p) for p in [*inside, Path()])}
+    outside = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and not Path(p).is_relative_to(root)]
+    return {"PYTHONPATH": os.pathsep.join([*(str(copy / p) for p in [*inside, Path()]), *outside])}

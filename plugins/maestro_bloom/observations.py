@@ -33,6 +33,10 @@ class Bag:
     modules: set[str] = field(default_factory=set)
     opaque: set[str] = field(default_factory=set)
     children: set[str] = field(default_factory=set)
+    codes: set[tuple[str, str, int]] = field(default_factory=set)
+    """Functions whose body was looked at without running it: file, qualified name, first line."""
+    others: set[Bag] = field(default_factory=set)
+    """Whose results this one went on with: a file they wrote, a generator they began."""
 
     def close(self) -> None:
         """Nothing more comes: give back the empty sets, of which a large suite would keep ten thousands alive."""
@@ -46,6 +50,16 @@ class Bag:
             found = getattr(other, name)
             if found:
                 getattr(self, name).update(found)
+
+    def everything(self) -> list[Bag]:
+        """This bag and all it went on with, directly or not."""
+        found = {self}
+        queue = [self]
+        while queue:
+            new = queue.pop().others - found
+            found |= new
+            queue += new
+        return list(found)
 
 
 class Territory:

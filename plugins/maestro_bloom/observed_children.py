@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from maestro_bloom.observed_names import EVERY_VALUE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -100,6 +102,7 @@ class Children:
             if self._recorder.active:
                 for bag in self._recorder.targets(sys._getframe(1)):  # noqa: SLF001 - who starts it
                     bag.opaque.add("multiprocessing")
+                    bag.variables.add(EVERY_VALUE)
             return original(*arguments)
 
         module.fork_exec = fork_exec

@@ -16,7 +16,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from maestro_bloom import observed_paths
-from maestro_bloom.observed_names import EVERY_VARIABLE, is_aside
+from maestro_bloom.observed_names import EVERY_VALUE, EVERY_VARIABLE, is_aside
+from maestro_bloom.observed_texts import Texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,8 +55,10 @@ class Watcher:
         handlers: dict[str, Callable[[Any], None]] = {
             "exec": self._on_exec,
             "open": self._on_open,
+            "os.rename": self._on_rename,
             "os.listdir": self._on_list,
-            "os.scandir": self._on_list,
+            "os.scandir": self._on_scan,
+            **Texts(self._recorder).handlers(),
             "sqlite3.connect": self._on_database,
             "ctypes.dlopen": self._on_library,
             "code.__new__": self._on_code,
@@ -94,12 +97,16 @@ class Watcher:
             self._execute(arguments[0], path)
 
     def _on_open(self, arguments: tuple[Any, ...]) -> None:
-        path = self._given(arguments[0])
-        if path is None or path.endswith((".pyc", ".pyo")):
+        if not isinstance(arguments[0], str | bytes | os.PathLike):
+            return  # a descriptor: whoever made it was seen
+        name = os.fsdecode(arguments[0])
+        if name.endswith((".pyc", ".pyo")):
             return
         flags = arguments[2] if len(arguments) > 2 and isinstance(arguments[2], int) else 0
-        if flags & (os.O_WRONLY | os.O_RDWR) == os.O_WRONLY and flags & (os.O_TRUNC | os.O_CREAT):
-            return  # an output
+        self._pass_on(name, flags)
+        path = self._path(name)
+        if path is None or _is_output(flags):
+            return
         frame = sys._getframe(2)  # noqa: SLF001 - who opened it
         if path.endswith(".py") and _reader(frame).startswith(_LOADERS):
             return
@@ -110,13 +117,40 @@ class Watcher:
         if not found and _of_plugin(frame):
             self._recorder.session.files.add(path)
 
+    def _pass_on(self, name: str, flags: int) -> None:
+        """Who reads what another test wrote depends on what that test ran."""
+        bag, written = self._recorder.open_bag, self._recorder.written
+        if bag is not None:
+            if not _is_output(flags):
+                written.read(name, bag)
+            if flags & (os.O_WRONLY | os.O_RDWR):
+                written.wrote(name, bag, anew=bool(flags & os.O_TRUNC))
+
+    def _on_rename(self, arguments: tuple[Any, ...]) -> None:
+        old, new = arguments[0], arguments[1]
+        if isinstance(old, str | bytes | os.PathLike) and isinstance(new, str | bytes | os.PathLike):
+            self._recorder.written.moved(os.fsdecode(old), os.fsdecode(new))
+
+    def _on_scan(self, arguments: tuple[Any, ...]) -> None:
+        """Entries tell sizes and times, unseen: who scans on his own account depends on the contents."""
+        given = arguments[0] if arguments and arguments[0] is not None else "."
+        frame = sys._getframe(2)  # noqa: SLF001 - who scans
+        inside = self._given(given)
+        if inside is not None and self._path(frame.f_code.co_filename) is not None:
+            names = os.listdir(given)  # noqa: PTH208 - names, which this event reports too
+            for bag in self._recorder.targets(frame):
+                bag.files.update(f"{inside}/{os.fsdecode(name)}" for name in names)
+        self._list(arguments, frame)
+
     def _on_list(self, arguments: tuple[Any, ...]) -> None:
+        self._list(arguments, sys._getframe(2))  # noqa: SLF001 - who listed it
+
+    def _list(self, arguments: tuple[Any, ...], frame: FrameType) -> None:
         given = arguments[0] if arguments and arguments[0] is not None else "."
         if not isinstance(given, str | bytes | os.PathLike):
             return
         # A name below the directory, because a directory itself (the root) may be no path of the territory.
         inside = self._path(os.path.join(os.fsdecode(given), "x"))  # noqa: PTH118 - text in, text out
-        frame = sys._getframe(2)  # noqa: SLF001 - who listed it
         if inside is None or _reader(frame).startswith("<frozen importlib"):
             return
         for bag in self._recorder.targets(frame):
@@ -124,6 +158,8 @@ class Watcher:
 
     def _on_database(self, arguments: tuple[Any, ...]) -> None:
         path = self._given(arguments[0])
+        if isinstance(arguments[0], str | bytes | os.PathLike):
+            self._pass_on(os.fsdecode(arguments[0]), os.O_RDWR)
         if path is not None:
             for bag in self._recorder.targets(sys._getframe(2)):  # noqa: SLF001 - who connected
                 bag.files.add(path)
@@ -147,6 +183,7 @@ class Watcher:
     def _opaque(self, event: str, frame: FrameType) -> None:
         for bag in self._recorder.targets(frame):
             bag.opaque.add(event)
+            bag.variables.add(EVERY_VALUE)  # what it reads of them nobody sees
 
     def _given(self, given: object) -> str | None:
         if isinstance(given, str | bytes | os.PathLike):
@@ -242,6 +279,10 @@ class _LastFinder:
             recorder.edges[importer].add(name)
         for bag in recorder.targets(frame):
             bag.missing.add(name)
+
+
+def _is_output(flags: int) -> bool:
+    return flags & (os.O_WRONLY | os.O_RDWR) == os.O_WRONLY and bool(flags & (os.O_TRUNC | os.O_CREAT))
 
 
 def _asker(frame: FrameType | None) -> FrameType | None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 EVERY_VARIABLE = "*"
 """Stands for the names of all variables: something walked over them."""
+EVERY_VALUE = "**"
+"""Stands for all variables with their values: a program was started, and nobody sees what it reads."""
 
 _HARNESS = ("PYTEST_", "MAESTRO_", "COV_CORE_", "COVERAGE_")
 _SHELL = frozenset({"_", "SHLVL", "OLDPWD"})
@@ -25,3 +27,8 @@ def is_aside(name: str) -> bool:
 def every_variable(variables: Mapping[str, str]) -> str:
     """The sorted names, as one text."""
     return "\0".join(sorted(name for name in variables if not is_aside(name)))
+
+
+def every_value(variables: Mapping[str, str]) -> str:
+    """The sorted names and values, as one text."""
+    return "\0".join(f"{name}={value}" for name, value in sorted(variables.items()) if not is_aside(name))

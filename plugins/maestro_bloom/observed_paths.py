@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
+import stat
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ _EXISTENCE = frozenset(
     access readlink glob iglob _glob1 _iterdir rglob makedirs mkdir walk
     """.split()  # noqa: SIM905 - twenty names in columns read better than one to a line
 )
-# The structure of links, asked for by every ``resolve``; and readers that are seen on their own.
+# ``resolve`` asks for every part of a path whether it is a link; and readers that are seen on their own.
 _ASIDE_FUNCTIONS = frozenset({"realpath", "_joinrealpath", "resolve"})
 _ASIDE_MODULES = ("linecache", "_pytest", "pluggy", "xdist", "coverage", "maestro_bloom", "maestro_hooks")
 
@@ -52,19 +53,26 @@ def watch(recorder: Recorder) -> list[Callable[[], None]]:
 
 def _wrapper(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
     path_of = recorder.territory.path
+    lstat = os.lstat
+
+    def is_link(path: Any) -> bool:
+        try:
+            return stat.S_ISLNK(lstat(path).st_mode)
+        except (OSError, ValueError):
+            return False
 
     @functools.wraps(original)
     def asked(path: Any, *arguments: Any, **named: Any) -> Any:
         if recorder.active and isinstance(path, str | bytes | os.PathLike) and named.get("dir_fd") is None:
             found = path_of(os.fsdecode(path))
             if found is not None:
-                _remember(recorder, found, sys._getframe(1))  # noqa: SLF001 - who asks
+                _remember(recorder, found, sys._getframe(1), lambda: is_link(path))  # noqa: SLF001 - who asks
         return original(path, *arguments, **named)
 
     return asked
 
 
-def _remember(recorder: Recorder, path: str, frame: FrameType | None) -> None:
+def _remember(recorder: Recorder, path: str, frame: FrameType | None, is_link: Callable[[], bool]) -> None:
     existence = False
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
@@ -72,13 +80,17 @@ def _remember(recorder: Recorder, path: str, frame: FrameType | None) -> None:
         if module not in _IN_BETWEEN:
             break
         if function in _ASIDE_FUNCTIONS:
-            return
+            if not is_link():
+                return
+            existence = True
         existence = existence or function in _EXISTENCE
         frame = frame.f_back
     if frame is None or _aside(recorder, frame):
         return
     for bag in recorder.targets(frame):
-        (bag.paths if existence else bag.files).add(path)
+        bag.paths.add(path)
+        if not existence:
+            bag.files.add(path)
 
 
 def _aside(recorder: Recorder, frame: FrameType) -> bool:

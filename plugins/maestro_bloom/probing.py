@@ -17,6 +17,7 @@ Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Stand-ins in cached bytecode: replaced by the live array and by numbers of this process when code is loaded.
 ARRAY = b"\x00maestro-bloom-probe\x00"
+AGAIN = b"\x00maestro-bloom-again\x00"
 BASE = 0x4D41_4553_0000_0000
 _SUSPENDS = (ast.Yield, ast.YieldFrom, ast.Await)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
@@ -26,12 +27,13 @@ def insert(tree: ast.Module, source: bytes) -> None:
     """Put a probe into every function and lambda of ``tree``, which is ``source`` parsed, perhaps rewritten since."""
     model = model_of(source)
     known = {(b.qualname, b.line): (i, b.writer) for i, b in enumerate(model.blocks)}
-    _Inserter(known).walk(tree, len(model.blocks))
+    _Inserter(known, model.memo_lambdas).walk(tree, len(model.blocks))
 
 
 class _Inserter:
-    def __init__(self, known: dict[tuple[str, int], tuple[int, int]]) -> None:
+    def __init__(self, known: dict[tuple[str, int], tuple[int, int]], memo_lambdas: tuple[int, ...]) -> None:
         self._known = known
+        self._memo_lambdas = memo_lambdas
         self._scope: list[str] = []
 
     def walk(self, node: ast.AST, unit: int) -> None:
@@ -46,7 +48,14 @@ class _Inserter:
             else:
                 self.walk(child, unit)
                 if isinstance(child, ast.Lambda):
-                    child.body = _at(ast.BoolOp(ast.Or(), [_call("hit", unit), child.body]), child.body)
+                    child.body = self._lambda(child, unit)
+
+    def _lambda(self, node: ast.Lambda, unit: int) -> ast.expr:
+        if node.lineno in self._memo_lambdas:
+            made = _call("around", unit)
+            made.args += [_call("enter", unit), node.body]
+            return _at(made, node.body)
+        return _at(ast.BoolOp(ast.Or(), [_call("hit", unit), node.body]), node.body)
 
     def _function(self, node: Function, around: int) -> None:
         unit, kind = self._known.get((".".join([*self._scope, node.name]), first_line(node)), (around, writers.PLAIN))
@@ -85,7 +94,7 @@ def _resumptions(body: list[ast.stmt], unit: int) -> None:
             for block in inner:
                 _resumptions(block, unit)
         elif not isinstance(statement, ast.Return) and any(isinstance(n, _SUSPENDS) for n in ast.walk(statement)):
-            body.insert(at + 1, _at(_store(unit), statement))
+            body.insert(at + 1, _at(_store(unit, AGAIN), statement))
 
 
 def _at(made: N, place: ast.stmt | ast.expr) -> N:
@@ -97,10 +106,10 @@ def _at(made: N, place: ast.stmt | ast.expr) -> N:
     return made
 
 
-def _store(unit: int) -> ast.stmt:
-    target = ast.Subscript(ast.Constant(ARRAY), ast.Constant(BASE + unit), ast.Store())
+def _store(unit: int, array: bytes = ARRAY) -> ast.stmt:
+    target = ast.Subscript(ast.Constant(array), ast.Constant(BASE + unit), ast.Store())
     return ast.Assign([target], ast.Constant(1))
 
 
-def _call(method: str, unit: int) -> ast.expr:
+def _call(method: str, unit: int) -> ast.Call:
     return ast.Call(ast.Attribute(ast.Constant(ARRAY), method, ast.Load()), [ast.Constant(BASE + unit)], [])

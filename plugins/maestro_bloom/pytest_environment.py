@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from maestro_bloom import environment
@@ -40,6 +41,8 @@ def _options(config: pytest.Config, root: Path) -> Iterator[str]:
         if value:
             yield f"{name}={repr(value).replace(str(root), '.')}"
     yield f"plugins={' '.join(plugin_names(config))}"
+    # Node ids are written from there: two directories of one repository may have tests of the same names.
+    yield f"rootdir={os.path.relpath(config.rootpath, root)}"
 
 
 def run_is_whole(config: pytest.Config) -> bool:

@@ -43,6 +43,7 @@ class Recording:
         self._collected: set[str] = set()
         self._open: Recorded | None = None
         self._reports: list[pytest.TestReport] = []
+        self._ending: Bag | None = None
         self.territory = Territory(str(tree.root))
         self.recorder = Recorder(self.territory)
         self.mechanism = self._install()
@@ -173,10 +174,34 @@ class Recording:
 
     def pytest_fixture_post_finalizer(self, fixturedef: Any) -> None:
         """What its end runs belongs to its users too, not to the test that happened to be last."""
+        if self._open is None:
+            return
+        self.recorder.flush()
         shared = self._shared.get(fixturedef)
-        if shared is not None and self._open is not None:
-            self.recorder.flush()
-            shared.update(self._open.bag)
+        if shared is not None:
+            shared.update(self._ending or self._open.bag)
+        if self._ending is not None:
+            self._end_part()
+            self._begin_part()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        """Each part of the end, up to where a fixture has ended, by itself."""
+        self._begin_part()
+        try:
+            return (yield)
+        finally:
+            self._end_part()
+
+    def _begin_part(self) -> None:
+        self._ending = Bag()
+        self.recorder.push(self._ending)
+
+    def _end_part(self) -> None:
+        self.recorder.pop()
+        if self._open is not None and self._ending is not None:
+            self._open.bag.update(self._ending)
+        self._ending = None
 
     def _active(self, request: Any) -> list[Bag]:
         definitions = getattr(request, "_fixture_defs", None)

@@ -15,9 +15,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Protocol
 
 from maestro_bloom.observations import Bag
+from maestro_bloom.observed_files import WrittenFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from types import FrameType
 
     from maestro_bloom.observations import Territory
@@ -32,6 +33,9 @@ class Tracer(Protocol):
     def drain(self, *, wake: bool) -> set[int]:
         """Units seen since the last call; ``wake`` lets units already folded be seen again."""
 
+    def resumed(self) -> set[int]:
+        """Units among those last drained that only went on: generators and coroutines begun before."""
+
     @property
     def idle(self) -> bool:
         """Whether nothing was seen since the last call of ``drain``."""
@@ -39,8 +43,11 @@ class Tracer(Protocol):
     def fold(self, units: set[int]) -> None:
         """Say that these units are folded: until the next waking they need not be seen again."""
 
-    def left(self, segments: Sequence[object]) -> object | None:
-        """Of the tokens of open segments, the outermost that an exception has ended unseen, if any."""
+    def settle(self) -> None:
+        """Enter or leave the segment that has begun or ended unseen; asked before anything is attributed."""
+
+    def begin(self, frame: FrameType) -> None:
+        """Say that a test begins whose calls stand above ``frame``."""
 
 
 class Recorder:
@@ -57,7 +64,12 @@ class Recorder:
         self.edges: defaultdict[str, set[str]] = defaultdict(set)
         self.executed: dict[str, str | None] = {}
         self.session = Bag()
+        self.acts: defaultdict[str, set[tuple[int, str]]] = defaultdict(set)
+        self.written = WrittenFiles()
         self._bags: list[Bag] = []
+        self._past: list[Bag] = []
+        self._started: set[int] = set()
+        self._resumed: set[int] = set()
         self._threads: list[int] = []
         self.segments: list[object] = []
         self._fold_all = False
@@ -66,13 +78,16 @@ class Recorder:
 
     def flush(self, *, wake: bool = False) -> None:
         """Hand what was seen to the open bag, and fold it where a rule says so."""
-        self.settle()
-        self._hand_over(wake=wake)
-
-    def _hand_over(self, *, wake: bool = False) -> None:
         if self.tracer is None:
             return
-        units = self.tracer.drain(wake=wake)
+        self.tracer.settle()
+        self._hand_over(self.tracer, wake=wake)
+
+    def _hand_over(self, tracer: Tracer, *, wake: bool = False) -> None:
+        units = tracer.drain(wake=wake)
+        resumed = tracer.resumed()
+        self._started |= units - resumed
+        self._resumed |= resumed
         if self._bags:
             self._bags[-1].units |= units
         if self.collecting or self.segments or self._fold_all or not self._bags:
@@ -87,31 +102,38 @@ class Recorder:
     def enter(self, token: object) -> None:
         """A function whose effect outlives the call, or a module, begins."""
         if self.active:
-            self.settle()
             if self.tracer is not None and not self.tracer.idle:
-                self._hand_over()
+                self._hand_over(self.tracer)
             self.segments.append(token)
+
+    def acted(self, path: str) -> None:
+        """A function of ``path`` whose effect outlives the call begins while a module may be executed: which line?"""
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to a caller's frame
+        while frame is not None:
+            if frame.f_code.co_name == "<module>":
+                module = self.territory.path(frame.f_code.co_filename)
+                if module is not None and module != path:
+                    self.acts[module].add((frame.f_lineno, path))
+            frame = frame.f_back
 
     def leave(self, token: object) -> None:
         """It ends; whatever was entered inside and not left (another thread, a killed generator) ends with it."""
         if token in self.segments:
             if self.tracer is not None and not self.tracer.idle:
-                self._hand_over()
+                self._hand_over(self.tracer)
             while self.segments.pop() != token:
                 pass
-
-    def settle(self) -> None:
-        """End the segments that an exception has left; to be asked before anything is attributed."""
-        if self.segments and self.tracer is not None:
-            token = self.tracer.left(self.segments)
-            if token is not None:
-                self.leave(token)
 
     def fold_all(self) -> None:
         """Fold everything the open test runs: a writer that suspends has no clear inside."""
         self._fold_all = True
 
     # Bags ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def open_bag(self) -> Bag | None:
+        """The bag of the innermost test or fixture being watched."""
+        return self._bags[-1] if self._bags else None
 
     def is_open(self, bag: Bag) -> bool:
         """Whether a test or a wider fixture is being watched into this bag."""
@@ -126,10 +148,16 @@ class Recorder:
         """Open the bag of a test. What was seen since the last one belongs to nobody, so it is folded."""
         self.flush(wake=True)
         self.segments.clear()
+        if self.tracer is not None:
+            # Behind whoever begins: what runs the test.
+            self.tracer.begin(sys._getframe(2))  # noqa: SLF001 - the documented way to a caller's frame
         self._threads.clear()
         self._fold_all = self._others_run_project_code()
+        self._started.clear()
+        self._resumed.clear()
         bag = Bag()
         self._bags = [bag]
+        self._past.append(bag)
         return bag
 
     def _others_run_project_code(self) -> bool:
@@ -145,13 +173,22 @@ class Recorder:
         self.flush(wake=True)
         if self._bags and (self._fold_all or self._others_run_project_code()):
             self.fold(self._bags[0].units)
+        self._go_on()
         self._bags = []
         self._fold_all = False
+
+    def _go_on(self) -> None:
+        """A generator that began in an earlier test holds what ran there: the open test takes that over."""
+        begun = self._resumed - self._started
+        if begun and self._bags:
+            self._bags[0].others.update(bag for bag in self._past if not begun.isdisjoint(bag.units))
+            self._bags[0].others.discard(self._bags[0])
 
     def push(self, bag: Bag) -> None:
         """Open a bag inside the test's: a fixture of wider scope is being set up."""
         self.flush()
         self._bags.append(bag)
+        self._past.append(bag)
         self._threads.append(threading.active_count())
 
     def pop(self) -> None:
@@ -171,7 +208,8 @@ class Recorder:
         While tests are collected, reads of pytest and its plugins that no project code asked for are their own
         business (they are repeated in every run), unless the caller thinks otherwise.
         """
-        self.settle()
+        if self.tracer is not None:
+            self.tracer.settle()
         if self._bags:
             yield from self._bags[-1:]
         if self.collecting or self.segments or self._fold_all or not self._bags:

@@ -14,9 +14,10 @@ from typing import TypeAlias
 import msgspec
 
 from maestro_bloom import imports_of, memos, writers
+from maestro_bloom.effects import Effects, Statement
 from maestro_bloom.keys import DIGEST_SIZE
 
-SCHEMA = 5
+SCHEMA = 6
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Compiled code runs no Python frame, so a body under such a decorator can never be seen to run.
@@ -46,6 +47,9 @@ class SourceModel(msgspec.Struct, frozen=True, array_like=True, gc=False):
     imports: tuple[str, ...] = ()
     strings: tuple[str, ...] = ()
     wildcard: bool = False
+    statements: tuple[Statement, ...] = ()
+    memo_lambdas: tuple[int, ...] = ()
+    """First lines of lambdas whose results are kept."""
 
 
 def model_of(data: bytes) -> SourceModel:
@@ -65,6 +69,8 @@ def model_of(data: bytes) -> SourceModel:
         imports=found.names,
         strings=found.strings,
         wildcard=found.wildcard,
+        statements=tuple(walker.statements),
+        memo_lambdas=writers.memo_lambdas(tree),
     )
 
 
@@ -92,6 +98,8 @@ class _Walker:
     def __init__(self, names: frozenset[str], tree: ast.Module) -> None:
         self.skeleton: list[str] = []
         self.blocks: list[Block] = []
+        self.statements: list[Statement] = []
+        self._effects = Effects(tree)
         self._names = names
         self._memo = writers.memoisers(tree)
         self._filled = memos.filled_by(tree)
@@ -102,7 +110,9 @@ class _Walker:
     def module(self, tree: ast.Module) -> None:
         """Walk a whole module."""
         for statement in tree.body:
+            start = len(self.skeleton)
             self._write(statement, self.skeleton)
+            self.statements.append(self._effects.statement(statement, _hash(self.skeleton[start:])))
 
     def _write(self, node: ast.AST, out: list[str]) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -134,7 +144,9 @@ class _Walker:
         qualname = ".".join([*self._scope, node.name])
         n = self._seen[qualname] = self._seen.get(qualname, -1) + 1
         docstring, body = split_docstring(node)
-        out += [type(node).__name__, node.name, str(n)]
+        # Whether it is a generator can be asked of a function without running it.
+        suspends = any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in memos.own_nodes(node.body))
+        out += [type(node).__name__, node.name, str(n), str(suspends)]
         for field in ("args", "returns", "decorator_list", "type_params"):
             self._value(getattr(node, field, None), out)
         out.append(")")

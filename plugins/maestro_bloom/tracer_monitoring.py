@@ -4,6 +4,10 @@ Every code object reports its first start (or resumption) and is then silent unt
 costs one callback per test. Waking toggles the events of one code object; ``restart_events`` would wake the disabled
 events of coverage and debuggers too. Code objects are never hashed: that would walk their bytecode.
 
+A function whose effect outlives the call (a segment) reports every start, and no end: whether something runs inside
+one is seen by its callers, and asked only if one has begun since nothing was found there. Watching the ends would cost
+a second callback for each call, and for those by an exception all code of the process would have to be instrumented.
+
 Invariant: a code object armed here is kept alive, so its address names it for ever.
 """
 
@@ -11,15 +15,15 @@ from __future__ import annotations
 
 import gc
 import sys
-import threading
+from _thread import get_ident  # gevent puts another into ``threading``
 from inspect import CO_NEWLOCALS, CO_OPTIMIZED
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from maestro_bloom import writers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from types import FrameType
 
     from maestro_bloom.recorder import Recorder
@@ -36,17 +40,11 @@ _WAKINGS = 256
 
 # What ``id`` says, but without the audit event that each call of ``id`` raises.
 _name: Callable[[object], int] = object.__hash__
+_SEGMENT = "segment"
 _CHILD = "maestro-bloom-child"
+_LAMBDA = "<lambda>"
 _FUNCTION = CO_OPTIMIZED | CO_NEWLOCALS
 _monitoring: Any = getattr(sys, "monitoring", None)
-
-
-class _Segment(NamedTuple):
-    """A call of a function whose effect outlives it, by the addresses of its code and of its frame."""
-
-    code: int
-    frame: int
-    thread: int
 
 
 class ToolTakenError(Exception):
@@ -65,10 +63,14 @@ class MonitoringTracer:
         self._alive: list[CodeType] = []
         self._watched: list[CodeType] = []
         self._hits: list[CodeType] = []
+        self._again: list[CodeType] = []
+        self._resumed: set[int] = set()
         self._asleep: list[CodeType] = []
         self._wakings: dict[int, int] = {}
         self._folded: set[int] = set()
         self._entered: set[int] = set()
+        self._looking: set[int] = set()
+        self._base = 0
 
     def install(self) -> None:
         """Take the tool ids. Raises ``ToolTakenError``."""
@@ -80,23 +82,26 @@ class MonitoringTracer:
         events = _monitoring.events
         seen, around = TOOLS
         self._events = events.PY_START | events.PY_RESUME
-        self._segment_events = events.PY_START | events.PY_RETURN
         _monitoring.use_tool_id(seen, "maestro-bloom")
         _monitoring.use_tool_id(around, "maestro-bloom-segments")
-        append, disable = self._hits.append, _monitoring.DISABLE
-        segments, settle = self._recorder.segments, self._recorder.settle
+        append, again, disable = self._hits.append, self._again.append, _monitoring.DISABLE
+        looking, settle = self._looking, self.settle
 
         def on_start(code: CodeType, _offset: int) -> object:
-            if segments:
+            if looking:
                 settle()
             append(code)
             return disable
 
+        def on_resume(code: CodeType, _offset: int) -> object:
+            if looking:
+                settle()
+            again(code)
+            return disable
+
         _monitoring.register_callback(seen, events.PY_START, on_start)
-        _monitoring.register_callback(seen, events.PY_RESUME, on_start)
-        # An unwinding cannot be watched on one code object alone, and watching all instruments all code: see ``left``.
+        _monitoring.register_callback(seen, events.PY_RESUME, on_resume)
         _monitoring.register_callback(around, events.PY_START, self._on_enter)
-        _monitoring.register_callback(around, events.PY_RETURN, self._on_leave)
 
     def uninstall(self) -> None:
         """Silence everything and give the tool ids back."""
@@ -104,14 +109,14 @@ class MonitoringTracer:
             for code in armed:
                 _monitoring.set_local_events(tool, code, 0)
         for tool in TOOLS:
-            for event in ("PY_START", "PY_RESUME", "PY_RETURN"):
+            for event in ("PY_START", "PY_RESUME"):
                 _monitoring.register_callback(tool, getattr(_monitoring.events, event), None)
             _monitoring.free_tool_id(tool)
 
     def arm(self, code: CodeType, path: str) -> None:
         """A module of the project is about to be executed: watch its functions, and itself as a segment."""
         model = self._model_of(path) if path.endswith(".py") else None
-        kinds = {(b.qualname, b.line): (i, b.writer) for i, b in enumerate(model.blocks)} if model else {}
+        kinds = _kinds(model)
         self._walk(code, path, kinds, self._new_unit(path, -1))
         self._watch_segment(code, writers.SEGMENT)
 
@@ -123,7 +128,7 @@ class MonitoringTracer:
             if path is not None and _name(code) not in self._unit:
                 self._recorder.early.add(path)
                 model = self._model_of(path)
-                kinds = {(b.qualname, b.line): (i, b.writer) for i, b in enumerate(model.blocks)} if model else {}
+                kinds = _kinds(model)
                 self._function(code, path, kinds, self._new_unit(path, -1))
 
     def _walk(self, code: CodeType, path: str, kinds: dict[tuple[str, int], tuple[int, int]], around: int) -> None:
@@ -140,6 +145,8 @@ class MonitoringTracer:
         self._unit[_name(code)] = unit
         self._alive.append(code)
         _monitoring.set_local_events(TOOLS[0], code, self._events)
+        if code.co_name == _LAMBDA:
+            found = kinds.get((_LAMBDA, code.co_firstlineno))
         if found is not None and found[1] != writers.PLAIN:
             self._watch_segment(code, found[1])
         self._walk(code, path, kinds, unit)
@@ -147,7 +154,7 @@ class MonitoringTracer:
     def _watch_segment(self, code: CodeType, kind: int) -> None:
         self._kinds[_name(code)] = kind
         self._watched.append(code)
-        _monitoring.set_local_events(TOOLS[1], code, self._segment_events)
+        _monitoring.set_local_events(TOOLS[1], code, _monitoring.events.PY_START)
 
     def _new_unit(self, path: str, block: int) -> int:
         self.units.append((path, block))
@@ -156,49 +163,68 @@ class MonitoringTracer:
     def _on_enter(self, code: CodeType, _offset: int) -> None:
         recorder = self._recorder
         if recorder.collecting:
-            return  # everything is folded anyway
-        if self._kinds.get(_name(code)) == writers.WHOLE_TEST:
-            recorder.fold_all()
-        else:
-            frame = sys._getframe(1)  # noqa: SLF001 - the one that begins
-            recorder.enter(_Segment(_name(code), _name(frame), threading.get_ident()))
             unit = self._unit.get(_name(code))
-            if unit is not None and unit not in self._entered:
-                # It may have fallen silent in this test, and is folded itself.
-                self._entered.add(unit)
-                self._hits.append(code)
+            if unit is not None:
+                recorder.acted(self.units[unit][0])
+            return  # everything is folded anyway
+        name = _name(code)
+        # What was seen before it must be seen again, should it run inside too; mostly nothing was.
+        if name not in self._entered or not (self.idle or recorder.segments):
+            self._begin_segment(code, name)
+        self._looking.add(get_ident())
 
-    def _on_leave(self, code: CodeType, _offset: int, _result: object) -> None:
-        if self._recorder.segments:
-            frame = sys._getframe(1)  # noqa: SLF001 - the one that ends
-            self._recorder.leave(_Segment(_name(code), _name(frame), threading.get_ident()))
+    def _begin_segment(self, code: CodeType, name: int) -> None:
+        recorder = self._recorder
+        if self._kinds[name] == writers.WHOLE_TEST:
+            recorder.fold_all()
+            self._entered.add(name)
+            return
+        self.settle()
+        if not recorder.segments:
+            recorder.enter(_SEGMENT)
+        if name not in self._entered:
+            self._entered.add(name)
+            if name in self._unit:
+                self._hits.append(code)  # it may have fallen silent in this test, and is folded itself
 
-    def left(self, segments: Sequence[object]) -> object | None:
-        """See ``Tracer``: a segment of this thread whose frame no longer stands among the callers.
+    def settle(self) -> None:
+        """See ``Tracer``. A segment that another thread has begun counts until that thread is seen outside."""
+        own, looking = get_ident(), self._looking
+        inside = own in looking and self._within()
+        # Where greenlets take turns on one thread, a segment may go on later.
+        if not inside and "greenlet" not in sys.modules:
+            looking.discard(own)
+        if inside or looking - {own}:
+            if not self._recorder.segments:
+                self._recorder.enter(_SEGMENT)
+        elif self._recorder.segments:
+            self._recorder.leave(_SEGMENT)
 
-        One of another thread is left to that thread. Where greenlets take turns on one thread, nothing can be said.
-        """
-        if "greenlet" in sys.modules:
-            return None
-        running = set()
-        # Behind the frames of the recorder; the one that begins has not entered its own segment yet.
-        frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the documented way to a caller's frame
-        own = threading.get_ident()
-        innermost = segments[-1]
-        while frame is not None:
-            found = _Segment(_name(frame.f_code), _name(frame), own)
-            if found == innermost:
-                return None
-            running.add(found)
+    def _within(self) -> bool:
+        """Whether a segment is among the callers, as far as the test goes."""
+        kinds, base = self._kinds, self._base
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to a caller's frame
+        while frame is not None and _name(frame) != base:
+            if kinds.get(_name(frame.f_code)) == writers.SEGMENT:
+                return True
             frame = frame.f_back
-        return next((s for s in segments if isinstance(s, _Segment) and s.thread == own and s not in running), None)
+        return False
+
+    def begin(self, frame: FrameType) -> None:
+        """See ``Tracer``."""
+        self._base = _name(frame)
+        self._looking.clear()
 
     def drain(self, *, wake: bool) -> set[int]:
         """Units seen since the last call, see ``Tracer``."""
-        hits = self._hits[:]
+        hits, again = self._hits[:], self._again[:]
         del self._hits[: len(hits)]
+        del self._again[: len(again)]
         units = self._unit
-        seen = {units[_name(code)] for code in hits}
+        started, resumed = {units[_name(code)] for code in hits}, {units[_name(code)] for code in again}
+        self._resumed = resumed - started
+        hits += again
+        seen = started | resumed
         if wake:
             self._wake(hits)
             if self._asleep or self._wakings or self._entered:
@@ -221,10 +247,14 @@ class MonitoringTracer:
         self._asleep.append(code)
         return True
 
+    def resumed(self) -> set[int]:
+        """See ``Tracer``."""
+        return self._resumed
+
     @property
     def idle(self) -> bool:
         """Whether nothing was seen since the last call of ``drain``."""
-        return not self._hits
+        return not self._hits and not self._again
 
     def _wake(self, codes: list[CodeType]) -> None:
         tool, events, set_events = TOOLS[0], self._events, _monitoring.set_local_events
@@ -236,3 +266,11 @@ class MonitoringTracer:
     def fold(self, units: set[int]) -> None:
         """See ``Tracer``."""
         self._folded |= units
+
+
+def _kinds(model: SourceModel | None) -> dict[tuple[str, int], tuple[int, int]]:
+    """By qualified name and first line: number of the block, kind of writer; lambdas that are memos by their name."""
+    if model is None:
+        return {}
+    found = {(b.qualname, b.line): (i, b.writer) for i, b in enumerate(model.blocks)}
+    return found | {(_LAMBDA, line): (-1, writers.SEGMENT) for line in model.memo_lambdas}

@@ -18,19 +18,20 @@ from importlib.machinery import SourceFileLoader
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from maestro_bloom.probing import ARRAY, BASE, insert
+from maestro_bloom.probing import AGAIN, ARRAY, BASE, insert
 from maestro_hooks.project.files import write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
+    from types import FrameType
 
     from maestro_bloom.recorder import Recorder
     from maestro_bloom.source_model import SourceModel
 
     ModelOf = Callable[[str], SourceModel | None]
 
-SCHEMA = 5
+SCHEMA = 6
 
 
 class HitMap(bytearray):
@@ -53,13 +54,22 @@ class HitMap(bytearray):
 
     def enter(self, unit: int) -> None:
         """A function whose effect outlives the call begins."""
-        if not self.recorder.collecting:
+        if self.recorder.collecting:
+            tracer = self.recorder.tracer
+            if tracer is not None:
+                self.recorder.acted(tracer.units[unit][0])
+        else:
             self.recorder.enter(unit)
         self[unit] = 1
 
     def leave(self, unit: int) -> None:
         """It ends."""
         self.recorder.leave(unit)
+
+    def around(self, unit: int, _entered: None, value: object) -> object:
+        """A lambda whose effect outlives the call: entered before its value, left behind it (not if it raises)."""
+        self.leave(unit)
+        return value
 
     def whole(self, unit: int) -> None:
         """A generator or coroutine whose effect outlives it begins."""
@@ -80,6 +90,9 @@ class ProbeTracer:
         self.units: list[tuple[str, int]] = []
         self._hits = HitMap()
         self._hits.recorder = recorder
+        self._again = HitMap()
+        self._again.recorder = recorder
+        self._resumed: set[int] = set()
         self._first: dict[str, int] = {}
         self._undo: list[Callable[[], None]] = []
 
@@ -159,6 +172,7 @@ class ProbeTracer:
             # The last unit stands for lambdas and for whatever the model does not know.
             self.units += [*((path, i) for i in range(count)), (path, -1)]
             self._hits.extend(bytes(count + 1))
+            self._again.extend(bytes(count + 1))
         return self._bind(code, self._first[path])
 
     def _bind(self, code: CodeType, first: int) -> CodeType:
@@ -169,6 +183,8 @@ class ProbeTracer:
                 constants.append(self._bind(constant, first))
             elif constant == ARRAY:
                 constants.append(self._hits)
+            elif constant == AGAIN:
+                constants.append(self._again)
             elif type(constant) is int and BASE <= constant < BASE + (1 << 31):
                 constants.append(min(first + constant - BASE, limit - 1))
             else:
@@ -178,25 +194,37 @@ class ProbeTracer:
     def drain(self, *, wake: bool) -> set[int]:
         """Units seen since the last call, see ``Tracer``; a probe needs no waking."""
         _ = wake
-        seen = set()
-        hits = self._hits
-        at = hits.find(1)
-        while at >= 0:
-            seen.add(at)
-            hits[at] = 0
-            at = hits.find(1, at + 1)
-        return seen
+        seen = _taken(self._hits)
+        again = _taken(self._again)
+        self._resumed = again - seen
+        return seen | again
+
+    def resumed(self) -> set[int]:
+        """See ``Tracer``."""
+        return self._resumed
 
     @property
     def idle(self) -> bool:
         """Whether no probe was met since the last call of ``drain``."""
-        return self._hits.find(1) < 0
+        return self._hits.find(1) < 0 and self._again.find(1) < 0
 
     def fold(self, units: set[int]) -> None:
         """See ``Tracer``."""
         _ = units
 
-    def left(self, segments: Sequence[object]) -> object | None:
-        """See ``Tracer``; probes see exceptions, too."""
-        _ = segments
-        return None
+    def settle(self) -> None:
+        """See ``Tracer``; probes tell every end."""
+
+    def begin(self, frame: FrameType) -> None:
+        """See ``Tracer``."""
+
+
+def _taken(hits: HitMap) -> set[int]:
+    """The units marked, which are marked no more."""
+    seen = set()
+    at = hits.find(1)
+    while at >= 0:
+        seen.add(at)
+        hits[at] = 0
+        at = hits.find(1, at + 1)
+    return seen

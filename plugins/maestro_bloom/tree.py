@@ -40,6 +40,8 @@ class Tree:
     links: frozenset[str] = frozenset()
     compiled: frozenset[str] = frozenset()
     """Extension modules beside listed sources; their content is read when asked for."""
+    programs: frozenset[str] = frozenset()
+    """Files that may be executed."""
     _disk: dict[str, str] = field(default_factory=dict, repr=False)
     _kinds: dict[str, str] = field(default_factory=dict, repr=False)
 
@@ -53,14 +55,13 @@ class Tree:
         return self._disk[path]
 
     def kind(self, path: str) -> str:
-        """``file``, ``dir`` or ``absent``: what stands at any path below the root."""
+        """``file``, ``program``, ``dir`` or ``absent``: what stands at any path below the root; of a link, where to."""
         if path in self.contents and path not in self.links:
-            return "file"
+            return "program" if path in self.programs else "file"
         if path in self._children:
             return "dir"
         if path not in self._kinds:
-            place = self.root / path
-            self._kinds[path] = "dir" if place.is_dir() else "file" if place.exists() else ABSENT
+            self._kinds[path] = _kind_on_disk(self.root / path)
         return self._kinds[path]
 
     def python(self) -> dict[str, str]:
@@ -85,9 +86,13 @@ class Tree:
         names = self._children.get(directory)
         if names is None:
             try:
-                names = {name for name in os.listdir(self.root / directory) if name not in DERIVED}  # noqa: PTH208
+                with os.scandir(self.root / directory) as entries:
+                    names = {e.name + "/" * e.is_dir() for e in entries if e.name not in DERIVED}
             except OSError:
                 return ABSENT
+        else:
+            start = f"{directory}/" if directory else ""
+            names = {name + "/" * (start + name in self._children) for name in names}
         return digest_of("\0".join(sorted(names)).encode("utf-8", "surrogatepass"))
 
     @cached_property
@@ -98,23 +103,53 @@ class Tree:
 
 
 def read_tree(root: Path) -> Tree:
-    """The tree in the work directory. Raises ``ToolError`` if git cannot say."""
-    contents: dict[str, str] = {}
-    links = set()
-    listing = read_listing(root)
-    for entry in listing.entries:
-        path = path_text(entry.path)
-        contents[path] = entry.blob.decode()
-        if entry.mode == b"120000":
-            links.add(path)
-    for raw in listing.dirty:
-        if not derived(path := path_text(raw)):
-            found = on_disk(root / os.fsdecode(raw))
-            if found == ABSENT:
-                contents.pop(path, None)
-            else:
-                contents[path] = found
-    return Tree(root, contents, frozenset(links), _beside(root, contents))
+    """The tree in the work directory, with its submodules. Raises ``ToolError`` if git cannot say."""
+    found = _Listing(root)
+    found.read()
+    compiled = _beside(root, found.contents)
+    return Tree(root, found.contents, frozenset(found.links), compiled, frozenset(found.programs))
+
+
+class _Listing:
+    """What git lists below ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.contents: dict[str, str] = {}
+        self.links: set[str] = set()
+        self.programs: set[str] = set()
+
+    def read(self) -> None:
+        """Git's index, then what differs from it on disk, then the submodules."""
+        modules: list[str] = []
+        listing = read_listing(self._root)
+        for entry in listing.entries:
+            path = path_text(entry.path)
+            self._put(path, entry.blob.decode(), link=entry.mode == b"120000", program=entry.mode == b"100755")
+            if entry.mode == b"160000":
+                modules.append(path)
+        for raw in (*listing.dirty, *listing.unsure):
+            if not derived(path := path_text(raw)):
+                place = self._root / os.fsdecode(raw)
+                self._put(path, on_disk(place), link=place.is_symlink(), program=os.access(place, os.X_OK))
+        for path in modules:
+            self._submodule(path)
+
+    def _put(self, path: str, blob: str, *, link: bool, program: bool) -> None:
+        for members, holds in ((self.links, link), (self.programs, program)):
+            (members.add if holds else members.discard)(path)
+        self.contents[path] = blob
+        if blob == ABSENT:
+            del self.contents[path]
+
+    def _submodule(self, path: str) -> None:
+        if (self._root / path / ".git").exists():
+            inner = _Listing(self._root / path)
+            inner.read()
+            self.contents.pop(path, None)
+            self.contents |= {f"{path}/{name}": blob for name, blob in inner.contents.items()}
+            self.links |= {f"{path}/{name}" for name in inner.links}
+            self.programs |= {f"{path}/{name}" for name in inner.programs}
 
 
 def _beside(root: Path, contents: dict[str, str]) -> frozenset[str]:
@@ -143,6 +178,15 @@ def _beside(root: Path, contents: dict[str, str]) -> frozenset[str]:
 def derived(path: str) -> bool:
     """Whether a path lies in a directory of caches or of installed code."""
     return not DERIVED.isdisjoint(path.split("/"))
+
+
+def _kind_on_disk(place: Path) -> str:
+    program = place.is_file() and os.access(place, os.X_OK)
+    kind = "dir" if place.is_dir() else "program" if program else "file" if place.exists() else ABSENT
+    try:
+        return f"link {os.readlink(place)}: {kind}"  # noqa: PTH115 - text out
+    except OSError:
+        return kind
 
 
 def on_disk(place: Path) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from maestro_bloom.memos import MUTATORS, Function, fills_own, last_name, own_nodes
+from maestro_bloom.memos import MUTATORS, SETTERS, Function, fills_given, last_name, own_nodes
 
 if TYPE_CHECKING:
     from maestro_bloom.memos import Fillers
@@ -23,12 +23,16 @@ PLAIN, SEGMENT, WHOLE_TEST = 0, 1, 2
 _MEMO_WORDS = ("cache", "memo", "once", "lazy", "singleton", "reify", "deferred")
 # Called when something is first looked for: what they store is a memo, on whatever object.
 _ON_LOOK_UP = frozenset({"__get__", "__getattr__", "__getattribute__", "__missing__"})
+# Called when a module is first imported; what they make is kept in ``sys.modules``.
+_OF_IMPORTERS = frozenset(
+    {"create_module", "exec_module", "find_module", "find_spec", "get_code", "get_data", "get_source", "load_module"}
+)
 _XUNIT = ("test", "setUp", "setup_", "tearDown", "teardown_")
 
 
 def module_names(tree: ast.Module) -> frozenset[str]:
     """Names bound anywhere at the module's top level."""
-    return frozenset(name for node in own_nodes(tree.body) for name in _bound(node))
+    return frozenset(name for node in own_nodes(tree.body) for name in bound(node))
 
 
 def memoisers(tree: ast.Module) -> frozenset[str]:
@@ -39,6 +43,12 @@ def memoisers(tree: ast.Module) -> frozenset[str]:
             found.update(a.id for a in node.args if isinstance(a, ast.Name))
             found.update(a.attr for a in node.args if isinstance(a, ast.Attribute))
     return frozenset(found)
+
+
+def memo_lambdas(tree: ast.Module) -> tuple[int, ...]:
+    """First lines of the lambdas that are passed to a memoiser."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _sounds_memo(node.func)]
+    return tuple(sorted({a.lineno for call in calls for a in call.args if isinstance(a, ast.Lambda)}))
 
 
 def decorator_names(node: Function) -> frozenset[str]:
@@ -60,15 +70,17 @@ def kind(node: Function, names: frozenset[str], memo: frozenset[str], filled: Fi
         return PLAIN  # what one test leaves for the next is a dependency between tests, not a cache
     own = list(own_nodes(node.body))
     decorated = any(word in name.lower() for name in decorator_names(node) for word in _MEMO_WORDS)
-    looked_up = node.name in _ON_LOOK_UP and any(_stored_into(n) for n in own)
-    outlives = decorated or looked_up or node.name in memo
-    if not (outlives or _stores_outside(node, own, names, around) or fills_own(node, own, filled)):
+    looked_up = node.name in _ON_LOOK_UP and any(stored_into(n) for n in own)
+    outlives = decorated or looked_up or node.name in memo or node.name in _OF_IMPORTERS
+    given = frozenset(_parameters(node)[0])
+    if not (outlives or _stores_outside(node, own, names, around) or fills_given(node, own, filled, given)):
         return PLAIN
     suspends = isinstance(node, ast.AsyncFunctionDef) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own)
     return WHOLE_TEST if suspends else SEGMENT
 
 
-def _bound(node: ast.AST) -> tuple[str, ...]:
+def bound(node: ast.AST) -> tuple[str, ...]:
+    """Names that this node binds where it stands."""
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
         return (node.id,)
     if isinstance(node, ast.Import | ast.ImportFrom):
@@ -100,21 +112,21 @@ def ending_with(node: Function) -> tuple[frozenset[str], frozenset[str]]:
     escaping = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and id(n) not in called}
     inner = {n.name for n in own if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) and not n.decorator_list}
     declared = {name for n in own if isinstance(n, ast.Global | ast.Nonlocal) for name in n.names}
-    local = {name for n in own for name in _bound(n)} | _parameters(node)[0]
+    local = {name for n in own for name in bound(n)} | _parameters(node)[0]
     return frozenset(local - declared), frozenset(inner - escaping)
 
 
 def _stores_outside(node: Function, own: list[ast.AST], names: frozenset[str], around: frozenset[str]) -> bool:
     declared = {name for n in own if isinstance(n, ast.Global | ast.Nonlocal) for name in n.names}
     parameters, _ = _parameters(node)
-    bound = {name for n in own for name in _bound(n)}
-    if bound & declared - around:
+    own_names = {name for n in own for name in bound(n)}
+    if own_names & declared - around:
         return True
     # An imported name bound inside the function is a module: a store into it outlives the call.
-    imported = {name for n in own if isinstance(n, ast.Import | ast.ImportFrom) for name in _bound(n)}
+    imported = {name for n in own if isinstance(n, ast.Import | ast.ImportFrom) for name in bound(n)}
     aliases = {t for n in own if isinstance(n, ast.Assign) for t in _aliases(n, names)}
-    local = (bound | parameters | around) - imported - aliases
-    return any(_root_outside(target, local) for n in own for target in _stored_into(n))
+    local = (own_names | parameters | around) - imported - aliases
+    return any(_root_outside(target, local) for n in own for target in stored_into(n))
 
 
 def _aliases(node: ast.Assign, names: frozenset[str]) -> list[str]:
@@ -125,15 +137,16 @@ def _aliases(node: ast.Assign, names: frozenset[str]) -> list[str]:
     return [t.id for t in node.targets if isinstance(t, ast.Name)]
 
 
-def _stored_into(node: ast.AST) -> list[ast.expr]:
-    """Containers and owners that this node changes."""
-    if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
-        return [node.value]
+def stored_into(node: ast.AST, *, deleted: bool = False) -> list[ast.expr]:
+    """Containers and owners that this node changes; what only removes counts if ``deleted``."""
+    if isinstance(node, ast.Attribute | ast.Subscript):
+        changed = isinstance(node.ctx, ast.Store) or (deleted and isinstance(node.ctx, ast.Del))
+        return [node.value] if changed else []
     if isinstance(node, ast.Call):
         function = node.func
         if isinstance(function, ast.Attribute) and function.attr in MUTATORS:
-            return [function.value]
-        if isinstance(function, ast.Name) and function.id in ("setattr", "delattr") and node.args:
+            return [function.value, *(node.args[:1] if function.attr == "__setitem__" else [])]
+        if last_name(function) in SETTERS and node.args:
             return [node.args[0]]
     return []
 
@@ -165,4 +178,4 @@ def _root_outside(node: ast.expr, local: set[str]) -> bool:
 
 def _sounds_memo(node: ast.expr) -> bool:
     name = last_name(node.func if isinstance(node, ast.Call) else node)
-    return any(word in name.lower() for word in _MEMO_WORDS)
+    return name == "defaultdict" or any(word in name.lower() for word in _MEMO_WORDS)

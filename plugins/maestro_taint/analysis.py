@@ -116,7 +116,7 @@ def _solved(
         demand.run_for(first, callers)
         result.unsearched = sorted(callers.left())
     solver.limit = RUN_STEPS
-    enter_all(solver)
+    enter_all(solver, demand.solve, None if index is None else frozenset(asked))
     for qn in dict.fromkeys(solver.deferred):
         fn = program.functions[qn]
         path = program.modules.get(fn.module).path

@@ -29,10 +29,10 @@ _MODULE = tuple(f.name for f in fields(ir.Module))
 
 @cache
 def version() -> str:
-    """A digest of this engine's own code and the interpreter that reads the files."""
+    """A digest of the code that lowers and keeps files, and of the interpreter that reads them."""
     total = hashlib.sha256(repr(sys.version_info[:3]).encode())
     home = Path(__file__).parent
-    for path in sorted(home.rglob("*.py")):
+    for path in (Path(__file__), *sorted((home / "frontend").glob("*.py"))):
         total.update(path.relative_to(home).as_posix().encode() + b"\0" + path.read_bytes())
     return total.hexdigest()[:24]
 
@@ -126,9 +126,14 @@ class Store:
 def plain(module: ir.Module) -> tuple[Any, ...]:
     """A module as nested builtins, which marshal writes and reads fastest."""
     made = {name: getattr(module, name) for name in _MODULE}
-    made["functions"] = {qn: tuple(getattr(f, name) for name in _FUNCTION) for qn, f in module.functions.items()}
+    made["functions"] = {qn: _packed(f) for qn, f in module.functions.items()}
     made["classes"] = {qn: tuple(getattr(c, name) for name in _CLASS) for qn, c in module.classes.items()}
     return tuple(made[name] for name in _MODULE)
+
+
+def _packed(fn: ir.Function) -> tuple[Any, ...]:
+    """A function with its body as bytes: it is read when the function is run."""
+    return tuple(marshal.dumps(fn.body) if name == "code" else getattr(fn, name) for name in _FUNCTION)
 
 
 def revived(held: tuple[Any, ...]) -> ir.Module:

@@ -81,6 +81,8 @@ RANDOM = BIT["random"]
 INJECTION = KINDS_MASK & ~CONFIDENTIAL & ~RANDOM
 HOSTS = BIT["redirect"] | BIT["ssrf"]
 
+# Who starts a program may name files, commands, hosts and templates: that is what its arguments are for.
+ITS_OWN = PATHS | HOSTS | sum(BIT[name] for name in ("command", "log_injection", "template", "header", "trust"))
 # Source classes and the kinds they can reach.
 ACTIVE: dict[str, int] = {
     "untrusted": INJECTION,
@@ -88,6 +90,7 @@ ACTIVE: dict[str, int] = {
     "secret": CONFIDENTIAL,
     "weakrandom": RANDOM,
     "archive": PATHS,
+    "argument": INJECTION & ~ITS_OWN,
 }
 
 

@@ -6,6 +6,7 @@ Invariant: only files asked about are reported on; another file is read only if 
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 MAX_LOOSE = 5000  # files looked at beside one that lies in no repository
 PYTHON = (".py", ".pyi")
+SETTLED = 2_000_000_000  # nanoseconds: the coarsest clock of a file system
 
 
 def run(
@@ -124,7 +126,8 @@ def _facts(
             if data is None:
                 continue
             known = facts_of(data)
-            if store is not None:
+            # A file changed just now may change again within one tick of the clock, and keep its size.
+            if store is not None and time.time_ns() - status.st_mtime_ns > SETTLED:
                 store.learn(path, stamp, known)
         found[path] = known
     return found

@@ -102,12 +102,16 @@ class Arguments:
         if c.op == "true":
             return value is not None and (value.const is NO_CONST or bool(value.const))
         if c.op == "false":
-            return value is None or (value.const is not NO_CONST and not value.const)
+            return (value is None and self.spread is None) or (
+                value is not None and value.const is not NO_CONST and not value.const
+            )
         return self._among(value, c)
 
     def _among(self, value: Val | None, c: Condition) -> bool:
         if value is None:
             return c.op == "not in"
+        if c.op == "not in" and c.values == ("False",) and value.const is NO_CONST:
+            return False  # it is said, if not here
         names = {self.f.solver.models.canonical(t[1]) for t in value.types if t[0] == "x"}
         if value.const is not NO_CONST:
             names.add(str(value.const).lower() if isinstance(value.const, str) else str(value.const))

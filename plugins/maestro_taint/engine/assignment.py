@@ -48,9 +48,9 @@ def assign(f: Frame, target: Node, value: Val, at: int) -> None:
     """``target = value``."""
     op = target[0]
     if op == ir.LOCAL:
-        f.state[target[2]] = _stepped(f, value, target[2], at)
         if value.atoms:
-            named(f, target[2], value, at)
+            value = named(f, target[2], value, at)
+        f.state[target[2]] = _stepped(f, value, target[2], at)
     elif op == ir.FREE:
         f.state[("c", target[2], target[3])] = _stepped(f, value, target[3], at)
     elif op == ir.GLOBAL:
@@ -79,12 +79,17 @@ def _stepped(f: Frame, value: Val, name: str, at: int) -> Val:
     return Val(atoms, value.const, value.types, objs=value.objs, pred=value.pred, lit=value.lit)
 
 
-def named(f: Frame, name: str, value: Val, at: int) -> None:
-    """Weak randomness stored under a name that says it is a secret."""
+def named(f: Frame, name: str, value: Val, at: int) -> Val:
+    """Weak randomness stored under a name that says it is a secret; told once, so the value then is without it."""
     # Names are weak evidence: what some caller passes in is not judged by what a parameter's copy is called.
     near = {a: x for a, x in value.atoms.items() if isinstance(a, Source) and x[0] & RANDOM}
     if near and is_secret_name(name):
         reach(f, near, RANDOM, name, "secret-name", at)
+        return Val(
+            {a: (x[0] & ~RANDOM, x[1]) if a in near else x for a, x in value.atoms.items()},
+            value.const, value.types, objs=value.objs, pred=value.pred, lit=value.lit,
+        )  # fmt: skip
+    return value
 
 
 def is_secret_name(name: str) -> bool:
@@ -93,7 +98,7 @@ def is_secret_name(name: str) -> bool:
     if personal.kind_of_name(name) == "secret" or any(word in last for word in UNGUESSABLE):
         return True
     words = tuple(re.split(r"[^a-z]+", last))
-    return words[-1:] == ("sid",) or words[-2:] in UNGUESSABLE_PAIRS
+    return words[-1:] == ("sid",) or words[-2:] == ("session", "key") or words[-2:] in UNGUESSABLE_PAIRS
 
 
 def _attribute(f: Frame, target: Node, value: Val, at: int) -> None:
@@ -173,7 +178,7 @@ def _either(old: Val, new: Val) -> Val:
 
 
 def _unpack(f: Frame, targets: tuple[Node, ...], value: Val, at: int) -> None:
-    exact = containers.exact_items(f, value)
+    exact = containers.items_by_place(f, value)
     star = next((i for i, t in enumerate(targets) if t[0] == ir.STAR), None)
     if exact is not None and star is None and len(exact) == len(targets):
         for t, v in zip(targets, exact, strict=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maestro_taint.frontend.facts import words_of
+from maestro_taint.frontend.facts import mentions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ class Callers:
         self.most: int | None = None
         self._waiting = dict.fromkeys(paths)
         self._read: list[Module] = []
-        self._words: dict[str, frozenset[str]] = {}
+        self._sought: set[str] = set()  # words the files that wait are known not to mention
         self._left: set[str] = set()
 
     def begin(self) -> None:
@@ -50,18 +50,15 @@ class Callers:
     def mentioning(self, words: set[str]) -> Iterator[Module]:
         """The modules that mention one of some words: those read before, then further ones, until the bound."""
         yield from list(self._read)
+        fresh = sorted(word.encode() for word in words - self._sought)
+        self._sought |= words
         for path in list(self._waiting):
             if self.spent:
+                self._sought.clear()  # the rest was not searched for these
                 return
-            if not words.isdisjoint(self._words_of(path)):
+            if fresh and mentions(self.program.tree.paths[path]() or b"", fresh):
                 del self._waiting[path]
                 module = self.program.modules[self.program.tree.modules[path]]
                 if module is not None:
                     self._read.append(module)
                     yield module
-
-    def _words_of(self, path: str) -> frozenset[str]:
-        known = self._words.get(path)
-        if known is None:
-            known = self._words[path] = words_of(self.program.tree.paths[path]() or b"")
-        return known

@@ -5,6 +5,7 @@ Invariant: without a model all taint of arguments and receiver reaches the resul
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,17 @@ NEVER = frozenset(
     ("sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit", "flask.abort", "werkzeug.exceptions.abort")
 )
 
+WORDS = re.compile(r"[a-z]+\d?")
+PROTECTED = frozenset(
+    ("password", "passwd", "passphrase", "pwd", "secret", "secrets", "token", "pin", "auth", "authorization", "sign",
+     "signature", "signer", "sessions", "session", "credential", "credentials", "salt", "nonce", "login", "csrf",
+     "hmac", "user", "certificate", "apikey", "otp")
+)  # fmt: skip
+# A function called after a hash gives what its users ask for; they are the ones to judge.
+IDENTIFYING = frozenset(
+    ("cache", "cached", "caching", "version", "etag", "checksum", "fingerprint", "revision", "sprite", "icon", "static",
+     "vary", "dedup", "filelike", "thumbnail", "shard", "bucket", "md5", "sha1")
+)  # fmt: skip
 MEASURING = frozenset(("count", "find", "rfind", "index", "rindex"))  # of a text: a number
 CURSOR, SLOT = "dbapi.cursor", 83
 
@@ -98,12 +110,23 @@ def _misused(f: Frame, model: CallModel, dotted: str, given: Arguments) -> None:
                 f.note_interest(wanted)
                 f.passes_on = True
         if all(given.holds(c) for c in pattern.when) and not prescribed(f, pattern):
-            f.solver.pattern(f, pattern, given.at, dotted)
+            f.solver.pattern(f, pattern, given.at, dotted, grave=not (pattern.weighed and identifies(f, given)))
+
+
+def identifies(f: Frame, given: Arguments) -> bool:
+    """Whether a digest only tells versions of a thing apart, by the names around; nothing to protect is spoken of."""
+    if any(isinstance(a, Source) for v in given.everything() for a in v.atoms):
+        return False
+    module, _, inner = f.fn.qn.rpartition(f"{f.module.name}.")[2].rpartition(".")
+    names = (f.module.name.rpartition(".")[2], module, inner, *f.fn.slots)
+    words = {word for name in names for word in WORDS.findall(name.lower())}
+    return not words.isdisjoint(IDENTIFYING) and words.isdisjoint(PROTECTED)
 
 
 def prescribed(f: Frame, pattern: PatternModel) -> bool:
-    """Whether the function's name or a constant it uses says that a protocol, not the author, chose the call."""
-    if any(fnmatchcase(f.fn.name.lower(), name) for name in pattern.unless_in):
+    """Whether a name of the function or a constant it uses says that a protocol, not the author, chose the call."""
+    named = (f.fn.name.lower(), *f.fn.slots)
+    if any(fnmatchcase(one, name) for name in pattern.unless_in for one in named):
         return True
     if not pattern.unless_beside:
         return False
@@ -121,6 +144,10 @@ def _types(f: Frame, model: CallModel, dotted: str) -> tuple[Any, ...]:
 
 def meet(f: Frame, sink: SinkModel, dotted: str, given: Arguments) -> None:
     """Check a sink's arguments."""
+    for condition in sink.when:
+        decisive = given.selected(condition.arg)
+        if decisive is not None:
+            f.note_interest(decisive)
     if not all(given.holds(c) for c in sink.when):
         return
     if sink.bits & BIT["log"] and f.caught and _tells(dotted, given):
@@ -135,8 +162,9 @@ def meet(f: Frame, sink: SinkModel, dotted: str, given: Arguments) -> None:
         if not atoms and value.lit:
             continue
         bits = sink.bits
-        if atoms and bits & BIT["html"] and bits != BIT["html"] and responses.is_plain(f.fn):
-            bits &= ~BIT["html"]
+        if atoms and bits & BIT["html"] and bits != BIT["html"]:
+            plain = responses.is_plain(f.fn) or responses.is_headed(f, given.kwargs.get("headers"))
+            bits &= ~BIT["html"] if plain else -1
         reach(f, atoms, bits, dotted, sink.id, given.at, sink.confidence)
 
 

@@ -281,7 +281,7 @@ def _subscripted(f: Frame, node: Node) -> tuple[Any, ...]:
         return tuple(t for p in parts for t in resolve_type(f, p))
     if names & CONTAINERS:
         parts = inner[3] if inner[0] == ir.SEQ else (inner,)
-        element = resolve_type(f, parts[-1] if names & MAPPINGS else parts[0])
+        element = resolve_type(f, parts[-1] if names & MAPPINGS else parts[0]) if parts else ()
         return (("of", element),) if element else ()
     return ()
 

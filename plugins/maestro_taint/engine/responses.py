@@ -50,10 +50,29 @@ def is_typed(f: Frame, made: Val) -> bool:
     for oid in made.objs:
         obj = f.get(oid)
         headers = [o for v in obj.fields.values() for o in v.objs] if obj.kind == "tuple" else []
-        for o in headers:
-            told = f.get(o).fields.get("='Content-Type'")
-            if told is not None and isinstance(told.const, str) and "html" not in told.const:
-                return True
+        if is_headed(f, Val(objs=tuple(headers))):
+            return True
+    return False
+
+
+def location(f: Frame, made: Val) -> dict[Any, Any]:
+    """What of a returned ``(body, status, headers)`` says where to go."""
+    atoms: dict[Any, Any] = {}
+    for oid in made.objs:
+        obj = f.get(oid)
+        for v in obj.fields.values() if obj.kind == "tuple" else ():
+            told = [f.get(o).fields.get("='Location'") for o in v.objs]
+            for one in told:
+                atoms = atoms if one is None else join_atoms(atoms, one.atoms)
+    return atoms
+
+
+def is_headed(f: Frame, headers: Val | None) -> bool:
+    """Whether headers given to a response name a content type that is not HTML."""
+    for oid in headers.objs if headers is not None else ():
+        told = f.get(oid).fields.get("='Content-Type'")
+        if told is not None and isinstance(told.const, str) and "html" not in told.const:
+            return True
     return False
 
 

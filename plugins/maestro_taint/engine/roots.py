@@ -6,6 +6,7 @@ have left them; one that is called is judged where it is called.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,24 +22,37 @@ from maestro_taint.frontend import ir
 from maestro_taint.kinds import BIT, SURE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from maestro_taint.engine.solver import Solver
     from maestro_taint.engine.summary import Summary
     from maestro_taint.frontend.ir import Function, Module
     from maestro_taint.models.model import EntryModel
 
 
+CONVERTED = re.compile(r"<(?:int|float|uuid)(?:\([^)]*\))?:(\w+)>|\{(\w+):(?:int|float|uuid)\}")
 RAISED = "raised"  # an entry's parameters: what the handlers of the program raise
 
 
-def enter_all(solver: Solver) -> None:
-    """Enter every handler, then those that are handed what a handler raised; then meet what is shared."""
+def enter_all(solver: Solver, solve: Callable[[Module, str], None], asked: frozenset[str] | None = None) -> None:
+    """Enter every handler, then those that are handed what a handler raised; then meet what is shared.
+
+    ``solve`` runs a function that was not run yet, and notes it if that fails. With ``asked``, of other files only
+    what was run is entered: they may have been read for a class or a constant alone.
+    """
     raised: Val = CLEAN
     later: list[tuple[str, Function, EntryModel]] = []
     called = {qn for summary in solver.done.values() for qn in summary.callees}
     for module in solver.program.modules.loaded():
         frame = solver.scratch(module)
         for qn, fn in module.functions.items():
+            if asked is not None and module.path not in asked and (qn, ()) not in solver.done:
+                continue
             entry = _entry(solver, frame, fn, called)
+            if entry is not None and (qn, ()) not in solver.done:
+                solve(module, qn)
+            if entry is not None and (qn, ()) not in solver.done:
+                continue  # it could not be analysed
             if entry is not None and entry.params == RAISED:
                 later.append((qn, fn, entry))
             elif entry is not None:
@@ -96,9 +110,11 @@ def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel, raised: V
     f = solver.scratch(module)
     f.fn = fn
     args: list[Val] = []
+    converted = _converted(fn)
     for i, name in enumerate(fn.slots):
         default = fn.defaults.get(name)
         outside = entry.params and not (i == 0 and fn.cls) and not _injected(solver, f, fn, name)
+        outside = outside and name not in converted
         needed = dependencies.needed(solver, fn, name)
         if needed is not None:
             args.append(dependencies.provided(solver, f, needed, entry))
@@ -121,9 +137,19 @@ def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel, raised: V
     if entry.returns and not responses.is_response(solver, made):
         atoms = responses.body(f, made)
         position = responses.last_return(fn)
+        reach(
+            f, responses.location(f, made), BIT["redirect"], f"{fn.name} response", entry.id, responses.last_return(fn)
+        )
         bits = entry.returns & ~BIT["html"] if responses.is_typed(f, made) else entry.returns
         reach(f, atoms, bits, f"{fn.name} response", entry.id, position)
     return Val({a: x for a, x in f.deep(f.raises).items() if isinstance(a, Source)})
+
+
+def _converted(fn: Function) -> set[str]:
+    """Parameters of which every route says that they are numbers or UUIDs: ``<int:page>``, ``{ident:int}``."""
+    texts = [c for d in fn.decorators if d[0] == ir.CALL for c in ir.constants(d[3]) if isinstance(c, str)]
+    found = {name for text in texts for pair in CONVERTED.findall(text) for name in pair if name}
+    return {name for name in found if all(name in text for text in texts if "/" in text)}
 
 
 def _wrapped(solver: Solver, module: Module, qn: str) -> None:

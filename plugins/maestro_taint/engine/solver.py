@@ -375,9 +375,11 @@ class Solver:
             self.flows[key] = (site, step)
             self.doubts[key] = doubts
 
-    def pattern(self, f: Frame, pattern: PatternModel, at: int, dotted: str) -> None:
-        """A call that is wrong by itself."""
-        self.patterns[(f.file, at & ir.PLACE, pattern.rule)] = (pattern, dotted, f.fn.qn)
+    def pattern(self, f: Frame, pattern: PatternModel, at: int, dotted: str, *, grave: bool = True) -> None:
+        """A call that is wrong by itself; ``grave`` if what it is used for is known to matter."""
+        key = (f.file, at & ir.PLACE, pattern.rule)
+        grave = grave or (key in self.patterns and self.patterns[key][3])
+        self.patterns[key] = (pattern, dotted, f.fn.qn, grave)
 
     def proved(self, f: Frame, sink: SinkModel, at: int, *, constant: bool) -> None:
         """Whether a sink argument is a constant, in this run; one run that cannot tell is enough to say no."""

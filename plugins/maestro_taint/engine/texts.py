@@ -35,9 +35,11 @@ def glued(f: Frame, parts: list[Val]) -> Val:
     atoms: dict[Any, Any] = {}
     lit = True
     prefix: str | None = ""
+    asked = False  # whether a question mark stands before: what follows it chooses no host
     for p in parts:
         if p.const is not NO_CONST:
             prefix = None if prefix is None else prefix + str(p.const)
+            asked = asked or "?" in str(p.const)
             continue
         inner = f.solver.attributes.printed(f, p)
         lit = lit and p.lit
@@ -45,6 +47,7 @@ def glued(f: Frame, parts: list[Val]) -> Val:
             bits = BIT["path_absolute"] if prefix is None or prefix else 0
             if prefix:
                 bits |= between(prefix) | (HOSTS if FIXED_HOST.match(prefix) else 0)
+            bits |= HOSTS if asked else 0
             atoms = join_atoms(atoms, cleared(inner, bits) if bits else inner)
         prefix = None
     return Val(atoms, lit=lit)
@@ -210,7 +213,7 @@ def _translated(f: Frame, receiver: Val, table: Val) -> Val | None:
     return Val(cleared(receiver.atoms, bits), lit=receiver.lit)
 
 
-def without(f: Frame, receiver: Val, name: str, args: list[Val]) -> Val | None:
+def without(f: Frame, receiver: Val, name: str, args: list[Val]) -> Val | None:  # noqa: PLR0911 - one per method
     """A text method whose result lacks what some kinds need; ``None`` if it is none."""
     if name == "translate" and args:
         return _translated(f, receiver, args[0])
@@ -219,6 +222,8 @@ def without(f: Frame, receiver: Val, name: str, args: list[Val]) -> Val | None:
         return Val(change(receiver.atoms, _LINES), lit=receiver.lit)
     if name == "splitlines":
         return Val(cleared(receiver.atoms, _LINES), lit=receiver.lit)
+    if name == "lstrip" and args and isinstance(args[0].const, str) and "/" in args[0].const:
+        return Val(cleared(receiver.atoms, BIT["path_absolute"]), lit=receiver.lit)
     if name == "split" and not args:
         return Val(cleared(receiver.atoms, _LINES), lit=receiver.lit)
     if name == "hex" and not args:

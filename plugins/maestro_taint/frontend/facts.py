@@ -27,6 +27,11 @@ def facts_of(data: bytes) -> Facts:
     return Facts(words_of(b" ".join(_IMPORT.findall(data))), words_of(b" ".join(_CLASS.findall(data))))
 
 
+def mentions(data: bytes, words: list[bytes]) -> bool:
+    """Whether one of some names stands among the names in a file's bytes."""
+    return any(word in data and re.search(rb"(?<!\w)" + word + rb"(?!\w)", data) for word in words)
+
+
 def words_of(data: bytes) -> frozenset[str]:
     """The names in a file's bytes, keywords and words of comments among them."""
     return frozenset(word.decode("utf-8", "replace") for word in set(_WORD.findall(data)))

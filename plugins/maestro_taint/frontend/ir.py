@@ -6,6 +6,7 @@ that begin at one place apart; no tuple refers to a syntax tree.
 
 from __future__ import annotations
 
+import marshal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -103,6 +104,7 @@ class Function:
         names: names it reads that are no locals, or were imported, those of functions within it included; ``touched``:
             attributes and short texts likewise.
         last: the last line of its body.
+        code: its body, or that as marshal wrote it: most functions that are kept are not run.
     """
 
     qn: str
@@ -117,7 +119,7 @@ class Function:
     annotations: dict[str, Node] = field(default_factory=dict)
     returns: Node | None = None
     decorators: tuple[Node, ...] = ()
-    body: tuple[Node, ...] = ()
+    code: tuple[Node, ...] | bytes = ()
     cls: str = ""
     parent: str = ""
     is_generator: bool = False
@@ -126,6 +128,15 @@ class Function:
     names: frozenset[str] = frozenset()
     touched: frozenset[str] = frozenset()
     last: int = 0
+
+    @property
+    def body(self) -> tuple[Node, ...]:
+        """The statements."""
+        code = self.code
+        if isinstance(code, bytes):
+            made: tuple[Node, ...] = marshal.loads(code)  # noqa: S302 - from our own sealed file  # nosec B302
+            self.code = code = made
+        return code
 
     @property
     def slots(self) -> tuple[str, ...]:

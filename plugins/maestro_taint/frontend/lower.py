@@ -53,7 +53,7 @@ class Lowering(Expressions, Statements):
         self.scope.bound = bound
         body = self.block(tree.body)
         qn = self.scope.qn
-        whole = ir.Function(qn, self.module.name, BODY, ir.pack(1, 0), body=body, size=bound.size)
+        whole = ir.Function(qn, self.module.name, BODY, ir.pack(1, 0), code=body, size=bound.size)
         whole.names, whole.touched = frozenset(self.names), frozenset(self.touched)
         self.module.functions[qn] = whole
         return self.module
@@ -123,7 +123,7 @@ class Lowering(Expressions, Statements):
         outer = self.scope
         made.parent = self.enclosing(outer)
         self.scope = Scope(made.qn, "function", bound, outer, made.cls or outer.cls)
-        made.body = self.block(body)
+        made.code = self.block(body)
         made.is_generator = bound.yields
         made.size = bound.size
         self.scope = outer
@@ -178,7 +178,7 @@ class Lowering(Expressions, Statements):
         for statement in node.body:
             self.member(info, statement, rest)
         self.scope = outer
-        body = ir.Function(f"{qn}.<class>", self.module.name, "<class>", info.position, body=tuple(rest), cls=qn)
+        body = ir.Function(f"{qn}.<class>", self.module.name, "<class>", info.position, code=tuple(rest), cls=qn)
         body.parent = info.scope
         self.module.functions[body.qn] = body
         return qn

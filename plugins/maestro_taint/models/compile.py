@@ -106,7 +106,9 @@ def _add(models: Models, document: Document, where: str) -> None:  # noqa: C901,
                 e.id, e.params, bits, e.skip, e.methods, base=True, confidence=e.confidence, within=e.within
             )
     for w in document.patterns:
-        made = PatternModel(w.id, w.rule, w.cwe, w.message, _conditions(w.when), w.unless_in, w.unless_beside)
+        made = PatternModel(
+            w.id, w.rule, w.cwe, w.message, _conditions(w.when), w.unless_in, w.unless_beside, w.weighed
+        )
         for call in names(w.call):
             old = models.calls.get(call, CallModel())
             _merge(models.calls, call, patterns=(*old.patterns, made), returns=w.returns)

@@ -107,7 +107,8 @@ class PatternEntry(Entry, frozen=True):
     """A call that is wrong by itself, under conditions on its arguments.
 
     ``unless_in``: not in functions with such a name (globs, lower case); ``unless_beside``: not where one of these
-    constants is used, by which a protocol is known.
+    constants is used, by which a protocol is known; ``weighed``: a warning only, where names say that the digest
+    tells versions of a thing apart and protects nothing.
     """
 
     id: str
@@ -118,6 +119,7 @@ class PatternEntry(Entry, frozen=True):
     when: tuple[ConditionEntry, ...] = ()
     unless_in: tuple[str, ...] = ()
     unless_beside: tuple[str, ...] = ()
+    weighed: bool = False
     returns: str = ""
     unchecked: bool = False
 

@@ -50,6 +50,7 @@ class SinkModel:
 class PatternModel:
     """A call that is wrong whatever flows into it: weak hash, insecure cookie, entity-resolving parser.
 
+    ``weighed``: where names say that a digest only tells versions apart it does not block.
     Not in a function whose name matches ``unless_in``, nor in one that names a constant of ``unless_beside``.
     """
 
@@ -60,6 +61,7 @@ class PatternModel:
     when: tuple[Condition, ...] = ()
     unless_in: tuple[str, ...] = ()
     unless_beside: tuple[str, ...] = ()
+    weighed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from maestro_hooks.evidence.obligation import Finding, Level, Location
 from maestro_taint.domain.steps import backwards, length
 from maestro_taint.engine.personal import LOG_ONLY
 from maestro_taint.frontend.ir import column_of, line_of
-from maestro_taint.kinds import BIT, BY_BIT, HOSTS, PATHS, VARIANTS, rule_of
+from maestro_taint.kinds import BIT, BY_BIT, VARIANTS, rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,9 +28,7 @@ MAX_STEPS = 40
 LONG_WAY = 15
 CONFIDENCE = ("low", "medium", "high")
 
-# Who starts a program may name files, commands, hosts and modules: that is what its arguments are for.
-CLI = "cli"
-ITS_OWN = PATHS | HOSTS | BIT["command"] | BIT["log_injection"] | BIT["template"] | BIT["header"]
+# To name a module to load is what some arguments are for; one that is evaluated is another matter.
 NAMED_BY_USER = frozenset(("importlib.import_module", "builtins.__import__", "runpy.run_path", "runpy.run_module"))
 
 # Weak by default: what they allow depends on the interpreter's or the library's version.
@@ -53,8 +51,8 @@ def findings_of(
         confidence = _confidence(source, site, doubts)
         grouped.setdefault((site.file, site.position, rule), []).append((source, site, step, confidence))
     made = [_flow(key, group) for key, group in grouped.items()]
-    for (file, position, rule), (pattern, dotted, function) in analysis.solver.patterns.items():
-        made.append(_pattern(file, position, rule, pattern, dotted, function))
+    for (file, position, rule), (pattern, dotted, function, grave) in analysis.solver.patterns.items():
+        made.append(_pattern((file, position, rule), pattern, dotted, function, grave=grave))
     made += literals
     leveled = [_leveled(f, settings) for f in made]
     kept = [f for f in leveled if f is not None]
@@ -90,7 +88,7 @@ def _flow(key: Any, group: list[Any]) -> Finding:
 
 def _confidence(source: Source, site: Any, doubts: int) -> str:
     """The weaker of the source's and the sink's; less where an unknown callee lies between, still less far away."""
-    if source.model == CLI and (site.bit & ITS_OWN or site.callee in NAMED_BY_USER):
+    if source.kind == "argument" and site.callee in NAMED_BY_USER:
         return "low"
     if source.model in LOG_ONLY and not site.bit & BIT["log"]:
         return "low"
@@ -100,16 +98,18 @@ def _confidence(source: Source, site: Any, doubts: int) -> str:
     return CONFIDENCE[max(known - doubts, 0)]
 
 
-def _pattern(file: str, position: int, rule: str, pattern: Any, dotted: str, function: str) -> Finding:
+def _pattern(key: Any, pattern: Any, dotted: str, function: str, *, grave: bool) -> Finding:
+    file, position, rule = key
     return Finding(
         rule=rule,
         message=f"{dotted}(): {pattern.message}",
         at=Location(file, line_of(position), column_of(position) + 1),
-        level="warning" if pattern.id in WARNED else "error",
+        level="warning" if pattern.id in WARNED or not grave else "error",
         cwe=pattern.cwe,
         fingerprint=_digest(rule, pattern.id, dotted, function),
         properties={
-            "kind": rule.removeprefix("taint-"), "confidence": "high", "source": "", "sink": dotted, "sources": 0,
+            "kind": rule.removeprefix("taint-"), "confidence": "high" if grave else "medium", "source": "",
+            "sink": dotted, "sources": 0,
             "context": _digest(rule, pattern.id, dotted),
         },
     )  # fmt: skip

@@ -16,6 +16,7 @@ from maestro_bloom.fork_server import ForkServer
 from maestro_bloom.store import Store
 from maestro_hooks.pipeline.gathering import gather, look_at_tree
 from maestro_hooks.workspace import open_workspace
+from tests.plugins.maestro_bloom.preloaded import PRELOADED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,7 @@ def ran(result: dict[str, Any]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ForkServer]:
-    with ForkServer() as server:
+    with ForkServer(preload=PRELOADED) as server:
         yield server
 
 

@@ -259,3 +259,16 @@ def test_a_hash_that_a_protocol_prescribes_is_no_finding(body: str, count: int) 
 def test_what_an_unknown_callee_gives_may_be_trusted_in_a_session(value: str, level: str) -> None:
     text = f"from flask import request, session\nfrom users import look_up\ndef f():\n    session['user'] = {value}\n"
     assert [(f.rule, f.level) for f in findings({"app.py": text})] == [("taint-trust", level)]
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        ('not x.startswith("\'") or not x.endswith("\'") or "\'" in x[1:-1]', []),
+        ('not x.startswith("\'") or not x.endswith("\'")', ["taint-code"]),
+        ('not x.startswith("\'") or not x.endswith(\'"\') or "\'" in x[1:-1]', ["taint-code"]),
+        ('not x.startswith("\'") or not x.endswith("\'") or "\'" in x[2:-1]', ["taint-code"]),
+    ],
+)
+def test_a_text_that_is_one_literal_may_be_evaluated(test: str, expected: list[str]) -> None:
+    assert run(f"if {test}:\n    return 'bad'\nexec(x)") == expected

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from maestro_bloom import index_file
+from maestro_bloom.fork_server import ForkServer
+from maestro_bloom.index import FOLDED
+from maestro_bloom.store import Store
+from tests.plugins.maestro_bloom.preloaded import PRELOADED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# What counts as run inside a function whose effect outlives the call, seen in the index of one run.
+
+SOURCE = """
+import threading
+
+_kept = {}
+
+
+def inside():
+    return 1
+
+
+def deeper():
+    return inside()
+
+
+def keep(name):
+    _kept[name] = deeper()
+    return _kept[name]
+
+
+def keep_and_fail(name):
+    _kept[name] = in_failing()
+    raise ValueError(name)
+
+
+def in_failing():
+    return 2
+
+
+def keep_by_thread(name):
+    thread = threading.Thread(target=in_thread)
+    thread.start()
+    thread.join()
+    _kept[name] = 3
+
+
+def in_thread():
+    return 4
+
+
+def after():
+    return 5
+
+
+def before_and_inside():
+    return 6
+
+
+def keep_what_ran(name):
+    _kept[name] = before_and_inside()
+"""
+
+TESTS = """
+import kept
+import pytest
+
+
+def test_kept():
+    kept.keep("a")
+    assert kept.after() == 5
+
+
+def test_left_by_an_exception():
+    with pytest.raises(ValueError):
+        kept.keep_and_fail("b")
+    assert kept.after() == 5
+
+
+def test_in_a_thread():
+    kept.keep_by_thread("c")
+    assert kept.after() == 5
+
+
+def test_often():
+    for number in range(2000):
+        kept.keep(number)
+    assert kept.after() == 5
+
+
+def test_ran_before():
+    kept.before_and_inside()
+    kept.keep_what_ran("d")
+    assert kept.after() == 5
+"""
+
+
+@pytest.fixture(scope="module")
+def folded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    root: Path = tmp_path_factory.mktemp("project")
+    (root / "kept.py").write_text(SOURCE)
+    (root / "test_kept.py").write_text(TESTS)
+    for command in (["git", "init", "-q"], ["git", "add", "-A"], ["git", "commit", "-qm", "start"]):
+        subprocess.run(command, cwd=root, check=True)
+    with ForkServer(preload=PRELOADED) as server:
+        code = server.run(root, ["--maestro", "-p", "no:cacheprovider"], output=root / "output.out")
+    assert code == 0, (root / "output.out").read_text()
+    (path,) = Store(root).candidates()
+    (row,) = [row for row in index_file.read(path).index.files if row.path == "kept.py"]
+    return {block.qualname for block in row.blocks if block.flags & FOLDED}
+
+
+def test_all_that_runs_inside_is_folded(folded: set[str]) -> None:
+    assert {"keep", "deeper", "inside"} <= folded
+    assert {"keep_what_ran", "before_and_inside"} <= folded
+
+
+def test_an_exception_ends_the_inside_and_keeps_what_ran_there(folded: set[str]) -> None:
+    assert {"keep_and_fail", "in_failing"} <= folded
+
+
+def test_a_thread_started_inside_is_inside(folded: set[str]) -> None:
+    assert {"keep_by_thread", "in_thread"} <= folded
+
+
+def test_what_runs_afterwards_is_not(folded: set[str]) -> None:
+    assert "after" not in folded
