@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from maestro_bloom.recorder import Recorder
 
+# Kept from the beginning: a test may take it away for a while.
+_getframe = sys._getframe  # noqa: SLF001 - the documented way to a caller's frame
+
 _KEPT = 1000
 # They look at a function's header, or ask what kind it is; both are parts of the skeleton.
 _HEADERS = (
@@ -65,7 +68,7 @@ class Texts:
         # A module's own file is analysed as such.
         if "import" not in text or (isinstance(filename, str | bytes) and os.fsdecode(filename).endswith(".py")):
             return
-        frame = _beyond_ast(sys._getframe(2))  # noqa: SLF001 - who compiles it
+        frame = _beyond_ast(_getframe(2))
         if frame is None or frame.f_globals.get("__name__", "").startswith(_ANALYSERS):
             return
         for name in self._imports(text):
@@ -88,12 +91,12 @@ class Texts:
         return self._names[source]
 
     def _on_pickle(self, arguments: tuple[Any, ...]) -> None:
-        self._recorder.import_edge(str(arguments[0]), sys._getframe(2))  # noqa: SLF001 - who unpickles
+        self._recorder.import_edge(str(arguments[0]), _getframe(2))
 
     def _on_attribute(self, arguments: tuple[Any, ...]) -> None:
         if self._busy or arguments[1] != "__code__" or type(arguments[0]) is not FunctionType:
             return
-        frame = sys._getframe(2)  # noqa: SLF001 - who looks
+        frame = _getframe(2)
         if frame.f_globals.get("__name__", "").partition(".")[0] in _HEADERS:
             return
         self._busy = True

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from maestro_bloom.owned_memos import Memo
 
 
+# Kept from the beginning: a test may take it away for a while.
+_getframe = sys._getframe  # noqa: SLF001 - the documented way to a caller's frame
+
+
 class Tracer(Protocol):
     """Sees which units of code run."""
 
@@ -137,7 +141,7 @@ class Recorder:
 
     def acted(self, path: str) -> None:
         """A function of ``path`` whose effect outlives the call begins while a module may be executed: which line?"""
-        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to a caller's frame
+        frame: FrameType | None = _getframe(1)
         while frame is not None:
             if frame.f_code.co_name == "<module>":
                 module = self.territory.path(frame.f_code.co_filename)
@@ -183,7 +187,7 @@ class Recorder:
         self._held = ()
         if self.tracer is not None:
             # Behind whoever begins: what runs the test.
-            self.tracer.begin(sys._getframe(2))  # noqa: SLF001 - the documented way to a caller's frame
+            self.tracer.begin(_getframe(2))
         self._threads.clear()
         self._fold_all = self._others_run_project_code()
         self._started.clear()
@@ -268,7 +272,7 @@ class Recorder:
 
     def executing(self, path: str) -> None:
         """A module of the project is about to be executed."""
-        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to a caller's frame
+        frame: FrameType | None = _getframe(1)
         while frame is not None and self.territory.path(frame.f_code.co_filename) == path:
             frame = frame.f_back
         importer = self.territory.nearest(frame)

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     ModelOf = Callable[[str], SourceModel | None]
     Known = dict[tuple[str, int], tuple[int, int, tuple[str, ...]]]
 
+# Kept from the beginning: a test may take it away for a while.
+_getframe = sys._getframe  # noqa: SLF001 - the documented way to a caller's frame
+
 TOOLS = (3, 4)
 """The tool ids without a conventional owner: one whose events fall silent, one for segments, whose must not."""
 
@@ -218,7 +221,7 @@ class MonitoringTracer:
         """Whether a segment is among the callers, as far as the test goes, and the memos that are being filled."""
         kinds, base, aside = self._kinds, self._base, self._aside
         memos = []
-        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to a caller's frame
+        frame: FrameType | None = _getframe(1)
         while frame is not None and _name(frame) != base:
             # Asking for the code of a frame raises an audit event; most frames are pytest's.
             name = frame.f_globals.get("__name__")
