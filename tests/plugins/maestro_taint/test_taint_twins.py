@@ -44,6 +44,18 @@ def test_every_vulnerable_twin_is_found_and_no_safe_one(name: str) -> None:
     assert (missed, false) == ([], [])
 
 
+def test_programs_side_by_side_do_not_disturb_one_another() -> None:
+    """All programs of a round in one tree, each in a folder of its own, give what each gives alone."""
+    chosen = ALL["first"][::3]
+    tree = {f"t{i}/{path}": text for i, t in enumerate(chosen) for path, text in t.files.items()}
+    together: dict[str, set[str]] = {}
+    for f in findings(tree):
+        together.setdefault(f.at.path.partition("/")[0], set()).add(f.rule)
+    for i, t in enumerate(chosen):
+        alone = {f.rule for f in findings(t.files)}
+        assert (t.name, together.get(f"t{i}", set())) == (t.name, alone)
+
+
 def wrong_labels(chosen: list[Twin]) -> list[tuple[str, str]]:
     """(name, what running said) where that is not what the text says."""
     told = [(t, label(t)) for t in chosen]
