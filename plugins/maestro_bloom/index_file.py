@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import zlib
+from collections import defaultdict
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -19,7 +20,7 @@ from maestro_hooks.errors import EvidenceError
 from maestro_hooks.project.files import write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     Buffer: TypeAlias = bytes | memoryview | mmap.mmap
@@ -60,18 +61,15 @@ class Stored:
         self._classes = classes
         self._payload = payload
 
-    def holders(self, keys: Iterable[bytes]) -> list[list[bytes]]:
-        """For each test of ``index.tests``, in order, the keys its filter may hold."""
+    def holders(self, keys: Iterable[bytes]) -> dict[int, list[bytes]]:
+        """By number in ``index.tests``, the keys that a test's filter may hold; nothing for a test that holds none."""
         asked = [(key, bloom_filter.hashes(key, self.index.salt)) for key in keys]
-        found: list[list[bytes]] = [[] for _ in self.index.tests]
+        found: defaultdict[int, list[bytes]] = defaultdict(list)
         first = 0
         for group in self._classes:
             for key, hashed in asked:
-                mask = self._ask(group, hashed)
-                while mask:
-                    low = mask & -mask
-                    found[first + low.bit_length() - 1].append(key)
-                    mask ^= low
+                for place in _ones(self._ask(group, hashed)):
+                    found[first + place].append(key)
             first += group.tests
         return found
 
@@ -94,6 +92,15 @@ class Stored:
             for filled in bloom_filter.transpose(columns, group.tests):
                 found[next(rows).nodeid] = (filled, group.bits)
         return found
+
+
+def _ones(mask: int) -> Iterator[int]:
+    """The places of the ones of a bit vector; its text is searched, because each arithmetic step would copy it."""
+    text = format(mask, "b")[::-1]
+    place = text.find("1")
+    while place >= 0:
+        yield place
+        place = text.find("1", place + 1)
 
 
 def encode(index: Index, filters: Filters) -> bytes:

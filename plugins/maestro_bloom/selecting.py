@@ -6,8 +6,9 @@ it. Every other outcome of the judgement is a reason in words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from maestro_bloom.index import FLAKY, OPAQUE, UNSTABLE
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from maestro_bloom.index_file import Stored
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+# A struct, because one is made for every test.
+class Judgement(msgspec.Struct, frozen=True, gc=False):
     """A test's fate: ``reasons`` to run it; none means it may be skipped."""
 
     nodeid: str
@@ -32,39 +33,46 @@ def judge(stored: Stored, changes: Changes, nodeids: Iterable[str]) -> list[Judg
     """A judgement for each test asked about, in order."""
     rows = stored.index.tests
     places = {row.nodeid: at for at, row in enumerate(rows)}
-    holders = stored.holders(changes.keys) if changes.keys else [[] for _ in rows]
+    holders = stored.holders(changes.keys) if changes.keys else {}
+    by_place: dict[str, tuple[str, ...]] = {}
     found = []
     for nodeid in nodeids:
         at = places.get(nodeid)
         if at is None:
             found.append(Judgement(nodeid, ("it has no record",)))
             continue
-        reasons = _reasons(rows[at], changes) or [changes.keys[key] for key in holders[at]]
-        found.append(Judgement(nodeid, tuple(reasons), rows[at].run))
+        row = rows[at]
+        if row.path not in by_place:
+            by_place[row.path] = _by_place(row.path, changes)
+        reasons = _own(row, changes) or by_place[row.path]
+        if not reasons and at in holders:
+            reasons = tuple(changes.keys[key] for key in holders[at])
+        found.append(Judgement(nodeid, reasons, row.run))
     return found
 
 
-def _reasons(row: TestRow, changes: Changes) -> list[str]:
-    own = (
-        (row.outcome != "passed", f"it {row.outcome} in run {row.run}"),
-        (row.flags & FLAKY, "it is flaky"),
-        (row.flags & UNSTABLE, "an input changed while it ran"),
-        (row.flags & OPAQUE and changes.any, "it starts processes or the like, and the project changed"),
-        (changes.everything, changes.everything),
-    )
-    for holds, words in own:
-        if holds:
-            return [words]
-    return _by_place(row, changes)
+def _own(row: TestRow, changes: Changes) -> tuple[str, ...]:
+    """What its record says, or what makes all tests run."""
+    words = ""
+    if row.outcome != "passed":
+        words = f"it {row.outcome} in run {row.run}"
+    elif row.flags & FLAKY:
+        words = "it is flaky"
+    elif row.flags & UNSTABLE:
+        words = "an input changed while it ran"
+    elif row.flags & OPAQUE and changes.any:
+        words = "it starts processes or the like, and the project changed"
+    words = words or changes.everything
+    return (words,) if words else ()
 
 
-def _by_place(row: TestRow, changes: Changes) -> list[str]:
-    """What changed in the test's own file, or in a conftest above it."""
-    if row.path in changes.files:
-        return [f"{row.path}: {changes.files[row.path]}"]
-    directory = row.path
+def _by_place(path: str, changes: Changes) -> tuple[str, ...]:
+    """What changed in a test's own file, or in a conftest above it."""
+    if path in changes.files:
+        return (f"{path}: {changes.files[path]}",)
+    directory = path
     while directory:
         directory = directory.rpartition("/")[0]
         if directory in changes.directories:
-            return [changes.directories[directory]]
-    return []
+            return (changes.directories[directory],)
+    return ()

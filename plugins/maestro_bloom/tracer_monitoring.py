@@ -41,6 +41,8 @@ _WAKINGS = 256
 # What ``id`` says, but without the audit event that each call of ``id`` raises.
 _name: Callable[[object], int] = object.__hash__
 _SEGMENT = "segment"
+# They run the tests and hold no segment, unless they are the project.
+_RUNNERS = ("_pytest", "pluggy")
 _CHILD = "maestro-bloom-child"
 _LAMBDA = "<lambda>"
 _FUNCTION = CO_OPTIMIZED | CO_NEWLOCALS
@@ -71,6 +73,7 @@ class MonitoringTracer:
         self._entered: set[int] = set()
         self._looking: set[int] = set()
         self._base = 0
+        self._aside: tuple[str, ...] = ()
 
     def install(self) -> None:
         """Take the tool ids. Raises ``ToolTakenError``."""
@@ -101,7 +104,7 @@ class MonitoringTracer:
 
         _monitoring.register_callback(seen, events.PY_START, on_start)
         _monitoring.register_callback(seen, events.PY_RESUME, on_resume)
-        _monitoring.register_callback(around, events.PY_START, self._on_enter)
+        _monitoring.register_callback(around, events.PY_START, self._on_enter())
 
     def uninstall(self) -> None:
         """Silence everything and give the tool ids back."""
@@ -160,18 +163,24 @@ class MonitoringTracer:
         self.units.append((path, block))
         return len(self.units) - 1
 
-    def _on_enter(self, code: CodeType, _offset: int) -> None:
-        recorder = self._recorder
-        if recorder.collecting:
-            unit = self._unit.get(_name(code))
-            if unit is not None:
-                recorder.acted(self.units[unit][0])
-            return  # everything is folded anyway
-        name = _name(code)
-        # What was seen before it must be seen again, should it run inside too; mostly nothing was.
-        if name not in self._entered or not (self.idle or recorder.segments):
-            self._begin_segment(code, name)
-        self._looking.add(get_ident())
+    def _on_enter(self) -> Callable[[CodeType, int], None]:
+        """The callback of each start of a segment; a closure, because some start a hundred thousand times a second."""
+        recorder, entered, looking = self._recorder, self._entered, self._looking
+        hits, again, segments = self._hits, self._again, self._recorder.segments
+
+        def on_enter(code: CodeType, _offset: int) -> None:
+            name = _name(code)
+            if recorder.collecting:
+                unit = self._unit.get(name)
+                if unit is not None:
+                    recorder.acted(self.units[unit][0])
+                return  # everything is folded anyway
+            # What was seen before it must be seen again, should it run inside too; mostly nothing was.
+            if name not in entered or ((hits or again) and not segments):
+                self._begin_segment(code, name)
+            looking.add(get_ident())
+
+        return on_enter
 
     def _begin_segment(self, code: CodeType, name: int) -> None:
         recorder = self._recorder
@@ -202,16 +211,23 @@ class MonitoringTracer:
 
     def _within(self) -> bool:
         """Whether a segment is among the callers, as far as the test goes."""
-        kinds, base = self._kinds, self._base
+        kinds, base, aside = self._kinds, self._base, self._aside
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to a caller's frame
         while frame is not None and _name(frame) != base:
-            if kinds.get(_name(frame.f_code)) == writers.SEGMENT:
+            # Asking for the code of a frame raises an audit event; most frames are pytest's.
+            name = frame.f_globals.get("__name__")
+            foreign = type(name) is str and name.startswith(aside)
+            if not foreign and kinds.get(_name(frame.f_code)) == writers.SEGMENT:
                 return True
             frame = frame.f_back
         return False
 
     def begin(self, frame: FrameType) -> None:
         """See ``Tracer``."""
+        if not self._aside:
+            path = self._recorder.territory.path
+            found = [name for name in _RUNNERS if not path(getattr(sys.modules.get(name), "__file__", None) or "")]
+            self._aside = tuple(f"{name}." for name in found)
         self._base = _name(frame)
         self._looking.clear()
 

@@ -100,7 +100,7 @@ def test_warm_equals_cold(start: list[tuple[str, str]], edits: list[tuple[str, s
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(place, text), min_size=3, max_size=12), st.lists(step, min_size=1, max_size=8))
 def test_warm_equals_cold_after_many_edits(
     start: list[tuple[str, str]], edits: list[tuple[str, str | None, str | None]]

@@ -16,7 +16,7 @@ from tests.plugins.maestro_taint.twins.cases import Twin, twins
 from tests.plugins.maestro_taint.twins.personal import pair
 from tests.plugins.maestro_taint.twins.running import label
 
-ROUNDS = ("first", "second", "third")
+ROUNDS = ("first", "second", "third", "fourth")  # the fourth by another author than the first three
 ALL = {name: twins(name) for name in ROUNDS}
 EXECUTED = [t for name in ROUNDS for t in ALL[name] if not t.reason]
 EVERY = 9  # of the executed labels, how many pass between two checked in the quick suite
