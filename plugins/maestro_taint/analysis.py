@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 STACK = 50_000
 RUN_STEPS = 200_000_000
+MANY = 500_000  # objects
 
 
 @dataclass(slots=True)
@@ -83,18 +84,21 @@ def analyse_tree(
 def uncollected() -> Iterator[None]:
     """No look for cycles meanwhile: lowered code is large, long-lived and holds none worth finding.
 
-    What was made is set aside (frozen), or the first collection afterwards would look through all of it for half a
-    second; the next analysis of a process that lives on gives it back to the collector.
+    What a large analysis made is set aside (frozen), or the first collection afterwards would look through all of it
+    for half a second; the next analysis of a process that lives on gives it back to the collector.
     """
     if not gc.isenabled():
         yield
         return
-    gc.unfreeze()
+    if gc.get_freeze_count():
+        gc.unfreeze()
+        gc.collect()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
+        if gc.get_count()[0] > MANY:
+            gc.freeze()
         gc.enable()
 
 

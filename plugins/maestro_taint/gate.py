@@ -17,9 +17,9 @@ from maestro_taint.analysis import uncollected
 from maestro_taint.bandit import join as bandit
 from maestro_taint.models.load import project_models
 from maestro_taint.report import baseline, suppress
-from maestro_taint.report.findings import findings_of
+from maestro_taint.report.findings import concerns, findings_of
 from maestro_taint.rules import catalogue
-from maestro_taint.running import run, store_of
+from maestro_taint.running import beside, run, store_of
 from maestro_taint.settings import TaintSettings
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ def _obligations(
     bound = CALLER_STEPS if settings.callers == "bounded" else None
     outcome = run(request, chosen, models, sinks=bandit.wanted(chosen, settings), bound=bound)
     literals = [one for f in chosen for one in secret_literals.findings(f.path, f.data)]
-    found = [f for f in findings_of(outcome, settings, models, literals) if f.at.path in asked]
+    found = [f for f in findings_of(outcome, settings, models, literals) if concerns(f, asked)]
     joined = bandit.join(found, chosen, outcome, models, settings, store_of(request.root))
-    texts = {f.path: f for f in chosen}
+    texts = {f.path: f for f in (*chosen, *beside(request.root, {f.at.path for f in found} - asked))}
     judged = suppress.judge(joined.findings, texts)
     held = baseline.read(request.root / settings.baseline)
     fresh, known = baseline.split(judged.open, held, lambda path: path in asked or not (request.root / path).exists())
@@ -119,7 +119,8 @@ def _obligations(
         files=paths,
         findings=judged.silenced,
     )
-    wrong = judged.wrong
+    # Comments in files that were not asked about may be about flows that were not looked for.
+    wrong = tuple(f for f in judged.wrong if f.at.path in asked)
     yield Obligation(key="taint/suppressions-wrong", value=len(wrong), max=0, kind="taint", files=paths, findings=wrong)
     yield from _bandit(joined, fresh, paths)
     if outcome.damaged:

@@ -5,10 +5,13 @@ Invariant: only files asked about are reported on; another file is read only if 
 
 from __future__ import annotations
 
+import hashlib
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from maestro_hooks.requests import SourceFile
 from maestro_taint.analysis import Analysis, analyse_tree
 from maestro_taint.cache import Store, version
 from maestro_taint.frontend.facts import facts_of
@@ -16,14 +19,15 @@ from maestro_taint.frontend.index import Index
 from maestro_taint.frontend.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from maestro_hooks.requests import CheckRequest, SourceFile
+    from maestro_hooks.requests import CheckRequest
     from maestro_taint.frontend.facts import Facts
     from maestro_taint.models.model import Models
 
 MAX_LOOSE = 5000  # files looked at beside one that lies in no repository
 PYTHON = (".py", ".pyi")
+SETTLED = 2_000_000_000  # nanoseconds: the coarsest clock of a file system
 
 
 def run(
@@ -67,6 +71,16 @@ def neighbours(request: CheckRequest, asked: set[str]) -> dict[str, bytes]:
     """Python files of the repository that were not asked about but may be imported, all read."""
     found = {path: _reading(place)() for path, place in _neighbours(request.root).items() if path not in asked}
     return {path: data for path, data in found.items() if data is not None}
+
+
+def beside(root: Path, paths: Iterable[str]) -> list[SourceFile]:
+    """Files that were not asked about, in which flows of those end: comments there may accept them."""
+    made: list[SourceFile] = []
+    for path in sorted(paths):
+        data = _reading(root / path)()
+        if data is not None:
+            made.append(SourceFile(path, root / path, hashlib.sha256(data).hexdigest()))
+    return made
 
 
 def _neighbours(root: Path) -> dict[str, Path]:
@@ -124,7 +138,8 @@ def _facts(
             if data is None:
                 continue
             known = facts_of(data)
-            if store is not None:
+            # A file changed just now may change again within one tick of the clock, and keep its size.
+            if store is not None and time.time_ns() - status.st_mtime_ns > SETTLED:
                 store.learn(path, stamp, known)
         found[path] = known
     return found

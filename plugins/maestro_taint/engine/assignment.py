@@ -98,7 +98,7 @@ def is_secret_name(name: str) -> bool:
     if personal.kind_of_name(name) == "secret" or any(word in last for word in UNGUESSABLE):
         return True
     words = tuple(re.split(r"[^a-z]+", last))
-    return words[-1:] == ("sid",) or words[-2:] in UNGUESSABLE_PAIRS
+    return words[-1:] == ("sid",) or words[-2:] == ("session", "key") or words[-2:] in UNGUESSABLE_PAIRS
 
 
 def _attribute(f: Frame, target: Node, value: Val, at: int) -> None:
@@ -178,7 +178,7 @@ def _either(old: Val, new: Val) -> Val:
 
 
 def _unpack(f: Frame, targets: tuple[Node, ...], value: Val, at: int) -> None:
-    exact = containers.exact_items(f, value)
+    exact = containers.items_by_place(f, value)
     star = next((i for i, t in enumerate(targets) if t[0] == ir.STAR), None)
     if exact is not None and star is None and len(exact) == len(targets):
         for t, v in zip(targets, exact, strict=True):

@@ -71,7 +71,9 @@ class Attributes:
     def _object(self, f: Frame, val: Val, name: str, at: int) -> Val:
         if name == "__dict__":
             return self._as_dict(f, val, at)
-        symbolic = any(f.get(o).origin is not None for o in val.objs)
+        symbolic = False
+        for oid in val.objs:
+            symbolic = symbolic or f.get(oid).origin is not None
         found = f.place(val, "." + name)
         classes = [t[1] for t in val.types if t[0] in ("i", "s")]
         if classes and not found.atoms and found.const is NO_CONST and not found.objs:
@@ -81,7 +83,7 @@ class Attributes:
         elif symbolic and classes and not found.types:
             made = self._made(classes, name)
             found = Val(found.atoms, found.const, made, objs=found.objs, sym=found.sym) if made else found
-        return self._declared(f, val, classes, name, at, found, symbolic=symbolic)
+        return self._declared(f, classes, name, (f.file, at), found, symbolic=symbolic)
 
     def _made(self, classes: list[str], name: str) -> tuple[Any, ...]:
         """What a field is, by what ``__init__`` stores there: ``self.db = sqlite3.connect(path)``."""
@@ -101,10 +103,11 @@ class Attributes:
                 return Val(made.atoms, made.const, made.types, lit=made.lit)
         return None
 
-    def through(self, f: Frame, val: Val, name: str, found: Val) -> Val:
+    def through(self, f: Frame, val: Val, place: str, found: Val) -> Val:
         """What a callee that did not know the class of a value found in its field: what the class says as well."""
         classes = [t[1] for t in val.types if t[0] in ("i", "s")]
-        if not classes:
+        name = place[1:] if place[0] == "." else self._key(classes, place)
+        if not classes or not name:
             return found
         if not any("." + name in f.get(o).fields for o in val.objs):
             held = self.class_level(val, name)
@@ -112,20 +115,22 @@ class Attributes:
         for cls in classes:
             declared = self.solver.classes.field(cls, name) if personal.declared(self.solver, cls, name) else None
             if declared is not None:
-                at = declared[1][2]
-                return self._declared(f, val, [cls], name, at, found, symbolic=True)
+                home = self.solver.program.modules[declared[0].module].path
+                return self._declared(f, [cls], name, (home, declared[1][2]), found, symbolic=True)
         return found
 
+    def _key(self, classes: list[str], place: str) -> str:
+        """The field that stands at a key or position, in a class that declares such; ``""`` if none does."""
+        for cls in classes:
+            if self.solver.classes.is_mapping(cls) and place[1:2] in ("'", '"'):
+                return place[2:-1]
+            names = self.solver.classes.positions(cls)
+            if names and place[1:].lstrip("-").isdigit() and -len(names) <= int(place[1:]) < len(names):
+                return names[int(place[1:])]
+        return ""
+
     def _declared(
-        self,
-        f: Frame,
-        val: Val,  # noqa: ARG002 - one signature for all table entries
-        classes: list[str],
-        name: str,
-        at: int,
-        found: Val,
-        *,
-        symbolic: bool,
+        self, f: Frame, classes: list[str], name: str, where: tuple[str, int], found: Val, *, symbolic: bool
     ) -> Val:
         """Add a source where the field is declared to hold personal data, unless what it holds is known harmless."""
         for cls in classes:
@@ -139,15 +144,15 @@ class Attributes:
                 return found
             if found.atoms and all(not live & active("pii") for live, _ in found.atoms.values()):
                 return found
-            made = source_of(source, "declared", f.file, at, f"{cls.rpartition('.')[2]}.{name}")
-            entered = source_value(made, steps.step(f.file, at, f"{source} field {made.text}"))
+            made = source_of(source, "declared", *where, f"{cls.rpartition('.')[2]}.{name}")
+            entered = source_value(made, steps.step(*where, f"{source} field {made.text}"))
             return (
                 join(entered, found)
                 if not symbolic
                 else Val(join_atoms(entered.atoms, found.atoms), NO_CONST, found.types, objs=found.objs, sym=None)
             )
         if symbolic and not classes and name[0] != "_":
-            return personal.by_name(f, found, name, at, self.solver.models)
+            return personal.by_name(f, found, name, where[1], self.solver.models)
         return found
 
     def _as_dict(self, f: Frame, val: Val, at: int) -> Val:
@@ -193,7 +198,10 @@ class Attributes:
             if made.const is not NO_CONST and name not in self.solver.program.modules[declared[0].module].changed:
                 return made
             return root_value(root, types=made.types)
-        outside = self.solver.classes.order(cls)[1]
+        line, outside = self.solver.classes.order(cls)
+        nested = next((f"{one}.{name}" for one in line if f"{one}.{name}" in self.solver.program.classes), None)
+        if nested is not None:
+            return Val(types=(("c", nested),), lit=True)
         if outside and name in records.MANAGERS and outside[0].endswith("Model"):
             return records.manager(cls)
         return Val(types=(("x", f"{outside[0]}.{name}"),)) if outside else None
@@ -263,7 +271,7 @@ class Attributes:
             if t[0] in ("i", "s") and isinstance(key.const, str) and self.solver.classes.is_mapping(t[1]):
                 symbolic = any(f.get(o).origin is not None for o in obj.objs)
                 found = f.place(obj, f"={key.const!r}")
-                return self._declared(f, obj, [t[1]], key.const, at, found, symbolic=symbolic)
+                return self._declared(f, [t[1]], key.const, (f.file, at), found, symbolic=symbolic)
             if t[0] != "x":
                 continue
             name = key.const if isinstance(key.const, str) else None

@@ -78,7 +78,7 @@ class Calls:
                 continue
             v = f.eval(a[2])
             f.note_interest(v)
-            exact = containers.exact_items(f, v)
+            exact = containers.items_by_place(f, v)
             if exact is not None and spread is None:
                 args += exact
             else:
@@ -162,6 +162,7 @@ class Calls:
             names = classes.declared_fields(cls)
             for field, value in {**dict(zip(names, args, strict=False)), **given.kwargs}.items():
                 f.write(made, "." + field, value)
+            self._defaults(f, made, [n for n in names[len(args) :] if n not in given.kwargs], at)
             rest = args[len(names) :]
             if rest:
                 held = f.new(at, sequence("tuple", rest), slot=2)
@@ -172,6 +173,19 @@ class Calls:
             if after is not None:
                 self.invoke(f, after, Arguments(f, [made], at))
         return made
+
+    def _defaults(self, f: Frame, made: Val, names: list[str], at: int) -> None:
+        """Fields that were not given: ``field(default_factory=list)`` makes one for each instance."""
+        for i, name in enumerate(names):
+            found = self.solver.classes.field(made.types[0][1], name)
+            value = found[1][1] if found is not None else None
+            if found is None or value is None or value[0] != ir.CALL:
+                continue
+            factory = next((node for key, node in value[4] if key == "default_factory"), None)
+            if factory is not None:
+                callee, _ = self.solver.isolated(self.solver.program.modules[found[0].module], factory)
+                apart = at | (i + 1) << (ir.NEST + 8)  # not the object the instance itself is
+                f.write(made, "." + name, self.dispatch(f, callee, Arguments(f, [], apart)))
 
     def invoke(self, f: Frame, qn: str, given: Arguments, *, callee: Val | None = None) -> Val:
         """Call a project function with its receiver, if any, already first."""

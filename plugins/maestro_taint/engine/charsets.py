@@ -90,8 +90,8 @@ def kinds_of_pattern(pattern: str | bytes, how: str) -> int:
 
 
 @cache
-def kinds_of_group(pattern: str | bytes, group: int | str) -> int:
-    """Kinds excluded for what one group of a pattern matched, whatever stands around it."""
+def kinds_of_group(pattern: str | bytes, group: int | str, without: str = "") -> int:
+    """Kinds excluded for what one group of a pattern matched; none if it admits a character of ``without``."""
     text = pattern.decode("latin-1") if isinstance(pattern, bytes) else pattern
     try:
         number = re.compile(text).groupindex.get(group, 0) if isinstance(group, str) else group
@@ -103,7 +103,7 @@ def kinds_of_group(pattern: str | bytes, group: int | str) -> int:
         return 0
     inner = tree if number == 0 else _group(tree, number, codes)
     allowed = None if inner is None else _allowed(inner, codes)
-    return 0 if allowed is None else kinds_excluded(allowed)
+    return 0 if allowed is None or not allowed.isdisjoint(without) else kinds_excluded(allowed)
 
 
 def _group(items: Any, number: int, codes: Any) -> Any:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from maestro_taint.engine.program import Program
     from maestro_taint.frontend.ir import ClassInfo, Function, Node
 
+
 PRINTING_DECORATORS = frozenset(
     ("dataclasses.dataclass", "attr.s", "attrs.define", "attr.define", "attrs.frozen", "attr.attrs", "dataclass")
 )
@@ -61,9 +62,11 @@ class Classes:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.orders: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
-        self.found: dict[tuple[str, str], Declaration | None] = {}
         self.made: dict[tuple[str, str], tuple[Any, ...]] = {}
         self.looked: set[str] = set()  # classes whose heirs were read
+        self.ordering = 0  # how many orders are being found just now
+        self.found: dict[tuple[str, str, str], str | None] = {}  # answers of method()
+        self.declarations: dict[tuple[str, str], Declaration | None] = {}  # answers of field()
         self.children: dict[str, list[str]] = {}
         self.placed: set[str] = set()  # classes entered among the children of their bases
 
@@ -76,12 +79,19 @@ class Classes:
         info = self.program.classes.get(qn)
         if info is None:
             return self.orders[qn]
+        self.ordering += 1
+        try:
+            self.orders[qn] = self._order(qn, info)
+        finally:
+            self.ordering -= 1
+        return self.orders[qn]
+
+    def _order(self, qn: str, info: ClassInfo) -> tuple[tuple[str, ...], tuple[str, ...]]:
         bases, external = self._bases(info)
         lines = [list(self.order(b)[0]) for b in bases]
         made = (qn, *_merge([*lines, list(bases)]))
         outside = [*external, *(x for b in bases for x in self.order(b)[1])]
-        self.orders[qn] = (made, tuple(dict.fromkeys(outside)))
-        return self.orders[qn]
+        return made, tuple(dict.fromkeys(outside))
 
     def _bases(self, info: ClassInfo) -> tuple[list[str], list[str]]:
         frame = self.program.solver.scratch(self.program.modules[info.module])
@@ -108,6 +118,15 @@ class Classes:
 
     def method(self, cls: str, name: str, after: str = "") -> str | None:
         """The function a class finds under a name, optionally after a class in the order (``super()``)."""
+        key = (cls, name, after)
+        if key not in self.found:
+            found = self._method(cls, name, after)
+            if self.ordering:  # what an order depends on is asked while it is not known in full
+                return found
+            self.found[key] = found
+        return self.found[key]
+
+    def _method(self, cls: str, name: str, after: str) -> str | None:
         line = self.order(cls)[0]
         if after in line:
             line = line[line.index(after) + 1 :]
@@ -120,9 +139,12 @@ class Classes:
     def field(self, cls: str, name: str) -> Declaration | None:
         """The declaration of a class-level name, or of a field that ``__init__`` fills."""
         key = (cls, name)
-        if key not in self.found:
-            self.found[key] = self._field(cls, name)
-        return self.found[key]
+        if key not in self.declarations:
+            found = self._field(cls, name)
+            if self.ordering:
+                return found
+            self.declarations[key] = found
+        return self.declarations[key]
 
     def _field(self, cls: str, name: str) -> Declaration | None:
         for qn in self.order(cls)[0]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from maestro_taint.engine.arguments import Arguments
     from maestro_taint.engine.frame import Frame
 
-CHANGING = ("encode", "decode", "splitlines", "hex", "split", "translate")
+CHANGING = ("encode", "decode", "splitlines", "hex", "split", "translate", "lstrip")
 SEQUENCES = ("list", "tuple", "set")
 
 
@@ -31,6 +31,17 @@ def exact_items(f: Frame, v: Val) -> list[Val] | None:
     if obj.kind in SEQUENCES and obj.exact and obj.rest is None:
         return list(obj.fields.values())
     return None
+
+
+def items_by_place(f: Frame, v: Val) -> list[Val] | None:
+    """The elements of a value that is one of several sequences of the same known length, place by place."""
+    if len(v.objs) < 2 or f.own(v):
+        return exact_items(f, v)
+    each = [exact_items(f, Val(objs=(oid,))) for oid in v.objs]
+    lists = [items for items in each if items is not None]
+    if len(lists) < len(each) or len({len(items) for items in lists}) != 1:
+        return None
+    return [program.merged(list(values)) for values in zip(*lists, strict=True)]
 
 
 def exact_keys(f: Frame, v: Val) -> dict[str, Val] | None:

@@ -33,7 +33,7 @@ class Demand:
         self.tokens = tokens
         self._solve = solve
         self.tried: set[str] = set()
-        self.words: set[str] = set()  # names of functions, globals and classes that hand sources on
+        self.words: dict[str, set[str]] = {}  # names of functions, globals and classes that hand sources on: where
         self.dirty: set[str] = set()  # classes that do
         self.members: dict[str, set[str]] = defaultdict(set)  # their methods and fields that do; under "" anybody's
         self.inner: set[str] = set()  # names of nested classes and of class attributes that do
@@ -74,7 +74,7 @@ class Demand:
         while self._exposed(paths):
             for module in modules:
                 self._receivers(module)
-            for module in callers.mentioning(self.words | self.inner):
+            for module in callers.mentioning(self.words.keys() | self.inner):
                 self._receivers(module, callers)
 
     def _exposed(self, paths: set[str]) -> bool:
@@ -92,11 +92,15 @@ class Demand:
                     self._taint_class(fn.cls)
                     self.members[fn.cls].add(fn.name)
                 elif fn.name[:1] != "<":
-                    self.words.add(fn.name)
+                    self._word(fn.name, fn.module)
         return before != self._reach()
 
     def _reach(self) -> int:
-        return len(self.words) + len(self.inner) + sum(map(len, self.members.values()))
+        return sum(map(len, (self.inner, *self.words.values(), *self.members.values())))
+
+    def _word(self, name: str, home: str) -> None:
+        """Note the name of something of a module."""
+        self.words.setdefault(name, set()).add(home)
 
     # -- where sources enter -----------------------------------------------------------------------------------------
 
@@ -221,7 +225,7 @@ class Demand:
             self._taint_class(fn.cls)
             self.members[fn.cls].add(fn.name)
         elif fn.name[:1] != "<" and not fn.parent:
-            self.words.add(fn.name)
+            self._word(fn.name, fn.module)
         root, field = way.root, way.field
         if root is not None and root[0] == "g":
             self._mention(root)
@@ -231,8 +235,10 @@ class Demand:
 
     def _mention(self, root: tuple[Any, ...]) -> None:
         """Note the name of a global or of a class attribute."""
-        attribute = root[1] in SHARED or root[1] in self.solver.program.classes
-        (self.inner if attribute else self.words).add(root[2])
+        if root[1] in SHARED or root[1] in self.solver.program.classes:
+            self.inner.add(root[2])
+        else:
+            self._word(root[2], root[1])
 
     def _taint_class(self, cls: str) -> None:
         if cls in self.dirty:
@@ -241,7 +247,11 @@ class Demand:
         for one in (cls, *classes.derived(cls)):
             self.dirty.add(one)
             outer, _, name = one.rpartition(".")
-            (self.inner if outer in self.solver.program.classes else self.words).add(name.partition("@")[0])
+            name = name.partition("@")[0]
+            if outer in self.solver.program.classes:
+                self.inner.add(name)
+            else:
+                self._word(name, self.solver.program.classes[one].module)
 
     def _gives(self, t: tuple[Any, ...]) -> bool:
         if t[0] in ("i", "s", "c"):
@@ -265,20 +275,29 @@ class Demand:
 
     def _mentioning(self, module: Module) -> list[str]:
         """The functions of a module that mention what is handed on and were not run yet."""
-        words = self.words | self.inner
+        words = self.words.keys() | self.inner
         renamed = {alias for alias, _, symbol in module.aliases if symbol in words and alias != symbol}
         renamed |= self._bound(module)
-        named = words | renamed
+        named = (words - self._namesakes(module)) | renamed
         chosen = []
         for qn, fn in module.functions.items():
             if qn not in self.tried and (
                 not named.isdisjoint(fn.names)
                 or not self.inner.isdisjoint(fn.touched)
-                or (not self.words.isdisjoint(fn.touched) and not self._homes(module).isdisjoint(fn.names))
+                or (not self.words.keys().isdisjoint(fn.touched) and not self._homes(module).isdisjoint(fn.names))
                 or self._familiar(fn)
             ):
                 chosen.append(qn)
         return chosen
+
+    def _namesakes(self, module: Module) -> set[str]:
+        """Words that are names of something else in a module that defines them itself."""
+        defined = {
+            name
+            for name in self.words.keys() & module.bindings.keys()
+            if module.bindings[name][0] != "i" and module.counts.get(name) == 1
+        }
+        return {name for name in defined if module.name not in self.words[name]}
 
     def _familiar(self, fn: Function) -> bool:
         """Whether a method touches what others of its class or a base of it, or anybody's object, hand on."""
@@ -310,11 +329,12 @@ class Demand:
     def _bound(self, module: Module) -> set[str]:
         """Module-level names bound to an expression that mentions something handed on, or a source."""
         whole = module.functions.get(f"{module.name}.<module>")
-        if whole is None or (self.words.isdisjoint(whole.names) and not self.is_seed(module, whole)):
+        if whole is None or (self.words.keys().isdisjoint(whole.names) and not self.is_seed(module, whole)):
             return set()
-        known = self.words | self.tokens.names | self.tokens.touched | self._imported(module)
+        known = self.words.keys() | self.tokens.names | self.tokens.touched | self._imported(module)
         found = {name for name, b in module.bindings.items() if b[0] == "v" and b[1] and known & _read(module, b[1])}
-        self.words |= found
+        for name in found:
+            self._word(name, module.name)
         return found
 
 

@@ -23,10 +23,10 @@ from maestro_taint.domain.values import (
     join_atoms,
     root_value,
 )
-from maestro_taint.engine import folding, guards, program, protocols, texts
+from maestro_taint.engine import folding, guards, literals, program, protocols, texts
 from maestro_taint.engine.frame import DEFAULT, ITER, join_states
 from maestro_taint.frontend import ir
-from maestro_taint.kinds import CONFIDENTIAL
+from maestro_taint.kinds import BIT, CONFIDENTIAL
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
@@ -163,6 +163,8 @@ def combine(f: Frame, op: str, a: Val, b: Val, at: int) -> Val:  # noqa: C901, P
             return _concatenated(f, a, b, at)
         if not x and not y:
             made = texts.glued(f, [a, b])
+            if isinstance(a.const, str) and a.const[:1] == "/" and made.atoms:
+                return Val(made.atoms, types=(("tag", "rooted"),), lit=made.lit)
             # A base with a separator at its end can be compared with by prefix.
             if b.types in SEPARATORS or b.const == "/":
                 return Val(made.atoms, types=(("tag", "closed"),), lit=made.lit)
@@ -267,6 +269,10 @@ def boolean(f: Frame, n: Node) -> Val:
         guards.unrefined(start, f.state)
     made = found if found is not None else CLEAN
     pred = guards.conjunction(preds) if is_and else guards.disjunction(preds)
+    literal = literals.quoted_name(n) if len(rest) == 3 else None
+    if literal is not None:
+        facts = guards.about(f.eval(literal), BIT["code"])
+        pred = (facts, ()) if is_and else ((), facts)
     return Val(made.atoms, made.const, made.types, objs=made.objs, pred=pred, lit=made.lit)
 
 

@@ -144,6 +144,10 @@ def _types(f: Frame, model: CallModel, dotted: str) -> tuple[Any, ...]:
 
 def meet(f: Frame, sink: SinkModel, dotted: str, given: Arguments) -> None:
     """Check a sink's arguments."""
+    for condition in sink.when:
+        decisive = given.selected(condition.arg)
+        if decisive is not None:
+            f.note_interest(decisive)
     if not all(given.holds(c) for c in sink.when):
         return
     if sink.bits & BIT["log"] and f.caught and _tells(dotted, given):

@@ -188,7 +188,7 @@ class Frame:
             # The callee did not know what it was given: the caller does.
             return self.solver.attributes.load(self, val, place[1:], 0)
         found = self.place(val, place)
-        return self.solver.attributes.through(self, val, place[1:], found) if place[0] == "." and val.types else found
+        return self.solver.attributes.through(self, val, place, found) if val.types and place[0] in ".=" else found
 
     def write(self, val: Val, place: str, value: Val) -> None:
         """Store at a place: certain when the value is one known object, possible otherwise."""

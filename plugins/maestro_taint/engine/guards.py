@@ -51,7 +51,7 @@ def _below(f: Frame, v: Val, base: Val) -> Any:
     return tuple((target, bits, frozenset(kept)) for target, bits in facts) if kept else facts
 
 
-def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:  # noqa: PLR0911 - one return per form
+def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:  # noqa: C901, PLR0911 - one return per form
     """Facts from ``a op b``."""
     if op in ("==", "!="):
         place = _same_place(f, a, b)
@@ -71,6 +71,8 @@ def comparison(f: Frame, op: str, a: Val, b: Val) -> Any:  # noqa: PLR0911 - one
             return _signed(about(a, INJECTION), positive=op == "in")
         if isinstance(a.const, str):
             return _signed(about(b, _absent(a.const)), positive=op == "not in")
+        if isinstance(b.const, str):  # part of a known text: no other characters
+            return _signed(about(a, charsets.kinds_excluded(frozenset(b.const))), positive=op == "in")
     return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain.values import CLEAN, NO_CONST, Val, cleared, constant, join_atoms
-from maestro_taint.kinds import PATHS
+from maestro_taint.kinds import BIT, PATHS
 
 if TYPE_CHECKING:
     from maestro_taint.engine.arguments import Arguments
@@ -65,7 +65,17 @@ def _joined_path(f: Frame, given: Arguments) -> Val:
     return Val(atoms, lit=all(v.lit for v in given.everything()))
 
 
+def _normalised(f: Frame, given: Arguments) -> Val:
+    """``os.path.normpath(x)``: from the root (``"/" + x``) nothing climbs further."""
+    v = given.get(0, "path")
+    if v is None:
+        return CLEAN
+    rooted = ("tag", "rooted") in v.types
+    return Val(cleared(f.deep(v), BIT["path"]) if rooted else f.deep(v), lit=v.lit)
+
+
 TABLE: dict[str, Any] = {
+    "os.path.normpath": _normalised,
     "os.path.realpath": _resolved,
     "os.path.abspath": _resolved,
     "os.path.dirname": _parent,

@@ -55,6 +55,18 @@ def is_typed(f: Frame, made: Val) -> bool:
     return False
 
 
+def location(f: Frame, made: Val) -> dict[Any, Any]:
+    """What of a returned ``(body, status, headers)`` says where to go."""
+    atoms: dict[Any, Any] = {}
+    for oid in made.objs:
+        obj = f.get(oid)
+        for v in obj.fields.values() if obj.kind == "tuple" else ():
+            told = [f.get(o).fields.get("='Location'") for o in v.objs]
+            for one in told:
+                atoms = atoms if one is None else join_atoms(atoms, one.atoms)
+    return atoms
+
+
 def is_headed(f: Frame, headers: Val | None) -> bool:
     """Whether headers given to a response name a content type that is not HTML."""
     for oid in headers.objs if headers is not None else ():

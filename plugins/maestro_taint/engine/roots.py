@@ -6,18 +6,18 @@ have left them; one that is called is judged where it is called.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from maestro_taint.domain import steps
 from maestro_taint.domain.atoms import Source, source_of
 from maestro_taint.domain.steps import joined
-from maestro_taint.domain.values import CLEAN, Val, compose, join, root_value, source_value
+from maestro_taint.domain.values import CLEAN, Val, cleared, compose, join, root_value, source_value
 from maestro_taint.engine import dependencies, responses
 from maestro_taint.engine.apply import Application
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.external import reach
+from maestro_taint.engine.routes import Routes
 from maestro_taint.frontend import ir
 from maestro_taint.kinds import BIT, SURE
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from maestro_taint.models.model import EntryModel
 
 
-CONVERTED = re.compile(r"<(?:int|float|uuid)(?:\([^)]*\))?:(\w+)>|\{(\w+):(?:int|float|uuid)\}")
 RAISED = "raised"  # an entry's parameters: what the handlers of the program raise
 
 
@@ -41,7 +40,8 @@ def enter_all(solver: Solver, solve: Callable[[Module, str], None], asked: froze
     what was run is entered: they may have been read for a class or a constant alone.
     """
     raised: Val = CLEAN
-    later: list[tuple[str, Function, EntryModel]] = []
+    later: list[tuple[Function, EntryModel]] = []
+    routes = Routes(solver)
     called = {qn for summary in solver.done.values() for qn in summary.callees}
     for module in solver.program.modules.loaded():
         frame = solver.scratch(module)
@@ -54,13 +54,13 @@ def enter_all(solver: Solver, solve: Callable[[Module, str], None], asked: froze
             if entry is not None and (qn, ()) not in solver.done:
                 continue  # it could not be analysed
             if entry is not None and entry.params == RAISED:
-                later.append((qn, fn, entry))
+                later.append((fn, entry))
             elif entry is not None:
-                raised = join(raised, _handler(solver, qn, fn, entry, CLEAN))
+                raised = join(raised, _handler(solver, fn, entry, CLEAN, routes))
             elif fn.decorators and not fn.cls and not fn.parent and (qn, ()) in solver.done:
                 _wrapped(solver, module, qn)
-    for qn, fn, entry in later:
-        _handler(solver, qn, fn, entry, raised)
+    for fn, entry in later:
+        _handler(solver, fn, entry, raised, routes)
     _shared(solver)
 
 
@@ -104,17 +104,15 @@ def _shown_as(frame: Any, model: EntryModel, decorator: Any) -> EntryModel:
     return model
 
 
-def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel, raised: Val) -> Val:
+def _handler(solver: Solver, fn: Function, entry: EntryModel, raised: Val, routes: Routes) -> Val:
     """Call a handler as its framework does: parameters from outside, its result to the client; what it raises."""
-    module = solver.program.modules[fn.module]
+    module, qn = solver.program.modules[fn.module], fn.qn
     f = solver.scratch(module)
     f.fn = fn
     args: list[Val] = []
-    converted = _converted(fn)
     for i, name in enumerate(fn.slots):
         default = fn.defaults.get(name)
         outside = entry.params and not (i == 0 and fn.cls) and not _injected(solver, f, fn, name)
-        outside = outside and name not in converted
         needed = dependencies.needed(solver, fn, name)
         if needed is not None:
             args.append(dependencies.provided(solver, f, needed, entry))
@@ -127,7 +125,9 @@ def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel, raised: V
         else:
             source = source_of(entry.params, entry.id, f.file, fn.position, f"{fn.name}({name})", entry.confidence)
             words = f"parameter {name} comes from the request"
-            args.append(source_value(source, steps.step(f.file, fn.position, words)))
+            entered = source_value(source, steps.step(f.file, fn.position, words))
+            bits = routes.excluded(fn, name)
+            args.append(Val(cleared(entered.atoms, bits)) if bits else entered)
     summary = solver.summary(qn)
     wrapped = solver.decorated(module, qn) if len(fn.decorators) > 1 and not fn.cls and not fn.parent else CLEAN
     if any(t[0] == "w" for t in wrapped.types):
@@ -137,16 +137,10 @@ def _handler(solver: Solver, qn: str, fn: Function, entry: EntryModel, raised: V
     if entry.returns and not responses.is_response(solver, made):
         atoms = responses.body(f, made)
         position = responses.last_return(fn)
+        reach(f, responses.location(f, made), BIT["redirect"], f"{fn.name} response", entry.id, position)
         bits = entry.returns & ~BIT["html"] if responses.is_typed(f, made) else entry.returns
         reach(f, atoms, bits, f"{fn.name} response", entry.id, position)
     return Val({a: x for a, x in f.deep(f.raises).items() if isinstance(a, Source)})
-
-
-def _converted(fn: Function) -> set[str]:
-    """Parameters of which every route says that they are numbers or UUIDs: ``<int:page>``, ``{ident:int}``."""
-    texts = [c for d in fn.decorators if d[0] == ir.CALL for c in ir.constants(d[3]) if isinstance(c, str)]
-    found = {name for text in texts for pair in CONVERTED.findall(text) for name in pair if name}
-    return {name for name in found if all(name in text for text in texts if "/" in text)}
 
 
 def _wrapped(solver: Solver, module: Module, qn: str) -> None:

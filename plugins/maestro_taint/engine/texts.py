@@ -213,7 +213,7 @@ def _translated(f: Frame, receiver: Val, table: Val) -> Val | None:
     return Val(cleared(receiver.atoms, bits), lit=receiver.lit)
 
 
-def without(f: Frame, receiver: Val, name: str, args: list[Val]) -> Val | None:
+def without(f: Frame, receiver: Val, name: str, args: list[Val]) -> Val | None:  # noqa: PLR0911 - one per method
     """A text method whose result lacks what some kinds need; ``None`` if it is none."""
     if name == "translate" and args:
         return _translated(f, receiver, args[0])
@@ -222,6 +222,8 @@ def without(f: Frame, receiver: Val, name: str, args: list[Val]) -> Val | None:
         return Val(change(receiver.atoms, _LINES), lit=receiver.lit)
     if name == "splitlines":
         return Val(cleared(receiver.atoms, _LINES), lit=receiver.lit)
+    if name == "lstrip" and args and isinstance(args[0].const, str) and "/" in args[0].const:
+        return Val(cleared(receiver.atoms, BIT["path_absolute"]), lit=receiver.lit)
     if name == "split" and not args:
         return Val(cleared(receiver.atoms, _LINES), lit=receiver.lit)
     if name == "hex" and not args:

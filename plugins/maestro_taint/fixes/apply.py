@@ -139,6 +139,13 @@ def _kept(
 
 def _tried(tree: Tree, finding: Finding) -> tuple[Patch | None, tuple[str, str]]:
     """The patch if it climbs the rungs about the text, else the state and why."""
+    try:
+        return _patch_of(tree, finding)
+    except Exception as error:  # noqa: BLE001 - a repair that fails on some code must not hide the finding it is for
+        return None, ("failed", f"the repair itself failed: {type(error).__name__}: {error}")
+
+
+def _patch_of(tree: Tree, finding: Finding) -> tuple[Patch | None, tuple[str, str]]:
     made = patched(
         {**tree.around, **tree.files}, finding, tree.settings, tree.persists(finding), tree.models.canonical, tree.views
     )
@@ -208,12 +215,14 @@ def fix_tree(
 
     What a comment or the baseline accepts is not touched.
     """
-    from maestro_taint.running import neighbours  # noqa: PLC0415 - running imports the gate's parts
+    from maestro_taint.running import beside, neighbours  # noqa: PLC0415 - running imports the gate's parts
 
     files = {f.path: f.data for f in chosen}
     around = {} if request.whole else neighbours(request, set(files))
     tree = Tree(dict(files), settings, project_models(request.root, settings), request.root, around)
-    judged = suppress.judge(tree.findings(), {f.path: f for f in chosen})
+    found = tree.findings()
+    others = beside(request.root, {f.at.path for f in found} - set(files))
+    judged = suppress.judge(found, {f.path: f for f in (*chosen, *others)})
     held = baseline.read(request.root / settings.baseline)
     fresh, _ = baseline.split(judged.open, held, lambda path: path in files or not (request.root / path).exists())
     outcomes = repair(tree, {f.fingerprint for f in fresh})

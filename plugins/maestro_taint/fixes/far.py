@@ -163,13 +163,21 @@ class Reader:
                 return None
         elif not isinstance(call.func, cst.Name):
             return None
-        own = _top_function(self.view, self.view.code(call.func))
+        own = self._local(call) or _top_function(self.view, self.view.code(call.func))
         if own is not None:
             return self.view, own, False
         head, _, name = meaning(self.view, call.func).rpartition(".")
         there = self.project.module(head) if head else None
         far = _top_function(there, name) if there is not None else None
         return None if there is None or far is None else (there, far, False)
+
+    def _local(self, call: cst.Call) -> cst.FunctionDef | None:
+        """A function defined once in the function that calls it."""
+        scope = self.view.scope(call)
+        found = self.view.stores(scope, self.view.code(call.func)) if isinstance(scope, cst.FunctionDef) else []
+        one = found[0] if len(found) == 1 else None
+        plain = isinstance(one, cst.FunctionDef) and not one.decorators and one.asynchronous is None
+        return one if plain and isinstance(one, cst.FunctionDef) else None
 
     def _same_self(self, call: cst.Call) -> bool:
         return isinstance(call.func, cst.Attribute) and self.view.code(call.func.value) == "self"
@@ -180,7 +188,8 @@ class Reader:
         for name in view.names([expr]) - known:
             if hasattr(builtins, name):
                 continue
-            if view is not self.view or not view.stores(view.module, name):
+            here = view is self.view and view.stores(view.scope(call), name)
+            if view is not self.view or not (here or view.stores(view.module, name)):
                 return False
         return True
 

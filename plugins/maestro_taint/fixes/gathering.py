@@ -27,8 +27,7 @@ def gathered(site: Site, target: Target, built: Built, values: Sequence[cst.Base
     """The values in a variable of their own, filled where the text's variable is."""
     from maestro_taint.fixes.sql import doubled, passed  # noqa: PLC0415 - the two need one another
 
-    statement = site.view.statement(target.call)
-    if (len(target.call.args) != 1 and not target.keyword) or target.style not in ("?", "%s") or statement is None:
+    if (len(target.call.args) != 1 and not target.keyword) or target.style not in ("?", "%s"):
         return CONDITIONALLY
     hot = [f for f in built.feeds if f.tree is not None and any(built.is_hot(p) for p in pieces(f.tree))]
     names = {f.name for f in hot}

@@ -145,6 +145,10 @@ def _steady(expr: cst.BaseExpression) -> bool:
 
 def _text(site: Site, expr: cst.BaseExpression) -> Place | Refusal:
     """A text: what stands before its first tainted value, up to the last slash."""
+    if isinstance(expr, cst.BinaryOperation) and isinstance(expr.operator, cst.Add):
+        literal = Reader(site.view, site.project).literal(expr.left)
+        if literal is not None and str(literal[0].evaluated_value).endswith("/"):
+            return Place(expr, site.view.code(expr.left), pathlib=False)
     tree = template.parse(expr)
     if tree is None:
         return Refusal(NO_BASE)

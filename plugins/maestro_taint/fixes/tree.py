@@ -18,7 +18,7 @@ from maestro_taint.fixes.project import Views
 from maestro_taint.frontend.facts import Facts, facts_of
 from maestro_taint.frontend.index import Index
 from maestro_taint.frontend.tree import Tree as Sources
-from maestro_taint.report.findings import findings_of
+from maestro_taint.report.findings import concerns, findings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -83,9 +83,9 @@ class Tree:
         return {**self.around, **self.files}
 
     def findings(self, only: Iterable[str] | None = None) -> list[Finding]:
-        """Findings a repair is tried for: of all changeable files, or of some, with what these use."""
+        """Findings a repair is tried for: those that concern changeable files, or some files, with what these use."""
         if only is not None:
-            return self._found(self.everything(), set(only) & set(self.files), near=True)
+            return self._found(self.everything(), set(only) & set(self.everything()), near=True)
         return self._found(self.everything(), set(self.files))
 
     def _found(self, files: dict[str, bytes], asked: set[str], *, near: bool = False) -> list[Finding]:
@@ -97,7 +97,7 @@ class Tree:
         literals = [one for path in sorted(asked) for one in secret_literals.findings(path, files[path])]
         analysis = analyse_tree(sources, sorted(asked & set(sources.modules)), self.models, index=index)
         found = findings_of(analysis, self.settings, self.models, literals)
-        return [f for f in found if f.level != "note" and f.at.path in asked]
+        return [f for f in found if f.level != "note" and concerns(f, asked)]
 
     def persists(self, finding: Finding) -> Callable[[dict[str, bytes], int], bool]:
         """A question: with these bytes for some paths, is a finding of this rule and sink still at this place?"""

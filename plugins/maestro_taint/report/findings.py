@@ -17,7 +17,7 @@ from maestro_taint.frontend.ir import column_of, line_of
 from maestro_taint.kinds import BIT, BY_BIT, VARIANTS, rule_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from maestro_taint.analysis import Analysis
     from maestro_taint.domain.atoms import Source
@@ -58,6 +58,11 @@ def findings_of(
     kept = [f for f in leveled if f is not None]
     kept.sort(key=lambda f: (f.at.path, f.at.line, f.at.column, f.rule, f.message))
     return _numbered(kept)
+
+
+def concerns(finding: Finding, files: Container[str]) -> bool:
+    """Whether a flow ends in one of some files, or passes through one on its way to a sink elsewhere."""
+    return finding.at.path in files or any(step.path in files for step in finding.trace)
 
 
 def _flow(key: Any, group: list[Any]) -> Finding:

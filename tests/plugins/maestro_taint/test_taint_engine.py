@@ -259,3 +259,42 @@ def test_a_hash_that_a_protocol_prescribes_is_no_finding(body: str, count: int) 
 def test_what_an_unknown_callee_gives_may_be_trusted_in_a_session(value: str, level: str) -> None:
     text = f"from flask import request, session\nfrom users import look_up\ndef f():\n    session['user'] = {value}\n"
     assert [(f.rule, f.level) for f in findings({"app.py": text})] == [("taint-trust", level)]
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        ('not x.startswith("\'") or not x.endswith("\'") or "\'" in x[1:-1]', []),
+        ('not x.startswith("\'") or not x.endswith("\'")', ["taint-code"]),
+        ('not x.startswith("\'") or not x.endswith(\'"\') or "\'" in x[1:-1]', ["taint-code"]),
+        ('not x.startswith("\'") or not x.endswith("\'") or "\'" in x[2:-1]', ["taint-code"]),
+    ],
+)
+def test_a_text_that_is_one_literal_may_be_evaluated(test: str, expected: list[str]) -> None:
+    assert run(f"if {test}:\n    return 'bad'\nexec(x)") == expected
+
+
+ROUTED = """
+import tornado.web
+NAME = r"(?P<name>{0})"
+class H(tornado.web.RequestHandler):
+    def get(self, name):
+        open("data/" + name)
+handlers = [(r"/files/%s" % NAME, H)]
+"""
+
+
+@pytest.mark.parametrize(("group", "count"), [(r"\w+", 0), (r"[\w.%]+", 1), (".*", 1)])
+def test_what_a_route_lets_through_decides(group: str, count: int) -> None:
+    assert len(blocking(ROUTED.replace("{0}", group))) == count
+
+
+@pytest.mark.parametrize(("route", "count"), [("<int:name>", 0), ("<slug:name>", 0), ("<name>", 1)])
+def test_converters_of_routes_decide(route: str, count: int) -> None:
+    use = "    open('d/' + name)\n"
+    flask = f"from flask import Flask\napp = Flask(__name__)\n@app.route('/f/{route}')\ndef v(name):\n{use}"
+    if "slug" not in route:
+        assert len(blocking(flask)) == count
+    view = f"from django.http import HttpResponse\ndef v(request, name):\n{use}    return HttpResponse('')\n"
+    urls = f"from django.urls import path\nimport app\nurlpatterns = [path('f/{route}/', app.v)]\n"
+    assert len(blocking(view, urls=urls)) == count

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from maestro_taint.fixes import edits
 from maestro_taint.fixes.apply import repair
 from maestro_taint.fixes.tree import Tree
 from maestro_taint.settings import TaintSettings
@@ -543,3 +544,15 @@ def test_characters_written_as_several_are_cut_as_one(line: str, wanted: str) ->
     text, outcomes = repaired("db = sqlite3.connect('d')\n" + line)
     assert [state for state, _ in outcomes] == ["verified"], (outcomes, text)
     assert wanted in text
+
+
+def test_a_repair_that_fails_itself_hides_no_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise KeyError("lost")
+
+    monkeypatch.setitem(edits.EDITS, "taint-command", failing)
+    for fix in (False, True):
+        flows = check(tmp_path, {"a.py": COMMAND}, fix=fix, settings=TaintSettings(propose=5))["taint/flows"]
+        assert flows.value == 1
+        assert "KeyError" in str(flows.findings[0].properties)
+    assert (tmp_path / "a.py").read_text(encoding="utf-8") == COMMAND

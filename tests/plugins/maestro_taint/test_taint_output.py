@@ -307,3 +307,26 @@ def test_a_context_outlives_a_move_and_a_new_name() -> None:
     first = contexts("app.py", TWO_STEPS)
     assert first == contexts("pkg/other.py", "# moved\n\n" + TWO_STEPS.replace("def f", "def g"))
     assert first != contexts("app.py", TWO_STEPS.replace('args["q"]', 'cookies["q"]'))
+
+
+STORE = "import os\n\n\ndef run(line):\n    return os.popen(line).read(){comment}\n"
+CALLER = (
+    "from flask import request\nfrom store import run\n\n\ndef users():\n    return run('ls ' + request.args['q'])\n"
+)
+
+
+def test_a_flow_that_ends_in_a_file_not_asked_about_is_found_where_it_begins(tmp_path: Path) -> None:
+    """A commit that calls an old function with new data brings the flow, not the function."""
+    root = repository(tmp_path, app__py=CALLER, store__py=STORE.format(comment=""), else__py="x = 1\n")
+    done = maestro(root, "check", "--only", "taint", "app.py")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "store.py:5:12: taint-command" in done.stdout
+    assert "+ return run('ls ' + shlex.quote(request.args['q']))" in done.stdout
+    assert maestro(root, "check", "--only", "taint", "else.py").returncode == 0
+    accepted = STORE.format(comment="  # maestro: ignore[taint-command] operators only")
+    (root / "store.py").write_text(accepted, encoding="utf-8")
+    assert maestro(root, "check", "--only", "taint", "app.py").returncode == 0
+    (root / "store.py").write_text(STORE.format(comment=""), encoding="utf-8")
+    assert maestro(root, "check", "--only", "taint", "--fix", "app.py").returncode == 1
+    assert "shlex.quote" in (root / "app.py").read_text(encoding="utf-8")
+    assert maestro(root, "check", "--only", "taint", "app.py").returncode == 0

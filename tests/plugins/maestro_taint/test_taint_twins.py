@@ -6,19 +6,24 @@ say their reason instead.
 
 from __future__ import annotations
 
+import math
+import os
+
 import pytest
 
 from tests.plugins.maestro_taint.analysing import findings
 from tests.plugins.maestro_taint.twins.cases import Twin, twins
+from tests.plugins.maestro_taint.twins.personal import pair
 from tests.plugins.maestro_taint.twins.running import label
 
-ROUNDS = ("first", "second")
+ROUNDS = ("first", "second", "third", "fourth")  # the fourth by another author than the first three
 ALL = {name: twins(name) for name in ROUNDS}
 EXECUTED = [t for name in ROUNDS for t in ALL[name] if not t.reason]
 EVERY = 9  # of the executed labels, how many pass between two checked in the quick suite
 # False findings that are accepted, with the reason.
 ACCEPTED = {
     "xxe: lxml load_dtd on a constant document": "the rule is about the parser, wherever it is used",
+    "code: quoted by slicing and joined": "a literal put together by several statements is not followed",
 }
 
 
@@ -70,3 +75,42 @@ def test_a_deaf_harness_would_fail() -> None:
     assert label(
         Twin("x", "sql", {"app.py": "import nothing_of_that_name\n"}, leak.vulnerable, leak.rules, "")
     ).startswith("broken")
+
+
+def check_personal(seeds: range) -> None:
+    """No leak of personal data or a secret is missed; at most 5 % of what is found is false."""
+    leaks: list[Twin] = []
+    missed: list[tuple[str, str]] = []
+    false: list[str] = []
+    for seed in seeds:
+        for t in pair(seed):
+            said = label(t)
+            hit = bool({"error", "warning"} & set(found(t)))
+            assert not said.startswith("broken"), (t.name, said)
+            if said == "vulnerable":
+                leaks.append(t)
+                missed += [] if hit else [(t.name, t.rules[0])]
+            elif hit:
+                false.append(t.name)
+    bound = 1 - 0.05 ** (1 / len(leaks)) if not missed else math.nan
+    print(  # noqa: T201
+        f"{len(leaks)} leaks, {len(leaks) - len(missed)} found, {len(false)} false; miss rate < {bound:.4f} at 95 %"
+    )
+    assert len(leaks) > len(seeds) * 3 // 4
+    assert missed == []
+    assert len(false) <= 0.05 * len(leaks), false
+
+
+def test_personal_data_and_secrets() -> None:
+    check_personal(range(60))
+
+
+def test_personal_data_and_secrets_fresh() -> None:
+    start = int(os.environ.get("MAESTRO_TAINT_SEED", "5000"))
+    check_personal(range(start, start + 30))
+
+
+@pytest.mark.slow
+def test_much_personal_data_and_many_secrets() -> None:
+    start = int(os.environ.get("MAESTRO_TAINT_SEED", "90000"))
+    check_personal(range(start, start + 1000))

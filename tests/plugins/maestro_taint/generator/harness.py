@@ -17,6 +17,8 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.plugins.maestro_taint.generator import forking
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -46,32 +48,25 @@ def label(case: Case, observe: Callable[[Case, str], str] | None = None) -> str:
         (root / "base").mkdir()
         (root / "base" / "alpha").write_text("fine", encoding="utf-8")
         (root / "canary.txt").write_text("FILE-CANARY", encoding="utf-8")
-        read, write = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(read)
-            _child(case, root, payload, write, observe or _observe)
-        os.close(write)
-        with os.fdopen(read) as stream:
-            answer = stream.read()
-        os.waitpid(child, 0)
+        observe = observe or _observe
+        if "<locals>" in observe.__qualname__:  # cannot be named to another process
+            answer = forking.in_child(lambda: judged(case, str(root), payload, observe))
+        else:
+            answer = forking.answer_of(judged, case, str(root), payload, observe)
     return answer or "broken"
 
 
-def _child(case: Case, root: Path, payload: str, write: int, observe: Callable[[Case, str], str]) -> None:
+def judged(case: Case, root: str, payload: str, observe: Callable[[Case, str], str]) -> str:
+    """What happens to a case, in a process that ends with it."""
     import signal
 
     signal.alarm(SECONDS)
-    answer = "broken"
     try:
         os.chdir(root)
-        sys.path.insert(0, str(root))
-        answer = observe(case, payload)
+        sys.path.insert(0, root)
+        return observe(case, payload)
     except BaseException:  # noqa: BLE001 - whatever happens in a case stays in its child
-        answer = "broken"
-    finally:
-        os.write(write, answer.encode())
-        os._exit(0)
+        return "broken"
 
 
 def _observe(case: Case, payload: str) -> str:

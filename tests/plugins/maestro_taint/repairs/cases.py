@@ -1,7 +1,7 @@
 """True findings to repair: per kind, the shapes people write, with an attack and ordinary inputs.
 
 The programs are data (``programs/*.yaml``; ``second`` and ``third`` were each written when the repairs of the
-set before were done).
+set before were done, ``fourth`` against them).
 Each defines ``handle()`` and takes its input from ``request.args["q"]``. Whether it is really vulnerable is not written
 there: the harness runs the attack. Nothing there knows how repairs are made.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 PROGRAMS = Path(__file__).parent / "programs"
-SETS = ("first", "second", "third")
+SETS = ("first", "second", "third", "fourth")
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -203,10 +203,19 @@ class _Tags(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[str] = []
+        self.shown: list[object] = []
         self.feed(text)
+        self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags += [tag, *(f"{tag}@{name}" for name, _ in attrs if name.startswith("on"))]
+        self.shown.append((tag, attrs))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.shown.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.shown.append(data)
 
 
 def exploited(case: Case, files: Mapping[str, bytes]) -> bool:  # noqa: C901, PLR0911 - one effect per kind
@@ -285,6 +294,8 @@ def _redacted(before: str, after: str) -> str:
 def _plain(case: Case, seen: Seen) -> tuple[str, ...]:
     """What must stay: all but the very thing the repair is about."""
     result, shown = seen.result, seen.shown
+    if case.kind in ("html", "autoescape"):
+        result = repr(_Tags(result).shown)  # "x &amp; y" shows what "x & y" does
     if case.kind == "weak hash" and len(result.strip("'")) in (32, 40, 64):
         result = "digest"
     if case.kind == "random":

@@ -91,7 +91,7 @@ def effect(kind: str, twin: Twin, seen: Seen, shown: str, told: str) -> bool:  #
         target = re.sub(r"[\t\r\n]", "", location or "").replace("\\", "/")
         return urlsplit(urljoin("http://localhost/", target)).hostname == HOST
     if kind == "ssrf":
-        return HOST in seen.hosts
+        return any(host.partition(":")[0] == HOST for host in seen.hosts)
     if kind == "trust":
         return "zqadmin" in repr(session)
     if kind == "log":
@@ -104,4 +104,10 @@ def _leaked(twin: Twin, seen: Seen, shown: str) -> bool:
     where = {"log": shown, "net": repr(seen.sent), "file": seen.written()}[channel]
     canary = SECRET if "secret" in twin.rules[0] else CANARY
     forms = [canary[i : i + WINDOW] for i in range(len(canary) - WINDOW + 1)]
-    return any(form in where for form in (*forms, base64.b64encode(canary.encode()).decode()))
+    return any(form in where for form in (*forms, *map(_encoded, [canary] * 3, range(3))))
+
+
+def _encoded(canary: str, shift: int) -> str:
+    """What base64 shows of a canary that begins ``shift`` bytes after a group of three."""
+    text = base64.b64encode(b"x" * shift + canary.encode() + b"xx").decode()
+    return text[4 if shift else 0 : -8]

@@ -1,4 +1,4 @@
-"""Twins as data: ``first/*.txt`` and ``second/*.txt``, one file per kind.
+"""Twins as data: ``first/*.txt`` and so on, one file per kind.
 
 A pair begins with ``== name`` and may carry ``| rule: ...`` and ``| reason: ...``. Lines that end in ``#-`` stand in
 the vulnerable program only, those in ``#+`` in the safe one, all others in both; ``-- name`` begins another file.

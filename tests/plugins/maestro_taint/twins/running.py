@@ -14,6 +14,7 @@ import os
 import sqlite3
 import sys
 import tempfile
+import warnings
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -108,6 +109,8 @@ def _judge(root: Path, twin: Twin) -> str:
                    "AWS_SECRET_ACCESS_KEY": SECRET}  # fmt: skip
     shown = io.StringIO()
     logging.basicConfig(stream=shown, level=logging.DEBUG, force=True, format="%(levelname)s:%(name)s:%(message)s")
+    warnings.simplefilter("always")
+    vars(warnings).update(showwarning=lambda message, *_, **__: sys.stderr.write(str(message)))
     seen = Seen(root)
     stand_in(seen, SECRET)
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
@@ -151,6 +154,7 @@ def _channels(attack: bytes, application: Any) -> list[Any]:
         {"data": attack, "content_type": "application/octet-stream"},
         {"data": {"p": (io.BytesIO(attack), text.partition("\n")[0])}, "content_type": "multipart/form-data"},
         {"query_string": {text: "1"}},
+        {"data": {text: "1"}},
         {"path": "/t/" + text.lstrip("/")},
         {"cookie": text},
     ]
