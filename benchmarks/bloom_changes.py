@@ -40,9 +40,11 @@ def functions(project: Path) -> list[tuple[Path, int, int]]:
     for path in sorted(project.rglob("*.py")):
         if any("test" in part or part in ("docs", "examples") for part in path.relative_to(project).parts):
             continue
-        for node in ast.walk(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.body[0].lineno > node.lineno:
-                found.append((path, node.body[0].lineno, node.body[0].col_offset))
+        found += [
+            (path, node.body[0].lineno, node.body[0].col_offset)
+            for node in ast.walk(ast.parse(path.read_bytes()))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.body[0].lineno > node.lineno
+        ]
     return found
 
 
@@ -102,7 +104,7 @@ def main() -> None:
             for mode, (seconds, ran) in found.items()
         ]
     lines = [
-        f"Python {sys.version.split()[0]}, {given.changes} changes to function bodies, one at a time, seed {given.seed}:",
+        f"Python {sys.version.split()[0]}, {given.changes} changes of a function body each, seed {given.seed}:",
         "",
         *markdown(("project", "way", "CPU s", "of all tests", "tests run"), rows),
     ]

@@ -165,11 +165,17 @@ class Part:
     def share(self, cache: Cache) -> None:
         """Offer the index of a whole run on a clean commit to the caches of the project."""
         written = self._keeper.written
-        if written is None or not self._whole or not head_of(self._config) or not self._repository.status().clean:
+        head = head_of(self._config)
+        if written is None or not self._whole or not head:
             return
         from maestro_bloom import sharing  # noqa: PLC0415 - only after a whole run
 
-        sharing.offer(cache, written, commit=head_of(self._config), parts=self._keeper.environment)
+        parts = self._keeper.environment
+        # What a full run adds in another order is worth offering again; a repetition is not.
+        known = sharing.offered(self._keeper.store, head, parts) and not self._known.maestro_full
+        if not known and self._repository.status().clean:
+            sharing.offer(cache, written, commit=head, parts=parts)
+            sharing.remember(self._keeper.store, head, parts)
 
     def select(self, plan: TestPlan) -> Iterator[Skip | RunAll]:
         """The tests of the plan that need not run, or why all must."""

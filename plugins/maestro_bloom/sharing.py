@@ -6,11 +6,13 @@ read and judged like an index found here, so a wrong one costs a full run and ne
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from maestro_bloom import environment, index_file
 from maestro_bloom.index import SCHEMA
 from maestro_hooks.errors import MaestroError
+from maestro_hooks.project.files import write_atomic
 from maestro_hooks.project.git import git
 from maestro_hooks.requests import CacheEntry
 
@@ -25,6 +27,7 @@ ANCESTORS = 20
 """Commits looked up, the nearest first: a nightly's index is seldom farther away."""
 
 _BLOB = "index"
+_OFFERED = "offered"
 
 
 def entry_key(commit: str, parts: Mapping[str, str]) -> str:
@@ -36,6 +39,20 @@ def offer(cache: Cache, path: Path, *, commit: str, parts: Mapping[str, str]) ->
     """Offer the index of a clean commit; a cache that fails loses the offer, and the host tells."""
     entry = CacheEntry(metadata={"schema": SCHEMA, "commit": commit}, blobs={_BLOB: path.read_bytes()})
     cache.store(entry_key(commit, parts), entry)
+
+
+def offered(store: Store, commit: str, parts: Mapping[str, str]) -> bool:
+    """Whether the last index offered from here was of this commit and environment."""
+    try:
+        return (store.directory / _OFFERED).read_text(encoding="utf-8") == entry_key(commit, parts)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def remember(store: Store, commit: str, parts: Mapping[str, str]) -> None:
+    """Note what was offered; without the note it is offered again."""
+    with suppress(OSError):
+        write_atomic(store.directory / _OFFERED, entry_key(commit, parts).encode())
 
 
 def fetch(cache: Cache, store: Store, parts: Mapping[str, str], *, keep: int) -> Path | None:

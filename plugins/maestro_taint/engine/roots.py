@@ -71,6 +71,8 @@ def enter_all(solver: Solver, solve: Callable[[Module, str], None], asked: froze
 
 def _entry(solver: Solver, frame: Any, fn: Function, called: set[str]) -> EntryModel | None:
     """How a framework calls a function: by its decorator, as a method of a view class, or by its first parameter."""
+    if fn.qn in solver.routed:
+        return solver.models.entries[solver.routed[fn.qn]]
     for d in fn.decorators:
         callee = d[2] if d[0] == ir.CALL else d
         if callee[0] not in (ir.ATTR, ir.GLOBAL, ir.LOCAL):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -57,3 +58,13 @@ def test_what_is_not_the_commit_is_not_offered(clones: tuple[Path, Path]) -> Non
     (nightly / "more.txt").write_text("not committed")
     run(nightly, "--maestro-full")
     assert len(run(change, "--maestro-record=off")["tests"]) == 2
+
+
+def test_a_repetition_is_not_offered_again_but_a_full_run_is(clones: tuple[Path, Path]) -> None:
+    nightly, change = clones
+    run(nightly)
+    shutil.rmtree(nightly.parent / "store")
+    run(nightly, "--maestro-select=off")
+    assert len(run(change, "--maestro-record=off")["tests"]) == 2
+    run(nightly, "--maestro-full")
+    assert len(run(change, "--maestro-record=off")["tests"]) == 0
