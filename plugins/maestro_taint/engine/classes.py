@@ -192,7 +192,7 @@ class Classes:
         found: list[tuple[Any, ...]] = []
         for t in frame.eval(value[2]).types:
             if t[0] == "c":
-                found.append(("s", t[1]))
+                found.append(("i", t[1]))
             elif t[0] == "x" and not t[1].startswith("builtins."):
                 dotted = solver.models.canonical(t[1])
                 model = solver.models.calls.get(dotted)
