@@ -64,7 +64,7 @@ def _true(labels: list[dict[str, str]], level: str) -> str:
 
 def main() -> None:
     """Print all tables."""
-    for name in ("first", "second", "third", "fourth"):
+    for name in ("first", "second", "third", "fourth", "fifth"):
         print("\n".join(pairs(name)))
     print("\n".join(packages()))
 

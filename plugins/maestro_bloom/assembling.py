@@ -21,6 +21,7 @@ from maestro_bloom.index import (
     HIT,
     OPAQUE,
     UNSTABLE,
+    VARIES,
     BlockRow,
     FileRow,
     Filters,
@@ -180,7 +181,7 @@ class Assembly:
 
     def _row(self, test: Recorded, bag: Bag, *, bits: int, count: int, blank: Index) -> TestRow:
         flags = (OPAQUE if bag.opaque else 0) | (FLAKY if test.flaky else 0)
-        flags |= UNSTABLE if self._unstable & bag.files else 0
+        flags |= (UNSTABLE if self._unstable & bag.files else 0) | (VARIES if test.varies else 0)
         return TestRow(
             nodeid=test.nodeid,
             path=test.path,
@@ -226,7 +227,8 @@ class Assembly:
         if number < 0 or model is None:
             return (keys.source(path),)
         block = model.blocks[number]
-        return keys.source(path), keys.block(path, block.qualname, block.n, block.digest)
+        walked = (keys.every_class(),) if block.walks else ()
+        return keys.source(path), keys.block(path, block.qualname, block.n, block.digest), *walked
 
     def _input_rows(self, bag: Bag) -> set[InputRow]:
         return {row for row, _ in self._input_pairs(bag)}
@@ -303,7 +305,7 @@ class Assembly:
             names=tuple(sorted(names)),
             edges=tuple(sorted(recorder.edges.get(path, ()))),
             inputs=tuple(sorted(inputs)),
-            wildcard=model.wildcard if model else True,
+            wildcard=model is None or model.wildcard or _walks_early(model, path, flags),
             early=path in recorder.early,
             statements=self._statements(model, recorder.acts.get(path, set())) if model else (),
         )
@@ -344,3 +346,8 @@ class Assembly:
             if isinstance(filename, str) and self._recorder.territory.path(filename) is None:
                 found.add(name.partition(".")[0])
         return tuple(sorted(found))
+
+
+def _walks_early(model: SourceModel, path: str, flags: dict[tuple[str, int], int]) -> bool:
+    """Whether what a look at all classes or modules found is kept for whoever comes later."""
+    return any(block.walks and flags.get((path, i), 0) & FOLDED for i, block in enumerate(model.blocks))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from maestro_bloom import keys
 from maestro_bloom.acting import Acting
-from maestro_bloom.index import COMPILED, FOLDED, HIT
+from maestro_bloom.index import COMPILED, FOLDED, HIT, VARIES
 from maestro_bloom.module_graph import ModuleGraph, module_names, wanted_names
 from maestro_bloom.observed_names import EVERY_VALUE, EVERY_VARIABLE, every_value, every_variable
 
@@ -40,6 +40,8 @@ class Changes:
     keys: dict[bytes, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     directories: dict[str, str] = field(default_factory=dict)
+    reachable: dict[str, str] = field(default_factory=dict)
+    """Sources from which imports lead to anything that changed, bodies too: what runs at random may come to run it."""
     everything: str = ""
     any: bool = False
 
@@ -54,6 +56,7 @@ class Comparison:
         self._variables = variables
         self._changes = Changes(any=tree.digest != index.tree)
         self._skeletons: dict[str, str] = {}
+        self._bodies: dict[str, str] = {}
         self._acting = Acting(index.files)
 
     def run(self) -> Changes:
@@ -75,11 +78,19 @@ class Comparison:
                 self._skeletons.setdefault(path, why)
             else:
                 changes.everything = changes.everything or why
-        if self._skeletons:
-            changes.files = ModuleGraph(self._index.files).reaching(self._skeletons)
+        self._spread()
         changes.keys.update((keys.source(path), f"{path}: {why}") for path, why in changes.files.items())
         self._wide()
         return changes
+
+    def _spread(self) -> None:
+        """From changed sources to all that import them."""
+        changes = self._changes
+        if self._skeletons:
+            changes.keys[keys.every_class()] = "it looks at all classes or modules, and some changed"
+            changes.files = ModuleGraph(self._index.files).reaching(self._skeletons)
+        if self._bodies and any(row.flags & VARIES for row in self._index.tests):
+            changes.reachable = ModuleGraph(self._index.files).reaching(self._bodies)
 
     def _file(self, row: FileRow) -> None:
         for read in row.inputs:
@@ -105,6 +116,7 @@ class Comparison:
             key = keys.block(row.path, block.qualname, block.n, block.digest)
             self._changes.keys[key] = f"{row.path}: {block.qualname} changed"
             self._changes.keys[keys.any_block(row.path)] = f"{row.path}: {block.qualname} changed"
+            self._bodies.setdefault(row.path, f"{block.qualname} changed")
 
     def _added(self) -> set[str]:
         """Module names that new sources brought; whoever asks for one is affected."""

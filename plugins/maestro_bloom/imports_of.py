@@ -46,7 +46,6 @@ class _Collector:
 
     def add(self, node: ast.AST) -> None:
         """Take one node."""
-        self.wildcard = self.wildcard or _walks_modules(node)
         if isinstance(node, ast.Import | ast.ImportFrom):
             self.names.update(_from(node) if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
             self.roots.update(imported(node))
@@ -108,7 +107,7 @@ def _looked_up(owner: ast.expr, key: ast.expr | None = None) -> list[str]:
     return []
 
 
-def _walks_modules(node: ast.AST) -> bool:
+def walks_modules(node: ast.AST) -> bool:
     """Whether this looks at whatever modules or classes there are: any module may be among them."""
     if isinstance(node, ast.Attribute):
         return node.attr == "__subclasses__" or (node.attr in ("values", "items") and _is_modules(node.value))

@@ -17,8 +17,9 @@ SCHEMA = "maestro.bloom/2"
 HIT, FOLDED, COMPILED = 1, 2, 4
 """Flags of a block: some test ran it; its effect outlives the call; it runs as machine code."""
 
-OPAQUE, FLAKY, UNSTABLE = 1, 2, 4
-"""Flags of a test: it did what nobody can follow; it passed only after reruns; an input changed while it ran."""
+OPAQUE, FLAKY, UNSTABLE, VARIES = 1, 2, 4, 8
+"""Flags of a test: it did what nobody can follow; passed only after reruns; had an input change while it ran; chooses
+at random what it runs."""
 
 InputKind = Literal["file", "dir", "path", "env", "missing", "opaque"]
 

@@ -27,6 +27,11 @@ def any_block(path: str) -> bytes:
     return _text("any", path)
 
 
+def every_class() -> bytes:
+    """Whatever classes and modules there are, as something that walks over them sees them."""
+    return _text("walk")
+
+
 def file(path: str, content: str) -> bytes:
     """A data file read, by content hash, or ``absent``."""
     return _text("file", path, content)

@@ -55,16 +55,22 @@ def filled_by(tree: ast.Module) -> Fillers:
     return found
 
 
-def fills_given(node: Function, own: list[ast.AST], fillers: Fillers, given: frozenset[str]) -> bool:
-    """Whether a function memoises on what it is ``given`` (names of parameters); ``own`` are its nodes."""
-    return node.name not in _CONSTRUCTORS and _Finder(given, fillers).is_memo(own)
+def fills_given(
+    node: Function, own: list[ast.AST], fillers: Fillers, given: frozenset[str], *, beside: str = ""
+) -> bool:
+    """Whether a function memoises on what it is ``given`` (names of parameters); ``own`` are its nodes.
+
+    ``beside``: attributes of this parameter, and tables that are its attributes, do not count when they are filled.
+    """
+    return node.name not in _CONSTRUCTORS and _Finder(given, fillers, beside).is_memo(own)
 
 
 class _Finder:
     """Looks for what hangs on one of ``owners``: ``x`` of ``self.x``, and ``[table]`` for an owner used as a table."""
 
-    def __init__(self, owners: frozenset[str], fillers: Fillers) -> None:
+    def __init__(self, owners: frozenset[str], fillers: Fillers, beside: str = "") -> None:
         self._owners = owners
+        self._beside = beside
         self._fillers = fillers
         self._names: Fillers = {}
 
@@ -142,6 +148,10 @@ class _Finder:
         """What these nodes store or add to, themselves or by calling a method in ``fillers``."""
         found: set[str] = set()
         for node in nodes:
+            if self._beside and isinstance(node, ast.Assign):
+                continue  # its targets are nodes of their own
+            if self._is_beside(node):
+                continue
             if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
                 found |= self.mentioned(node)
                 found |= self._direct(node.value, self._names)
@@ -150,6 +160,20 @@ class _Finder:
             elif isinstance(node, ast.Call):
                 found |= self._filled_by_call(node)
         return frozenset(found)
+
+    def _is_beside(self, node: ast.AST) -> bool:
+        """Whether this stores into an attribute of ``beside``, or into a table that is one."""
+        if isinstance(node, ast.Call):
+            if last_name(node.func) in SETTERS:
+                return bool(node.args) and last_name(node.func) != "setitem" and self._is_own(node.args[0])
+            owner = node.func.value if isinstance(node.func, ast.Attribute) else node
+            return isinstance(owner, ast.Attribute) and self._is_own(owner.value)
+        if isinstance(node, ast.Subscript):
+            return isinstance(node.value, ast.Attribute) and self._is_own(node.value.value)
+        return isinstance(node, ast.Attribute) and self._is_own(node.value)
+
+    def _is_own(self, node: ast.AST) -> bool:
+        return bool(self._beside) and isinstance(node, ast.Name) and node.id == self._beside
 
     def _filled_by_call(self, node: ast.Call) -> set[str]:
         called = last_name(node.func)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from maestro_bloom.recorder import Recorder
 
+# Kept from the beginning: a test may take it away for a while.
+_getframe = sys._getframe  # noqa: SLF001 - the documented way to a caller's frame
+
 VARIABLE = "MAESTRO_BLOOM_CHILD"
 _HOOK = str(Path(__file__).parent / "child")
 
@@ -100,7 +103,7 @@ class Children:
 
         def fork_exec(*arguments: Any) -> Any:
             if self._recorder.active:
-                for bag in self._recorder.targets(sys._getframe(1)):  # noqa: SLF001 - who starts it
+                for bag in self._recorder.targets(_getframe(1)):
                     bag.opaque.add("multiprocessing")
                     bag.variables.add(EVERY_VALUE)
             return original(*arguments)
@@ -116,7 +119,7 @@ class Children:
             return None
         place = str(self._directory / f"{os.getpid()}-{secrets.token_hex(6)}.json")
         found = False
-        for bag in self._recorder.targets(sys._getframe(2)):  # noqa: SLF001 - who starts it
+        for bag in self._recorder.targets(_getframe(2)):
             if self._recorder.is_open(bag):
                 bag.children.add(place)
                 found = True

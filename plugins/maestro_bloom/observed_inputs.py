@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from maestro_bloom.observed_children import Children
     from maestro_bloom.recorder import Recorder
 
+# Kept from the beginning: a test may take it away for a while.
+_getframe = sys._getframe  # noqa: SLF001 - the documented way to a caller's frame
+
 # Readers of sources that are no inputs: importing and assertion rewriting are seen as execution.
 _LOADERS = ("<frozen importlib", "importlib/", "_pytest/assertion/rewrite.py", "maestro_bloom/", "maestro_hooks/")
 # Who reads variables for its own sake in every run.
@@ -107,7 +110,7 @@ class Watcher:
         path = self._path(name)
         if path is None or _is_output(flags):
             return
-        frame = sys._getframe(2)  # noqa: SLF001 - who opened it
+        frame = _getframe(2)
         if path.endswith(".py") and _reader(frame).startswith(_LOADERS):
             return
         found = False
@@ -134,7 +137,7 @@ class Watcher:
     def _on_scan(self, arguments: tuple[Any, ...]) -> None:
         """Entries tell sizes and times, unseen: who scans on his own account depends on the contents."""
         given = arguments[0] if arguments and arguments[0] is not None else "."
-        frame = sys._getframe(2)  # noqa: SLF001 - who scans
+        frame = _getframe(2)
         inside = self._given(given)
         if inside is not None and self._path(frame.f_code.co_filename) is not None:
             names = os.listdir(given)  # noqa: PTH208 - names, which this event reports too
@@ -143,7 +146,7 @@ class Watcher:
         self._list(arguments, frame)
 
     def _on_list(self, arguments: tuple[Any, ...]) -> None:
-        self._list(arguments, sys._getframe(2))  # noqa: SLF001 - who listed it
+        self._list(arguments, _getframe(2))
 
     def _list(self, arguments: tuple[Any, ...], frame: FrameType) -> None:
         given = arguments[0] if arguments and arguments[0] is not None else "."
@@ -161,16 +164,16 @@ class Watcher:
         if isinstance(arguments[0], str | bytes | os.PathLike):
             self._pass_on(os.fsdecode(arguments[0]), os.O_RDWR)
         if path is not None:
-            for bag in self._recorder.targets(sys._getframe(2)):  # noqa: SLF001 - who connected
+            for bag in self._recorder.targets(_getframe(2)):
                 bag.files.add(path)
 
     def _on_library(self, arguments: tuple[Any, ...]) -> None:
         if arguments and arguments[0]:
-            self._opaque("ctypes.dlopen", sys._getframe(2))  # noqa: SLF001 - who loaded it
+            self._opaque("ctypes.dlopen", _getframe(2))
 
     def _on_code(self, arguments: tuple[Any, ...]) -> None:
         """Code made by hand from the project's is a stranger to the tracer: what it runs cannot be seen."""
-        frame = sys._getframe(2)  # noqa: SLF001 - who makes it
+        frame = _getframe(2)
         name = arguments[1] if len(arguments) > 1 else ""
         if isinstance(name, str) and self._path(name) is not None and not _of_harness(frame.f_code.co_filename):
             self._opaque("code.__new__", frame)
@@ -178,7 +181,7 @@ class Watcher:
     def _on_opaque(self, event: str, _arguments: tuple[Any, ...]) -> None:
         if self._children.armed and event in ("subprocess.Popen", "os.posix_spawn"):
             return
-        self._opaque(event, sys._getframe(2))  # noqa: SLF001 - who did it
+        self._opaque(event, _getframe(2))
 
     def _opaque(self, event: str, frame: FrameType) -> None:
         for bag in self._recorder.targets(frame):
@@ -200,7 +203,7 @@ class Watcher:
 
         def seen(name: str) -> None:
             if recorder.active and not quiet[0] and not is_aside(name):
-                frame = _asker(sys._getframe(2))  # noqa: SLF001 - who asks
+                frame = _asker(_getframe(2))
                 if frame is not None and not _of_harness(frame.f_code.co_filename):
                     for bag in recorder.targets(frame):
                         bag.variables.add(name)
@@ -218,7 +221,7 @@ class Watcher:
         @functools.wraps(copy)
         def copied(self: Any) -> Any:
             # mock.patch.dict copies everything only to put it back.
-            restoring = sys._getframe(1).f_globals.get("__name__") == "unittest.mock"  # noqa: SLF001 - the caller
+            restoring = _getframe(1).f_globals.get("__name__") == "unittest.mock"
             quiet[0] += restoring
             try:
                 return copy(self)
@@ -238,7 +241,7 @@ class Watcher:
         def getlines(filename: str, module_globals: Any = None) -> list[str]:
             path = path_of(filename) if recorder.active and isinstance(filename, str) else None
             if path is not None:
-                for bag in recorder.targets(sys._getframe(1)):  # noqa: SLF001 - who reads
+                for bag in recorder.targets(_getframe(1)):
                     bag.files.add(path)
             return original(filename, module_globals)
 
@@ -253,7 +256,7 @@ class Watcher:
         def import_module(name: str, package: str | None = None) -> Any:
             if recorder.active and isinstance(name, str):
                 full = importlib.util.resolve_name(name, package) if name.startswith(".") and package else name
-                recorder.import_edge(full, sys._getframe(1))  # noqa: SLF001 - who imports
+                recorder.import_edge(full, _getframe(1))
             return original(name, package)
 
         holders = [m for m in list(sys.modules.values()) if getattr(m, "__dict__", {}).get("import_module") is original]
@@ -273,7 +276,7 @@ class _LastFinder:
         recorder = self._recorder
         if not recorder.active:
             return
-        frame = sys._getframe(1)  # noqa: SLF001 - who imports
+        frame = _getframe(1)
         importer = recorder.territory.nearest(frame)
         if importer is not None:
             recorder.edges[importer].add(name)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from maestro_bloom.recorder import Recorder
 
+# Kept from the beginning: a test may take it away for a while.
+_getframe = sys._getframe  # noqa: SLF001 - the documented way to a caller's frame
+
 _ASKED_OF_OS = ("stat", "lstat", "access", "readlink")
 _CAPABILITIES = ("supports_dir_fd", "supports_effective_ids", "supports_fd", "supports_follow_symlinks")
 # Modules that ask in somebody's name, and what they ask for when it is existence.
@@ -66,7 +69,7 @@ def _wrapper(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., 
         if recorder.active and isinstance(path, str | bytes | os.PathLike) and named.get("dir_fd") is None:
             found = path_of(os.fsdecode(path))
             if found is not None:
-                _remember(recorder, found, sys._getframe(1), lambda: is_link(path))  # noqa: SLF001 - who asks
+                _remember(recorder, found, _getframe(1), lambda: is_link(path))
         return original(path, *arguments, **named)
 
     return asked

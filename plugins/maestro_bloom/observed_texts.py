@@ -19,8 +19,12 @@ from maestro_bloom.imports_of import imports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from maestro_bloom.recorder import Recorder
+
+# Kept from the beginning: a test may take it away for a while.
+_getframe = sys._getframe  # noqa: SLF001 - the documented way to a caller's frame
 
 _KEPT = 1000
 # They look at a function's header, or ask what kind it is; both are parts of the skeleton.
@@ -35,6 +39,9 @@ _HEADERS = (
     "pluggy",
     "maestro_bloom",
 )
+
+# They parse sources that are executed, too, and are then seen as modules.
+_ANALYSERS = ("maestro_bloom", "_pytest.assertion")
 
 
 class Texts:
@@ -61,7 +68,9 @@ class Texts:
         # A module's own file is analysed as such.
         if "import" not in text or (isinstance(filename, str | bytes) and os.fsdecode(filename).endswith(".py")):
             return
-        frame = sys._getframe(2)  # noqa: SLF001 - who compiles it
+        frame = _beyond_ast(_getframe(2))
+        if frame is None or frame.f_globals.get("__name__", "").startswith(_ANALYSERS):
+            return
         for name in self._imports(text):
             self._recorder.import_edge(name, frame)
 
@@ -82,12 +91,12 @@ class Texts:
         return self._names[source]
 
     def _on_pickle(self, arguments: tuple[Any, ...]) -> None:
-        self._recorder.import_edge(str(arguments[0]), sys._getframe(2))  # noqa: SLF001 - who unpickles
+        self._recorder.import_edge(str(arguments[0]), _getframe(2))
 
     def _on_attribute(self, arguments: tuple[Any, ...]) -> None:
         if self._busy or arguments[1] != "__code__" or type(arguments[0]) is not FunctionType:
             return
-        frame = sys._getframe(2)  # noqa: SLF001 - who looks
+        frame = _getframe(2)
         if frame.f_globals.get("__name__", "").partition(".")[0] in _HEADERS:
             return
         self._busy = True
@@ -99,3 +108,10 @@ class Texts:
         if path is not None:
             for bag in self._recorder.targets(frame):
                 bag.codes.add((path, code.co_qualname, code.co_firstlineno))
+
+
+def _beyond_ast(frame: FrameType | None) -> FrameType | None:
+    """The frame that had a text parsed."""
+    while frame is not None and frame.f_globals.get("__name__") == "ast":
+        frame = frame.f_back
+    return frame

@@ -72,9 +72,13 @@ def _probe(node: Function, unit: int, kind: int) -> None:
     _, rest = split_docstring(node)
     docstring = node.body[: len(node.body) - len(rest)]
     place = (rest or docstring)[0]
-    if kind == writers.SEGMENT and rest:
+    if kind in (writers.SEGMENT, writers.OWN) and rest:
         guarded = ast.Try(body=rest, handlers=[], orelse=[], finalbody=[_at(ast.Expr(_call("leave", unit)), place)])
-        body: list[ast.stmt] = [_at(ast.Expr(_call("enter", unit)), place), _at(guarded, place)]
+        enter = _call("enter", unit)
+        if kind == writers.OWN:
+            enter = _call("own", unit)
+            enter.args.append(ast.Name([*node.args.posonlyargs, *node.args.args][0].arg, ast.Load()))
+        body: list[ast.stmt] = [_at(ast.Expr(enter), place), _at(guarded, place)]
     else:
         first = ast.Expr(_call("whole", unit)) if kind == writers.WHOLE_TEST else _store(unit)
         _resumptions(rest, unit)

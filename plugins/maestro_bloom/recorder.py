@@ -16,12 +16,18 @@ from typing import TYPE_CHECKING, Protocol
 
 from maestro_bloom.observations import Bag
 from maestro_bloom.observed_files import WrittenFiles
+from maestro_bloom.owned_memos import OwnedMemos
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
     from maestro_bloom.observations import Territory
+    from maestro_bloom.owned_memos import Memo
+
+
+# Kept from the beginning: a test may take it away for a while.
+_getframe = sys._getframe  # noqa: SLF001 - the documented way to a caller's frame
 
 
 class Tracer(Protocol):
@@ -72,6 +78,9 @@ class Recorder:
         self._resumed: set[int] = set()
         self._threads: list[int] = []
         self.segments: list[object] = []
+        self._memo_of: list[Memo | None] = []
+        self._held: tuple[Memo, ...] = ()
+        self._memos = OwnedMemos()
         self._fold_all = False
 
     # Code ---------------------------------------------------------------------------------------------------------
@@ -91,8 +100,20 @@ class Recorder:
         self._resumed |= resumed
         if self._bags:
             self._bags[-1].units |= units
-        if self.collecting or self.segments or self._fold_all or not self._bags:
+        if self._keeps_all:
             self.fold(units)
+        else:
+            for memo in self._filling():
+                memo.units |= units
+
+    @property
+    def _keeps_all(self) -> bool:
+        """Whether what is seen now is folded: its effect outlives the test, or it belongs to none."""
+        return self.collecting or None in self._memo_of or self._fold_all or not self._bags
+
+    def _filling(self) -> list[Memo]:
+        """The memos being filled that may end with their objects."""
+        return [*(memo for memo in self._memo_of if memo is not None), *self._held]
 
     def fold(self, units: set[int]) -> None:
         """Count these units as part of their files' skeletons from now on."""
@@ -100,16 +121,28 @@ class Recorder:
         if self.tracer is not None:
             self.tracer.fold(units)
 
-    def enter(self, token: object) -> None:
-        """A function whose effect outlives the call, or a module, begins."""
+    def enter(self, token: object, memo: Memo | None = None) -> None:
+        """A function whose effect outlives the call, or a module, begins; ``memo``: it ends with an object."""
         if self.active:
             if self.tracer is not None and not self.tracer.idle:
                 self._hand_over(self.tracer)
             self.segments.append(token)
+            self._memo_of.append(memo)
+
+    def memo_of(self, owner: object, tables: tuple[str, ...]) -> Memo | None:
+        """The memo on ``owner`` that ends with it; ``None`` for one that may outlive the test."""
+        return self._memos.of(owner, tables) if self._bags else None
+
+    def hold(self, memos: tuple[Memo, ...]) -> None:
+        """These memos, and no others, are being filled from now on."""
+        if memos != self._held:
+            if self.tracer is not None and not self.tracer.idle:
+                self._hand_over(self.tracer)
+            self._held = memos
 
     def acted(self, path: str) -> None:
         """A function of ``path`` whose effect outlives the call begins while a module may be executed: which line?"""
-        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to a caller's frame
+        frame: FrameType | None = _getframe(1)
         while frame is not None:
             if frame.f_code.co_name == "<module>":
                 module = self.territory.path(frame.f_code.co_filename)
@@ -122,8 +155,10 @@ class Recorder:
         if token in self.segments:
             if self.tracer is not None and not self.tracer.idle:
                 self._hand_over(self.tracer)
-            while self.segments.pop() != token:
-                pass
+            while True:
+                self._memo_of.pop()
+                if self.segments.pop() == token:
+                    break
 
     def fold_all(self) -> None:
         """Fold everything the open test runs: a writer that suspends has no clear inside."""
@@ -149,9 +184,11 @@ class Recorder:
         """Open the bag of a test. What was seen since the last one belongs to nobody, so it is folded."""
         self.flush(wake=True)
         self.segments.clear()
+        self._memo_of.clear()
+        self._held = ()
         if self.tracer is not None:
             # Behind whoever begins: what runs the test.
-            self.tracer.begin(sys._getframe(2))  # noqa: SLF001 - the documented way to a caller's frame
+            self.tracer.begin(_getframe(2))
         self._threads.clear()
         self._fold_all = self._others_run_project_code()
         self._started.clear()
@@ -175,6 +212,11 @@ class Recorder:
         if self._bags and (self._fold_all or self._others_run_project_code()):
             self.fold(self._bags[0].units)
         self._go_on()
+        self._held = ()
+        for memo in self._memos.outliving():
+            self.fold(memo.units)
+            for keeper, kept in memo.kept.items():
+                self.at_import[keeper].update(kept)
         self._bags = []
         self._fold_all = False
 
@@ -214,10 +256,13 @@ class Recorder:
             self.tracer.settle()
         if self._bags:
             yield from self._bags[-1:]
-        if self.collecting or self.segments or self._fold_all or not self._bags:
+        memos = self._filling()
+        if memos or self._keeps_all:
             keeper = self.territory.nearest(frame)
-            if keeper is not None:
+            if keeper is not None and self._keeps_all:
                 yield self.at_import[keeper]
+            elif keeper is not None:
+                yield from (memo.kept[keeper] for memo in memos)
 
     def import_edge(self, name: str, frame: FrameType | None) -> None:
         """Project code asked for a module by a computed name, or executed one."""
@@ -229,7 +274,7 @@ class Recorder:
 
     def executing(self, path: str) -> None:
         """A module of the project is about to be executed."""
-        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to a caller's frame
+        frame: FrameType | None = _getframe(1)
         while frame is not None and self.territory.path(frame.f_code.co_filename) == path:
             frame = frame.f_back
         importer = self.territory.nearest(frame)

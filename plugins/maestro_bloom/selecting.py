@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from maestro_bloom.index import FLAKY, OPAQUE, UNSTABLE
+from maestro_bloom.index import FLAKY, OPAQUE, UNSTABLE, VARIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,6 +62,8 @@ def _own(row: TestRow, changes: Changes) -> tuple[str, ...]:
         words = "an input changed while it ran"
     elif row.flags & OPAQUE and changes.any:
         words = "it starts processes or the like, and the project changed"
+    elif row.flags & VARIES and row.path in changes.reachable:
+        words = f"it runs at random what {row.path} can reach, and {changes.reachable[row.path]}"
     words = words or changes.everything
     return (words,) if words else ()
 

@@ -14,10 +14,10 @@ from typing import TypeAlias
 import msgspec
 
 from maestro_bloom import imports_of, memos, writers
-from maestro_bloom.effects import Effects, Statement
+from maestro_bloom.effects import Effects, Statement, at_import
 from maestro_bloom.keys import DIGEST_SIZE
 
-SCHEMA = 6
+SCHEMA = 8
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Compiled code runs no Python frame, so a body under such a decorator can never be seen to run.
@@ -34,6 +34,9 @@ class Block(msgspec.Struct, frozen=True, array_like=True, gc=False):
     line: int
     writer: int
     compiled: bool
+    tables: tuple[str, ...] = ()
+    walks: bool = False
+    """Whether it looks at whatever classes or modules there are."""
 
 
 class SourceModel(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -68,7 +71,7 @@ def model_of(data: bytes) -> SourceModel:
         blocks=tuple(walker.blocks),
         imports=found.names,
         strings=found.strings,
-        wildcard=found.wildcard,
+        wildcard=found.wildcard or any(imports_of.walks_modules(n) for s in tree.body for n in at_import(s)),
         statements=tuple(walker.statements),
         memo_lambdas=writers.memo_lambdas(tree),
     )
@@ -167,6 +170,8 @@ class _Walker:
             first_line(node),
             kind,
             bool(writers.decorator_names(node) & _COMPILERS),
+            writers.tables(node) if kind == writers.OWN else (),
+            any(imports_of.walks_modules(inner) for inner in memos.own_nodes(body)),
         )
         self.blocks.insert(place, block)
 

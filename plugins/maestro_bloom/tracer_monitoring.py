@@ -26,10 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
+    from maestro_bloom.owned_memos import Memo
     from maestro_bloom.recorder import Recorder
     from maestro_bloom.source_model import SourceModel
 
     ModelOf = Callable[[str], SourceModel | None]
+    Known = dict[tuple[str, int], tuple[int, int, tuple[str, ...]]]
+
+# Kept from the beginning: a test may take it away for a while.
+_getframe = sys._getframe  # noqa: SLF001 - the documented way to a caller's frame
 
 TOOLS = (3, 4)
 """The tool ids without a conventional owner: one whose events fall silent, one for segments, whose must not."""
@@ -62,6 +67,7 @@ class MonitoringTracer:
         self.units: list[tuple[str, int]] = []
         self._unit: dict[int, int] = {}
         self._kinds: dict[int, int] = {}
+        self._tables: dict[int, tuple[str, ...]] = {}
         self._alive: list[CodeType] = []
         self._watched: list[CodeType] = []
         self._hits: list[CodeType] = []
@@ -134,7 +140,7 @@ class MonitoringTracer:
                 kinds = _kinds(model)
                 self._function(code, path, kinds, self._new_unit(path, -1))
 
-    def _walk(self, code: CodeType, path: str, kinds: dict[tuple[str, int], tuple[int, int]], around: int) -> None:
+    def _walk(self, code: CodeType, path: str, kinds: Known, around: int) -> None:
         for constant in code.co_consts:
             if isinstance(constant, CodeType):
                 if constant.co_flags & _FUNCTION == _FUNCTION:
@@ -142,7 +148,7 @@ class MonitoringTracer:
                 else:
                     self._walk(constant, path, kinds, around)
 
-    def _function(self, code: CodeType, path: str, kinds: dict[tuple[str, int], tuple[int, int]], around: int) -> None:
+    def _function(self, code: CodeType, path: str, kinds: Known, around: int) -> None:
         found = kinds.get((code.co_qualname, code.co_firstlineno))
         unit = around if found is None else self._new_unit(path, found[0])
         self._unit[_name(code)] = unit
@@ -151,6 +157,7 @@ class MonitoringTracer:
         if code.co_name == _LAMBDA:
             found = kinds.get((_LAMBDA, code.co_firstlineno))
         if found is not None and found[1] != writers.PLAIN:
+            self._tables[_name(code)] = found[2]
             self._watch_segment(code, found[1])
         self._walk(code, path, kinds, unit)
 
@@ -189,7 +196,7 @@ class MonitoringTracer:
             self._entered.add(name)
             return
         self.settle()
-        if not recorder.segments:
+        if self._kinds[name] == writers.SEGMENT and not recorder.segments:
             recorder.enter(_SEGMENT)
         if name not in self._entered:
             self._entered.add(name)
@@ -199,28 +206,38 @@ class MonitoringTracer:
     def settle(self) -> None:
         """See ``Tracer``. A segment that another thread has begun counts until that thread is seen outside."""
         own, looking = get_ident(), self._looking
-        inside = own in looking and self._within()
+        inside, memos = self._within() if own in looking else (False, ())
         # Where greenlets take turns on one thread, a segment may go on later.
-        if not inside and "greenlet" not in sys.modules:
+        if not inside and not memos and "greenlet" not in sys.modules:
             looking.discard(own)
         if inside or looking - {own}:
             if not self._recorder.segments:
                 self._recorder.enter(_SEGMENT)
         elif self._recorder.segments:
             self._recorder.leave(_SEGMENT)
+        self._recorder.hold(memos)
 
-    def _within(self) -> bool:
-        """Whether a segment is among the callers, as far as the test goes."""
+    def _within(self) -> tuple[bool, tuple[Memo, ...]]:
+        """Whether a segment is among the callers, as far as the test goes, and the memos that are being filled."""
         kinds, base, aside = self._kinds, self._base, self._aside
-        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to a caller's frame
+        memos = []
+        frame: FrameType | None = _getframe(1)
         while frame is not None and _name(frame) != base:
             # Asking for the code of a frame raises an audit event; most frames are pytest's.
             name = frame.f_globals.get("__name__")
             foreign = type(name) is str and name.startswith(aside)
-            if not foreign and kinds.get(_name(frame.f_code)) == writers.SEGMENT:
-                return True
+            kind = writers.PLAIN if foreign else kinds.get(_name(frame.f_code), writers.PLAIN)
+            if kind == writers.SEGMENT:
+                return True, ()
+            if kind == writers.OWN:
+                code = frame.f_code
+                memo = self._recorder.memo_of(frame.f_locals.get(code.co_varnames[0]), self._tables[_name(code)])
+                if memo is None:
+                    return True, ()
+                memo.units.add(self._unit[_name(code)])
+                memos.append(memo)
             frame = frame.f_back
-        return False
+        return False, tuple(memos)
 
     def begin(self, frame: FrameType) -> None:
         """See ``Tracer``."""
@@ -284,9 +301,9 @@ class MonitoringTracer:
         self._folded |= units
 
 
-def _kinds(model: SourceModel | None) -> dict[tuple[str, int], tuple[int, int]]:
+def _kinds(model: SourceModel | None) -> Known:
     """By qualified name and first line: number of the block, kind of writer; lambdas that are memos by their name."""
     if model is None:
         return {}
-    found = {(b.qualname, b.line): (i, b.writer) for i, b in enumerate(model.blocks)}
-    return found | {(_LAMBDA, line): (-1, writers.SEGMENT) for line in model.memo_lambdas}
+    found: Known = {(b.qualname, b.line): (i, b.writer, b.tables) for i, b in enumerate(model.blocks)}
+    return found | {(_LAMBDA, line): (-1, writers.SEGMENT, ()) for line in model.memo_lambdas}

@@ -31,13 +31,14 @@ if TYPE_CHECKING:
 
     ModelOf = Callable[[str], SourceModel | None]
 
-SCHEMA = 6
+SCHEMA = 7
 
 
 class HitMap(bytearray):
     """One byte per unit. Hashable and equal only to itself, because code objects hash and compare their constants."""
 
     recorder: Recorder
+    tables: dict[int, tuple[str, ...]]
 
     def __hash__(self) -> int:  # type: ignore[override]
         return id(self)
@@ -61,6 +62,17 @@ class HitMap(bytearray):
         else:
             self.recorder.enter(unit)
         self[unit] = 1
+
+    def own(self, unit: int, owner: object) -> None:
+        """A method that may fill a memo on ``owner`` begins."""
+        if self.recorder.collecting:
+            self.enter(unit)
+        else:
+            memo = self.recorder.memo_of(owner, self.tables.get(unit, ()))
+            self.recorder.enter(unit, memo)
+            if memo is not None:
+                memo.units.add(unit)
+            self[unit] = 1
 
     def leave(self, unit: int) -> None:
         """It ends."""
@@ -90,6 +102,7 @@ class ProbeTracer:
         self.units: list[tuple[str, int]] = []
         self._hits = HitMap()
         self._hits.recorder = recorder
+        self._hits.tables = {}
         self._again = HitMap()
         self._again.recorder = recorder
         self._resumed: set[int] = set()
@@ -169,6 +182,10 @@ class ProbeTracer:
             self._first[path] = len(self.units)
             model = self._model_of(path)
             count = len(model.blocks) if model else 0
+            first = len(self.units)
+            self._hits.tables.update(
+                {first + i: b.tables for i, b in enumerate(model.blocks if model else ()) if b.tables}
+            )
             # The last unit stands for lambdas and for whatever the model does not know.
             self.units += [*((path, i) for i in range(count)), (path, -1)]
             self._hits.extend(bytes(count + 1))

@@ -17,11 +17,14 @@ from maestro_bloom.memos import MUTATORS, SETTERS, Function, fills_given, last_n
 if TYPE_CHECKING:
     from maestro_bloom.memos import Fillers
 
-PLAIN, SEGMENT, WHOLE_TEST = 0, 1, 2
-"""No writer; fold what runs inside the call; fold all the test runs (a generator's inside has no clear end)."""
+PLAIN, SEGMENT, WHOLE_TEST, OWN = 0, 1, 2, 3
+"""No writer; fold what runs inside the call; fold all the test runs (a generator's inside has no clear end); fold what
+runs inside the call if its first argument outlives the test."""
 
 _MEMO_WORDS = ("cache", "memo", "once", "lazy", "singleton", "reify", "deferred")
 # Called when something is first looked for: what they store is a memo, on whatever object.
+# They keep the value in the dictionary of the instance.
+_OF_INSTANCES = frozenset({"cached_property", "cachedproperty"})
 _ON_LOOK_UP = frozenset({"__get__", "__getattr__", "__getattribute__", "__missing__"})
 # Called when a module is first imported; what they make is kept in ``sys.modules``.
 _OF_IMPORTERS = frozenset(
@@ -61,7 +64,7 @@ def decorator_names(node: Function) -> frozenset[str]:
 
 
 def kind(node: Function, names: frozenset[str], memo: frozenset[str], filled: Fillers, around: frozenset[str]) -> int:
-    """``PLAIN``, ``SEGMENT`` or ``WHOLE_TEST`` for one function of a module that binds ``names``.
+    """``PLAIN``, ``SEGMENT``, ``WHOLE_TEST`` or ``OWN`` for one function of a module that binds ``names``.
 
     ``memo`` and ``filled`` are what ``memoisers`` and ``filled_by`` say of the module; ``around`` are names of the
     functions around this one that end with their call, this function with them.
@@ -73,10 +76,54 @@ def kind(node: Function, names: frozenset[str], memo: frozenset[str], filled: Fi
     looked_up = node.name in _ON_LOOK_UP and any(stored_into(n) for n in own)
     outlives = decorated or looked_up or node.name in memo or node.name in _OF_IMPORTERS
     given = frozenset(_parameters(node)[0])
-    if not (outlives or _stores_outside(node, own, names, around) or fills_given(node, own, filled, given)):
+    if _stores_outside(node, own, names, around):
+        found = SEGMENT
+    elif outlives:
+        kept = decorator_names(node) & _OF_INSTANCES and not looked_up and node.name not in memo | _OF_IMPORTERS
+        found = OWN if kept and _others_are_plain(node, own, filled, given) else SEGMENT
+    elif fills_given(node, own, filled, given):
+        found = (
+            OWN if _others_are_plain(node, own, filled, given) and _is_shallow(node, own, filled, given) else SEGMENT
+        )
+    else:
         return PLAIN
     suspends = isinstance(node, ast.AsyncFunctionDef) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own)
-    return WHOLE_TEST if suspends else SEGMENT
+    return WHOLE_TEST if suspends else found
+
+
+def tables(node: Function) -> tuple[str, ...]:
+    """Attributes of the first argument that a function stores into, not only sets: tables that others may hold, too."""
+    first = _first(node)
+    owners = [owner for n in own_nodes(node.body) for owner in stored_into(n, deleted=True)]
+    return tuple(sorted({o.attr for o in owners if isinstance(o, ast.Attribute) and _is_name(o.value, first)}))
+
+
+def _first(node: Function) -> str:
+    plain = [*node.args.posonlyargs, *node.args.args]
+    return plain[0].arg if plain else ""
+
+
+def _is_name(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _others_are_plain(node: Function, own: list[ast.AST], filled: Fillers, given: frozenset[str]) -> bool:
+    """Whether a method keeps nothing on other arguments than its first, and never binds that one anew."""
+    first = _first(node)
+    bare = [d for d in decorator_names(node) if d in ("staticmethod", "classmethod")]
+    if not first or bare or any(first in bound(n) for n in own):
+        return False
+    return not fills_given(node, own, filled, given - {first})
+
+
+def _is_shallow(node: Function, own: list[ast.AST], filled: Fillers, given: frozenset[str]) -> bool:
+    """Whether all that a method keeps are attributes of its first argument, or tables directly there.
+
+    Whatever it fills farther away, through a local name, or by calling another method, may outlive that argument.
+    """
+    if any(isinstance(n, ast.Attribute) and n.attr == "__dict__" for n in own):
+        return False
+    return not fills_given(node, own, filled, given, beside=_first(node))
 
 
 def bound(node: ast.AST) -> tuple[str, ...]:

@@ -81,7 +81,8 @@ class Attributes:
         elif found.atoms and any(self.solver.classes.checked(cls, name) for cls in classes):
             found = Val(cleared(found.atoms, INJECTION), types=found.types)
         elif symbolic and classes and not found.types:
-            made = self._made(classes, name)
+            held = self.class_level(val, name)
+            made = self._made(classes, name) or (held.types if held is not None else ())
             found = Val(found.atoms, found.const, made, objs=found.objs, sym=found.sym) if made else found
         return self._declared(f, classes, name, (f.file, at), found, symbolic=symbolic)
 

@@ -214,6 +214,8 @@ def unknown(f: Frame, callee: Val, given: Arguments, *, dotted: str = "") -> Val
         atoms = join_atoms(atoms, own)
     if receiver is None or not (receiver.const is not NO_CONST or name in folding.METHODS):
         atoms = _doubted(f, atoms, receiver, SURE if receiver is not None or callee.sym is None else CERTAIN)
+    if receiver is not None and name in ("get", "getlist") and "type" in given.kwargs:  # werkzeug's MultiDict
+        return f.solver.calls.dispatch(f, given.kwargs["type"], type(given)(f, [Val(atoms, lit=lit)], given.at))
     if receiver is not None and given.args:
         key = given.args[0].const if name in ("get", "pop", "getlist") else None
         atoms = personal.asked(f, atoms, key, given.at) if isinstance(key, str) else atoms

@@ -49,7 +49,8 @@ def bind(f: Frame, pattern: Any, subject: Val, at: int) -> Any:  # noqa: C901 - 
     if kind == "any":
         inner = bind(f, pattern[2], subject, at) if pattern[2] is not None else None
         if pattern[1]:
-            f.state[pattern[1]] = subject
+            literal = f.eval(pattern[2][1]) if pattern[2] is not None and pattern[2][0] == "value" else None
+            f.state[pattern[1]] = subject if literal is None or literal.const is NO_CONST else literal
         return inner
     if kind == "or":
         if all(p[0] == "value" for p in pattern[1]):

@@ -14,8 +14,10 @@ from maestro_taint.domain.atoms import Source, source_of
 from maestro_taint.domain.steps import joined
 from maestro_taint.domain.values import CLEAN, Val, cleared, compose, join, root_value, source_value
 from maestro_taint.engine import dependencies, responses
+from maestro_taint.engine.applications import Applications
 from maestro_taint.engine.apply import Application
 from maestro_taint.engine.arguments import Arguments
+from maestro_taint.engine.attributes import SHARED
 from maestro_taint.engine.external import reach
 from maestro_taint.engine.routes import Routes
 from maestro_taint.frontend import ir
@@ -39,7 +41,8 @@ def enter_all(solver: Solver, solve: Callable[[Module, str], None], asked: froze
     ``solve`` runs a function that was not run yet, and notes it if that fails. With ``asked``, of other files only
     what was run is entered: they may have been read for a class or a constant alone.
     """
-    raised: Val = CLEAN
+    applications = Applications(solver.program)
+    raised: dict[str, Val] = {}
     later: list[tuple[Function, EntryModel]] = []
     routes = Routes(solver)
     called = {qn for summary in solver.done.values() for qn in summary.callees}
@@ -56,16 +59,20 @@ def enter_all(solver: Solver, solve: Callable[[Module, str], None], asked: froze
             if entry is not None and entry.params == RAISED:
                 later.append((fn, entry))
             elif entry is not None:
-                raised = join(raised, _handler(solver, fn, entry, CLEAN, routes))
+                made = _handler(solver, fn, entry, CLEAN, routes)
+                whose = applications.of(fn.module)
+                raised[whose] = join(raised.get(whose, CLEAN), made)
             elif fn.decorators and not fn.cls and not fn.parent and (qn, ()) in solver.done:
                 _wrapped(solver, module, qn)
     for fn, entry in later:
-        _handler(solver, fn, entry, raised, routes)
-    _shared(solver)
+        _handler(solver, fn, entry, raised.get(applications.of(fn.module), CLEAN), routes)
+    _shared(solver, applications)
 
 
 def _entry(solver: Solver, frame: Any, fn: Function, called: set[str]) -> EntryModel | None:
     """How a framework calls a function: by its decorator, as a method of a view class, or by its first parameter."""
+    if fn.qn in solver.routed:
+        return solver.models.entries[solver.routed[fn.qn]]
     for d in fn.decorators:
         callee = d[2] if d[0] == ir.CALL else d
         if callee[0] not in (ir.ATTR, ir.GLOBAL, ir.LOCAL):
@@ -162,7 +169,7 @@ def _injected(solver: Solver, f: Any, fn: Function, name: str) -> bool:
     return any("Request" in n or "Response" in n for n in names)
 
 
-def _shared(solver: Solver) -> None:
+def _shared(solver: Solver, applications: Applications) -> None:
     """Globals and fields: sources stored by one function, used by another that nobody calls with them known."""
     called = {qn for summary in solver.done.values() for qn in summary.callees}
     store = _stores(solver)
@@ -171,7 +178,7 @@ def _shared(solver: Solver) -> None:
     for key, summary in sorted(solver.done.items(), key=lambda kv: kv[0][0]):
         if key[1] or key[0] in called:
             continue
-        _meet(solver, key[0], summary, store)
+        _meet(solver, key[0], summary, store, applications)
 
 
 def _stores(solver: Solver) -> dict[Any, Val]:
@@ -206,12 +213,15 @@ def _places(fn: Function, key: Any, held: Any) -> list[tuple[Any, Val]]:
     return found
 
 
-def _meet(solver: Solver, qn: str, summary: Summary, store: dict[Any, Val]) -> None:
+def _meet(solver: Solver, qn: str, summary: Summary, store: dict[Any, Val], applications: Applications) -> None:
     fn = solver.program.functions[qn]
+    own, modules = applications.of(fn.module), solver.program.tree.modules
     frame = solver.scratch(solver.program.modules[fn.module])
     for (atom, site), (live, step) in summary.sinks.items():
         for held in _held(solver, fn, store, *atom):
             for a, (outer, st) in held.atoms.items():
+                if atom[0][1] in SHARED and isinstance(a, Source) and applications.of(modules[a.file]) != own:
+                    continue  # another application's requests
                 left = compose(outer, a, live)
                 if left & site.bit:
                     frame.reach({a: (left, joined(step, st))}, site.bit, site)

@@ -74,6 +74,7 @@ class Solver:
         self.declared: dict[tuple[str, str], str | None] = {}  # field to the kind of source it declares
         self.results: dict[str, tuple[Any, ...]] = {}
         self.marks: dict[str, frozenset[str]] = {}
+        self.routed: dict[str, str] = {}  # function to the decorator that does what a call did with it
         self.code_of_cells: dict[Any, tuple[Any, ...]] = {}
         self.assign = assign
         self.deferred: list[str] = []

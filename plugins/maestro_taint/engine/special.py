@@ -25,11 +25,20 @@ from maestro_taint.engine import (
 )
 from maestro_taint.engine.arguments import Arguments
 from maestro_taint.engine.frame import ITER
-from maestro_taint.kinds import BIT
+from maestro_taint.kinds import BIT, PATHS
 
 if TYPE_CHECKING:
     from maestro_taint.engine.frame import Frame
     from maestro_taint.models.model import SinkModel
+
+
+# What is open already is no name of a file.
+FILES = frozenset(
+    (
+        "werkzeug.datastructures.FileStorage", "starlette.datastructures.UploadFile", "io.BytesIO", "io.StringIO",
+        "django.core.files.uploadedfile.UploadedFile",
+    )
+)  # fmt: skip
 
 
 def argument(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[Any, Any]:
@@ -38,6 +47,8 @@ def argument(f: Frame, sink: SinkModel, given: Arguments, value: Val) -> dict[An
     if exposed is not None:
         return exposed(f, sink, given, value)  # type: ignore[no-any-return]
     if sink.special in _XML and not _XML[sink.special](f, given):
+        return {}
+    if sink.bits & PATHS and not {t[1] for t in value.types if t[0] == "x"}.isdisjoint(FILES):
         return {}
     atoms = f.solver.attributes.printed(f, value)
     if sink.bits & BIT["html"] and any(f.get(o).kind == "gen" for o in value.objs):

@@ -75,6 +75,19 @@ def _starred(f: Frame, given: Arguments) -> Val:
     return f.new(given.at, Obj("list", {}, _run(f, given, fn, f.place(packed, ITER), None)), SLOT)
 
 
+def _routed(entry: str, at: int, name: str) -> Any:
+    """``app.add_url_rule(rule, endpoint, view_func)``: the function is called as one decorated with ``entry`` is."""
+
+    def apply(f: Frame, given: Arguments) -> Val:
+        fn = given.get(at, name)
+        for t in fn.types if fn is not None else ():
+            if t[0] == "f":
+                f.solver.routed[t[1]] = entry
+        return CLEAN
+
+    return apply
+
+
 _POOLS = tuple(f"concurrent.futures.{name}" for name in ("Executor", "ThreadPoolExecutor", "ProcessPoolExecutor"))
 _OLD = tuple(f"multiprocessing.{name}" for name in ("Pool", "pool.Pool", "pool.ThreadPool", "dummy.Pool"))
 _LOOPS = tuple(
@@ -97,4 +110,12 @@ TABLE: dict[str, Any] = {
     **{f"{loop}.{name}": _handed(0) for loop in _LOOPS for name in ("call_soon", "call_soon_threadsafe")},
     **{f"{loop}.{name}": _handed(1) for loop in _LOOPS for name in ("run_in_executor", "call_later", "call_at")},
     **dict.fromkeys(_AT_ONCE, _handed(0)),
+    **{
+        f"{app}.add_url_rule": _routed("flask.Flask.route", 2, "view_func")
+        for app in ("flask.Flask", "flask.Blueprint")
+    },
+    **{
+        f"{app}.add_api_route": _routed("fastapi.FastAPI.get", 1, "endpoint")
+        for app in ("fastapi.FastAPI", "fastapi.APIRouter")
+    },
 }

@@ -15,7 +15,7 @@ from maestro_taint.fixes.imports import meaning
 from maestro_taint.fixes.view import Edit, Refusal, View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from maestro_taint.fixes.building import Built
     from maestro_taint.fixes.site import Site
@@ -79,9 +79,7 @@ def _calls(view: View, name: str, function: cst.FunctionDef, stem: str) -> list[
     if not stem and any(d.name.value == name and d is not function for d in view.nodes(cst.FunctionDef)):
         return None
     found: list[cst.Call] = []
-    for node in view.nodes(cst.Name):
-        if node.value != name or view.parents.get(node) is function or _labels(view, node):
-            continue
+    for node in _mentions(view, name, function):
         parent = view.parents.get(node)
         func = parent if isinstance(parent, cst.Attribute) and parent.attr is node else node
         if stem and not f".{meaning(view, func)}".endswith(f".{stem}.{name}"):
@@ -100,15 +98,20 @@ def _method_calls(view: View, name: str, function: cst.FunctionDef) -> list[cst.
     if any(d.name.value == name and d is not function for d in view.nodes(cst.FunctionDef)):
         return None
     found: list[cst.Call] = []
-    for node in view.nodes(cst.Name):
-        if node.value != name or view.parents.get(node) is function or _labels(view, node):
-            continue
+    for node in _mentions(view, name, function):
         func = view.parents.get(node)
         call = view.parents.get(func) if isinstance(func, cst.Attribute) and func.attr is node else None
         if not isinstance(call, cst.Call) or call.func is not func:
             return None
         found.append(call)
     return found
+
+
+def _mentions(view: View, name: str, function: cst.FunctionDef) -> Iterator[cst.Name]:
+    """Where a name is used: not where it is defined or imported, nor where it labels an argument."""
+    for node in view.outline.named.get(name, ()):
+        if view.parents.get(node) is not function and not _labels(view, node):
+            yield node
 
 
 def _labels(view: View, node: cst.Name) -> bool:

@@ -38,9 +38,12 @@ class Tokens:
         return symbol in self.objects or whole in self.paths or models.canonical(whole) in self.paths
 
 
+ROUTING = ("add_url_rule", "add_api_route")  # methods that make a handler of a function
+
+
 def tokens_of(models: Models) -> Tokens:
     """The words of compiled models."""
-    names, touched, objects = set(models.annotations), {"environ", "getenv"}, {"environ", "getenv"}
+    names, touched, objects = set(models.annotations), {"environ", "getenv", *ROUTING}, {"environ", "getenv"}
     paths = {"os.environ", "os.getenv"}
     met = [*models.reads, *(dotted for dotted, call in models.calls.items() if call.source or call.patterns)]
     other = _aliases(models)

@@ -352,3 +352,26 @@ def test_without_the_flag_nothing_of_the_core_is_loaded(project: Project) -> Non
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=project.root, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "['maestro_bloom', 'maestro_bloom.pytest_options']"
+
+
+def test_what_runs_at_random_depends_on_all_it_can_reach(project: Project) -> None:
+    # Hypothesis marks its tests like this; this one happens to draw nothing that leads to the function.
+    test = "import pkg\n\n\ndef test_any(n=0):\n    assert not n or pkg.two()\n\n\ntest_any.is_hypothesis_test = True\n"
+    (project.root / "tests/test_any.py").write_text(test)
+    project.run()
+    project.edit("src/pkg.py", "return 2", "return 3")
+    assert ran(project.run("--maestro-record=off")) == {"test_two", "test_any"}
+
+
+def test_a_test_may_take_away_what_the_recorder_looks_with(project: Project) -> None:
+    test = (
+        "import os\nimport sys\n\nimport pkg\n\nMEMO = {}\n\n\ndef keep():\n    MEMO[1] = pkg.two()\n\n\n"
+        "def test_away():\n    kept = sys._getframe\n    del sys._getframe\n    try:\n        keep()\n"
+        "        os.environ.get('X')\n        os.path.exists('src')\n        open('src/pkg.py').close()\n"
+        "    finally:\n        sys._getframe = kept\n"
+    )
+    (project.root / "tests/test_away.py").write_text(test)
+    result = project.run()
+    assert (ran(result), result["code"]) == ({"test_one", "test_two", "test_away"}, 0), result["output"]
+    project.edit("src/pkg.py", "return 2", "return 3")
+    assert "test_away" in ran(project.run("--maestro-record=off"))

@@ -80,8 +80,8 @@ def compared(start: list[tuple[str, str]], edits: list[tuple[str, str | None, st
         root, cold = Path(scratch, "warm"), Path(scratch, "cold")
         root.mkdir()
         subprocess.run(["git", "init", "-q"], cwd=root, check=True)
-        for at, body in start:
-            apply(root, "write", at, body)
+        for name, body in start:
+            apply(root, "write", name, body)
         (root / ".maestro").mkdir()
         subprocess.run(["git", "add", "-A"], cwd=root, check=True, capture_output=True)
         for what, at, other in (("delete", "none.py", None), *edits):

@@ -298,3 +298,17 @@ def test_converters_of_routes_decide(route: str, count: int) -> None:
     view = f"from django.http import HttpResponse\ndef v(request, name):\n{use}    return HttpResponse('')\n"
     urls = f"from django.urls import path\nimport app\nurlpatterns = [path('f/{route}/', app.v)]\n"
     assert len(blocking(view, urls=urls)) == count
+
+
+def test_what_one_application_shares_or_raises_is_not_anothers() -> None:
+    """Two applications side by side, connected by no import; within one, by an import, data goes on."""
+    head = "from flask import Flask, g, request\nimport os\n{0}app = Flask(__name__)\n"
+    one, other = head.format(""), head.format("import other\n")
+    store = one + "@app.before_request\ndef b():\n    g.x = request.args['x']\n"
+    use = "@app.route('/')\ndef v():\n    os.system(g.x)\n"
+    assert blocking(one + use, other=store) == []
+    assert blocking(other + use, other=store) == [(7, "taint-command")]
+    fails = one + "@app.route('/')\ndef v():\n    raise ValueError(request.args['x'])\n"
+    shows = "@app.errorhandler(ValueError)\ndef e(error):\n    return str(error)\n"
+    assert blocking(one + shows, other=fails) == []
+    assert blocking(other + shows, other=fails) == [(7, "taint-html")]

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from maestro_taint.fixes.apply import repair
 from maestro_taint.fixes.tree import Tree
-from maestro_taint.models.compile import compiled, shipped
 from maestro_taint.settings import TaintSettings
+from tests.plugins.maestro_taint.analysing import models
 from tests.plugins.maestro_taint.generator import harness, web_harness
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def repaired(case: Case) -> tuple[str, str]:
 
 
 def _judged(case: Case, label: Callable[[Case], str], usual: Callable[[Case], str]) -> tuple[str, str]:
-    tree = Tree({n: text.encode() for n, text in case.files.items()}, TaintSettings(), compiled(shipped()))
+    tree = Tree({n: text.encode() for n, text in case.files.items()}, TaintSettings(), models())
     outcomes = repair(tree)
     if not outcomes:
         return "missed", ""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from maestro_taint.fixes.apply import repair
 from maestro_taint.fixes.tree import Tree
 from maestro_taint.frontend.parse import decode
-from maestro_taint.models.compile import compiled, shipped
 from maestro_taint.settings import TaintSettings
+from tests.plugins.maestro_taint.analysing import models
 from tests.plugins.maestro_taint.repairs.running import changed, exploited
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def measure(case: Case) -> Measured:  # noqa: PLR0911 - one return per outcome
     old = {"app.py": case.data(), **case.others()}
     if not exploited(case, old):
         return Measured(case, "harmless", "")
-    tree = Tree(dict(old), TaintSettings(hosts=case.hosts), compiled(shipped()))
+    tree = Tree(dict(old), TaintSettings(hosts=case.hosts), models())
     outcomes = repair(tree)
     new = tree.files
     if not outcomes:
