@@ -195,12 +195,13 @@ class Recording:
 
     def _begin_part(self) -> None:
         self._ending = Bag()
-        self.recorder.push(self._ending)
+        self.recorder.push(self._ending, part=True)
 
     def _end_part(self) -> None:
         self.recorder.pop()
         if self._open is not None and self._ending is not None:
             self._open.bag.update(self._ending)
+            self._ending.close()
         self._ending = None
 
     def _active(self, request: Any) -> list[Bag]:

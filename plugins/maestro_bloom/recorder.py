@@ -90,7 +90,8 @@ class Recorder:
         if self.tracer is None:
             return
         self.tracer.settle()
-        self._hand_over(self.tracer, wake=wake)
+        if wake or not self.tracer.idle:
+            self._hand_over(self.tracer, wake=wake)
 
     def _hand_over(self, tracer: Tracer, *, wake: bool = False) -> None:
         units = tracer.drain(wake=wake)
@@ -226,11 +227,12 @@ class Recorder:
             self._bags[0].others.update(bag for bag in self._past if not begun.isdisjoint(bag.units))
             self._bags[0].others.discard(self._bags[0])
 
-    def push(self, bag: Bag) -> None:
-        """Open a bag inside the test's: a fixture of wider scope is being set up."""
+    def push(self, bag: Bag, *, part: bool = False) -> None:
+        """Open a bag inside the test's: a wider fixture's, or that of a ``part`` whose bag joins the test's."""
         self.flush()
         self._bags.append(bag)
-        self._past.append(bag)
+        if not part:
+            self._past.append(bag)
         self._threads.append(threading.active_count())
 
     def pop(self) -> None:
