@@ -14,6 +14,7 @@ from maestro_bloom import keys
 from maestro_bloom.acting import Acting
 from maestro_bloom.index import COMPILED, FOLDED, HIT, VARIES
 from maestro_bloom.module_graph import ModuleGraph, module_names, wanted_names
+from maestro_bloom.names import Names
 from maestro_bloom.observed_names import EVERY_VALUE, EVERY_VARIABLE, every_value, every_variable
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ class Changes:
 class Comparison:
     """One index against one tree."""
 
-    def __init__(self, index: Index, *, tree: Tree, models: Models, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, index: Index, *, tree: Tree, models: Models, variables: Mapping[str, str], level: str = "safe"
+    ) -> None:
         self._index = index
         self._tree = tree
         self._models = models
@@ -58,6 +61,8 @@ class Comparison:
         self._skeletons: dict[str, str] = {}
         self._bodies: dict[str, str] = {}
         self._acting = Acting(index.files)
+        named = level == "names"
+        self._names = Names(index.files, everywhere=index.everywhere, tree=tree, models=models) if named else None
 
     def run(self) -> Changes:
         """All differences."""
@@ -78,10 +83,22 @@ class Comparison:
                 self._skeletons.setdefault(path, why)
             else:
                 changes.everything = changes.everything or why
+        self._by_name()
         self._spread()
         changes.keys.update((keys.source(path), f"{path}: {why}") for path, why in changes.files.items())
         self._wide()
         return changes
+
+    def _by_name(self) -> None:
+        """At level ``names``: whoever mentions what changed at a module's top level."""
+        if self._names is None or not self._changes.any:
+            return
+        self._names.follow()
+        for path, why in self._names.wide.items():
+            self._skeletons.setdefault(path, why)
+        self._changes.keys.update(self._names.keys)
+        if self._names.keys:
+            self._changes.keys[keys.every_class()] = "it looks at all classes or modules, and some changed"
 
     def _spread(self) -> None:
         """From changed sources to all that import them."""
@@ -103,7 +120,7 @@ class Comparison:
         self._changes.any = True
         if model is None:
             self._skeletons[row.path] = "it is gone"
-        elif model.skeleton != row.skeleton:
+        elif model.skeleton != row.skeleton and not (self._names is not None and self._names.add(row, model)):
             self._skeletons[row.path] = "its module level changed"
         now = {(b.qualname, b.n): b.digest for b in model.blocks} if model else {}
         run = {b.qualname for b in row.blocks if b.flags & FOLDED and now.get((b.qualname, b.n)) != b.digest}

@@ -103,6 +103,14 @@ def _stats(arguments: Namespace, store: Store) -> ExitCode:
     return ExitCode.OK
 
 
+def _level(root: Path) -> str:
+    from maestro_bloom.settings import BloomSettings  # noqa: PLC0415 - only for this action
+    from maestro_hooks.config import plugin_settings, read_layers  # noqa: PLC0415 - as above
+
+    layers = read_layers(root, env=os.environ, overrides={}, plugins=("bloom",))
+    return plugin_settings(layers, "bloom", BloomSettings).level
+
+
 def _explain(arguments: Namespace, store: Store) -> ExitCode:
     from maestro_bloom.changes import Comparison  # noqa: PLC0415 - only for this action
     from maestro_bloom.model_cache import Models  # noqa: PLC0415 - as above
@@ -113,7 +121,9 @@ def _explain(arguments: Namespace, store: Store) -> ExitCode:
     known = [row.nodeid for row in stored.index.tests]
     asked = [arguments.test] if arguments.test in known else [n for n in known if arguments.test in n]
     models = Models(store.directory)
-    comparison = Comparison(stored.index, tree=read_tree(store.root), models=models, variables=os.environ)
+    comparison = Comparison(
+        stored.index, tree=read_tree(store.root), models=models, variables=os.environ, level=_level(store.root)
+    )
     changes = comparison.run()
     lines = [] if asked else [f"{arguments.test}: it has no record, so it runs"]
     found = []

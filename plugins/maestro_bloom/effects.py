@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # What is called for its effect on the test run alone, and read by every run.
 _HARNESS = frozenset({"pytest", "unittest", "typing", "doctest"})
+# What a plain statement's value may be made of: nothing that can fail or act.
+_VALUES = (ast.Constant, ast.Name, ast.Tuple, ast.List, ast.Load)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -172,16 +174,20 @@ def _is_main(node: ast.stmt) -> bool:
 
 
 def _is_plain(node: ast.stmt) -> bool:
-    """Whether a statement only binds a name: an import, an undecorated function, a value without calls."""
+    """Whether a statement only binds a name: an import, an undecorated function, a value of literals and names."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return not node.decorator_list and not (node.name.startswith("__") and node.name.endswith("__"))
+        # What its header evaluates is evaluated at import.
+        header = [n for n in at_import(node) if n is not node and not isinstance(n, ast.arguments | ast.arg)]
+        special = node.name.startswith("__") and node.name.endswith("__")
+        return not node.decorator_list and not special and all(isinstance(n, _VALUES) for n in header)
     if isinstance(node, ast.Import | ast.ImportFrom):
         return not any(alias.name == "*" for alias in node.names)
     if isinstance(node, ast.Assign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         names = [t.id for t in targets if isinstance(t, ast.Name)]
         special = any(n.startswith("__") and n.endswith("__") for n in names)
-        return len(names) == len(targets) and not special and not any(isinstance(n, ast.Call) for n in at_import(node))
+        value = [] if node.value is None else list(at_import(node.value))
+        return len(names) == len(targets) and not special and all(isinstance(n, _VALUES) for n in value)
     return False
 
 

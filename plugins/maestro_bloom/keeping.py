@@ -127,7 +127,9 @@ class Keeper:
 
     def _compare(self, stored: Stored) -> Changes:
         self.tree = self.tree or read_tree(self.store.root)
-        found = Comparison(stored.index, tree=self.tree, models=self.models, variables=self.variables).run()
+        found = Comparison(
+            stored.index, tree=self.tree, models=self.models, variables=self.variables, level=self.settings.level
+        ).run()
         self.models.save()
         return found
 

@@ -12,7 +12,10 @@ from maestro_hooks.registry import Settings
 class BloomSettings(Settings, frozen=True, kw_only=True):
     """What the project says about test selection."""
 
-    level: Annotated[Literal["safe"], Meta(description="How a change of a module's top level is followed.")] = "safe"
+    level: Annotated[
+        Literal["safe", "names"],
+        Meta(description="How a change of a module's top level is followed: to all importers, or by name."),
+    ] = "safe"
     full_every_days: Annotated[int, Meta(ge=1, description="An older full run makes the next run full.")] = 14
     false_skip_budget_ppm: Annotated[
         int, Meta(ge=0, le=1_000_000, description="Skips per million that may prove wrong at night.")

@@ -9,13 +9,16 @@ from __future__ import annotations
 import ast
 import hashlib
 import warnings
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 from maestro_bloom import imports_of, memos, writers
-from maestro_bloom.effects import Effects, Statement, at_import
+from maestro_bloom.effects import Effects, Statement, at_import, mentioned
 from maestro_bloom.keys import DIGEST_SIZE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCHEMA = 8
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -58,9 +61,7 @@ class SourceModel(msgspec.Struct, frozen=True, array_like=True, gc=False):
 def model_of(data: bytes) -> SourceModel:
     """Analyse one source. What does not parse is all skeleton: any change of it counts as one of everything."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(data)
+        tree = _parsed(data)
         walker = _Walker(writers.module_names(tree), tree)
         walker.module(tree)
         found = imports_of.imports(tree)
@@ -75,6 +76,26 @@ def model_of(data: bytes) -> SourceModel:
         statements=tuple(walker.statements),
         memo_lambdas=writers.memo_lambdas(tree),
     )
+
+
+def mentions_of(place: Path, names: frozenset[str]) -> dict[tuple[str, int], set[str]]:
+    """Per block of the file at ``place``, those of ``names`` that occur in it or in a function within it."""
+    data = place.read_bytes()
+    if not any(name.encode() in data for name in names):
+        return {}
+    tree = _parsed(data)
+    walker = _Walker(writers.module_names(tree), tree)
+    walker.module(tree)
+    return {
+        (qualname, n): {name for inner in ast.walk(node) for name in mentioned(inner) if name in names}
+        for qualname, n, node in walker.functions
+    }
+
+
+def _parsed(data: bytes) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(data)
 
 
 def first_line(node: Function) -> int:
@@ -109,6 +130,7 @@ class _Walker:
         self._seen: dict[str, int] = {}
         self._scope: list[str] = []
         self._around: list[tuple[str, frozenset[str], frozenset[str]]] = []
+        self.functions: list[tuple[str, int, Function]] = []
 
     def module(self, tree: ast.Module) -> None:
         """Walk a whole module."""
@@ -146,6 +168,7 @@ class _Walker:
     def _function(self, node: Function, out: list[str]) -> None:
         qualname = ".".join([*self._scope, node.name])
         n = self._seen[qualname] = self._seen.get(qualname, -1) + 1
+        self.functions.append((qualname, n, node))
         docstring, body = split_docstring(node)
         # Whether it is a generator can be asked of a function without running it.
         suspends = any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in memos.own_nodes(node.body))
