@@ -120,7 +120,7 @@ def _solved(
         demand.run_for(first, callers)
         result.unsearched = sorted(callers.left())
     solver.limit = RUN_STEPS
-    enter_all(solver, demand.solve, None if index is None else frozenset(asked))
+    enter_all(solver, demand.solve, partial(_noting, solver, gaps), None if index is None else frozenset(asked))
     for qn in dict.fromkeys(solver.deferred):
         fn = program.functions[qn]
         path = program.modules.get(fn.module).path
@@ -139,8 +139,15 @@ def _giving(data: bytes) -> Callable[[], bytes | None]:
 
 def _solve(solver: Solver, gaps: list[Gap], module: ir.Module, qn: str, most: int | None = None) -> None:
     solver.limit = min(solver.steps + FUNCTION_STEPS, RUN_STEPS, *(() if most is None else (most,)))
-    try:
+    with _noting(solver, gaps, module, qn):
         solver.summary(qn)
+
+
+@contextmanager
+def _noting(solver: Solver, gaps: list[Gap], module: ir.Module, qn: str) -> Iterator[None]:
+    """A function that cannot be analysed becomes a gap."""
+    try:
+        yield
     except Exhausted:
         _give_up(solver, module, qn, gaps, f"more than {FUNCTION_STEPS} steps, or {RUN_STEPS} in all")
     except RecursionError:

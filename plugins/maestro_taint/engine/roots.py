@@ -25,6 +25,7 @@ from maestro_taint.kinds import BIT, SURE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from maestro_taint.engine.solver import Solver
     from maestro_taint.engine.summary import Summary
@@ -35,11 +36,16 @@ if TYPE_CHECKING:
 RAISED = "raised"  # an entry's parameters: what the handlers of the program raise
 
 
-def enter_all(solver: Solver, solve: Callable[[Module, str], None], asked: frozenset[str] | None = None) -> None:
+def enter_all(
+    solver: Solver,
+    solve: Callable[[Module, str], None],
+    noting: Callable[[Module, str], AbstractContextManager[None]],
+    asked: frozenset[str] | None = None,
+) -> None:
     """Enter every handler, then those that are handed what a handler raised; then meet what is shared.
 
-    ``solve`` runs a function that was not run yet, and notes it if that fails. With ``asked``, of other files only
-    what was run is entered: they may have been read for a class or a constant alone.
+    ``solve`` runs a function that was not run yet; within ``noting`` a failure becomes a gap. With ``asked``, of other
+    files only what was run is entered: they may have been read for a class or a constant alone.
     """
     applications = Applications(solver.program)
     raised: dict[str, Val] = {}
@@ -51,21 +57,23 @@ def enter_all(solver: Solver, solve: Callable[[Module, str], None], asked: froze
         for qn, fn in module.functions.items():
             if asked is not None and module.path not in asked and (qn, ()) not in solver.done:
                 continue
-            entry = _entry(solver, frame, fn, called)
-            if entry is not None and (qn, ()) not in solver.done:
-                solve(module, qn)
-            if entry is not None and (qn, ()) not in solver.done:
-                continue  # it could not be analysed
-            if entry is not None and entry.params == RAISED:
-                later.append((fn, entry))
-            elif entry is not None:
-                made = _handler(solver, fn, entry, CLEAN, routes)
-                whose = applications.of(fn.module)
-                raised[whose] = join(raised.get(whose, CLEAN), made)
-            elif fn.decorators and not fn.cls and not fn.parent and (qn, ()) in solver.done:
-                _wrapped(solver, module, qn)
+            with noting(module, qn):
+                entry = _entry(solver, frame, fn, called)
+                if entry is not None and (qn, ()) not in solver.done:
+                    solve(module, qn)
+                if (qn, ()) not in solver.done:
+                    continue  # no handler, or one that could not be analysed
+                if entry is not None and entry.params == RAISED:
+                    later.append((fn, entry))
+                elif entry is not None:
+                    made = _handler(solver, fn, entry, CLEAN, routes)
+                    whose = applications.of(fn.module)
+                    raised[whose] = join(raised.get(whose, CLEAN), made)
+                elif fn.decorators and not fn.cls and not fn.parent:
+                    _wrapped(solver, module, qn)
     for fn, entry in later:
-        _handler(solver, fn, entry, raised.get(applications.of(fn.module), CLEAN), routes)
+        with noting(solver.program.modules[fn.module], fn.qn):
+            _handler(solver, fn, entry, raised.get(applications.of(fn.module), CLEAN), routes)
     _shared(solver, applications)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from maestro_taint.analysis import Analysis, analyse, analyse_tree
-from maestro_taint.engine import statements
+from maestro_taint.engine import roots, statements
 from maestro_taint.frontend.facts import facts_of
 from maestro_taint.frontend.index import Index
 from maestro_taint.frontend.tree import Tree
@@ -167,3 +167,17 @@ def test_the_nearest_callers_are_searched_first() -> None:
     files = {f"far{i}.py": f"import far{i - 1}\n" if i else "import sink\n" for i in range(3)}
     index = Index({p: facts_of(t.encode()) for p, t in {"sink.py": "", "zz.py": "import sink\n", **files}.items()})
     assert index.importers(["sink.py"]) == ["far0.py", "zz.py", "far1.py", "far2.py"]
+
+
+def test_a_failure_where_a_handler_is_entered_is_a_gap_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("inside")
+
+    monkeypatch.setattr(roots, "_handler", broken)
+    text = (
+        "import os\nfrom flask import Flask, request\napp = Flask(__name__)\n@app.get('/')\ndef page():\n    return ''\n"
+        "def other():\n    os.system(request.args['q'])\n"
+    )
+    result = analyse([("a.py", text.encode())], models())
+    assert [g.reason.split(":")[0] for g in result.gaps] == ["a.page"]
+    assert {site.function for site, _ in result.solver.flows.values()} == {"a.other"}
