@@ -80,12 +80,12 @@ def main() -> None:
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 1)
-    for name in pickle.loads(_receive(requests)):  # noqa: S301 - from the test process
+    for name in pickle.loads(_receive(requests)):  # noqa: S301 - from the test process  # nosec B301
         with suppress(ImportError):
             import_module(name)
     gc.freeze()
     while data := _receive(requests):
-        work, arguments = pickle.loads(data)  # noqa: S301 - from the test process
+        work, arguments = pickle.loads(data)  # noqa: S301 - from the test process  # nosec B301
         _send(answers, in_child(partial(work, *arguments)).encode())
 
 
