@@ -12,11 +12,13 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.plugins.maestro_bloom.zoo_project import LEVEL
+
 KINDS = Path(__file__).parent / "kinds"
 PROJECT = {
     ".gitignore": "__pycache__/\n.pytest_cache/\n*.out\n",
     "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["src"]\naddopts = "--doctest-modules"\n'
-    'testpaths = ["tests", "src/documented"]\n',
+    'testpaths = ["tests", "src/documented"]\n' + LEVEL,
 }
 _FILE, _NEW, _REPLACED = "--- ", "+++ ", "=== "
 _AT_ONCE = ("xxx", "chmod", "link", "relink", "zip", "rezip")

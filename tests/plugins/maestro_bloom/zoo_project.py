@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+# The level whose selection the zoos try; the nightly tries both.
+LEVEL = f'[tool.maestro.bloom]\nlevel = "{os.environ.get("BLOOM_ZOO_LEVEL", "safe")}"\n'
 FILES = {
     ".gitignore": "__pycache__/\n.pytest_cache/\n*.out\nsrc/zoo/local_*.py\n",
     "requirements.txt": "pytest\n",
-    "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["src"]\ntestpaths = ["tests"]\nxfail_strict = false\n',
+    "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["src"]\ntestpaths = ["tests"]\nxfail_strict = false\n'
+    + LEVEL,
     "data/words.txt": "alpha\n",
     "data/import.txt": "one\n",
     "data/memo.txt": "one\n",
