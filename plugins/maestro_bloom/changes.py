@@ -97,6 +97,11 @@ class Comparison:
         for path, why in self._names.wide.items():
             self._skeletons.setdefault(path, why)
         self._changes.keys.update(self._names.keys)
+        for read in self._index.inputs:
+            place = self._tree.root / read.name
+            why = self._names.in_text(place.read_bytes()) if read.kind == "file" and place.is_file() else ""
+            if why:
+                self._changes.keys.setdefault(key_of(read), f"file {read.name}: {why}")
         if self._names.keys:
             self._changes.keys[keys.every_class()] = "it looks at all classes or modules, and some changed"
 

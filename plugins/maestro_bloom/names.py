@@ -11,6 +11,7 @@ computed at run time is not seen, which is why this level must be asked for.
 from __future__ import annotations
 
 import builtins
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from maestro_bloom.source_model import SourceModel
     from maestro_bloom.tree import Tree
 
+_WORD = re.compile(rb"\w+")
 _BUILTINS = frozenset(vars(builtins))
 _WIDE = "conftest.py"
 
@@ -83,6 +85,13 @@ class Names:
             pending = {name: why for name, why in more.items() if name not in self._changed}
             self._changed |= pending
 
+    def in_text(self, data: bytes) -> str:
+        """Why a text that some test read may depend on a changed name; ``""`` if it mentions none."""
+        if not self._changed:
+            return ""
+        words = set(_WORD.findall(data)) if any(name.encode() in data for name in self._changed) else set()
+        return next((f"{why}, which it mentions" for name, why in self._changed.items() if name.encode() in words), "")
+
     def _in_file(self, row: FileRow, names: dict[str, str]) -> dict[str, str]:
         """Ask for the blocks of a file that mention ``names``; names that its module level makes of them."""
         content = self._tree.content(row.path)
@@ -91,7 +100,9 @@ class Names:
             return {}
         from maestro_bloom.source_model import mentions_of  # noqa: PLC0415 - only where a module level changed
 
-        found = mentions_of(self._tree.root / row.path, frozenset(names))
+        found, told = mentions_of(self._tree.root / row.path, frozenset(names))
+        if told:
+            self.wide.setdefault(row.path, f"{names[min(told)]}, which a text in it mentions")
         for block in row.blocks:
             why = next((names[name] for name in sorted(found.get((block.qualname, block.n), ()))), "")
             if why and block.flags & (FOLDED | COMPILED):

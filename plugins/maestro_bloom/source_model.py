@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import warnings
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -25,6 +26,7 @@ Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Compiled code runs no Python frame, so a body under such a decorator can never be seen to run.
 _COMPILERS = frozenset({"jit", "njit", "vectorize", "guvectorize", "cfunc", "stencil", "compile", "script"})
+_WORD = re.compile(r"\w+")
 _IGNORED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
 
@@ -78,18 +80,23 @@ def model_of(data: bytes) -> SourceModel:
     )
 
 
-def mentions_of(place: Path, names: frozenset[str]) -> dict[tuple[str, int], set[str]]:
-    """Per block of the file at ``place``, those of ``names`` that occur in it or in a function within it."""
+def mentions_of(place: Path, names: frozenset[str]) -> tuple[dict[tuple[str, int], set[str]], set[str]]:
+    """Per block of the file at ``place``, those of ``names`` that occur in it or in a function within it.
+
+    Beside it those that occur as words in its texts (docstrings with examples, code kept as text).
+    """
     data = place.read_bytes()
     if not any(name.encode() in data for name in names):
-        return {}
+        return {}, set()
     tree = _parsed(data)
     walker = _Walker(writers.module_names(tree), tree)
     walker.module(tree)
+    texts = (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str))
+    words = {word for text in texts if not text.isidentifier() for word in _WORD.findall(text)}
     return {
         (qualname, n): {name for inner in ast.walk(node) for name in mentioned(inner) if name in names}
         for qualname, n, node in walker.functions
-    }
+    }, words & names
 
 
 def _parsed(data: bytes) -> ast.Module:

@@ -91,10 +91,20 @@ def nothing():
         }.items()
     )
     + "def test_kept():\n    assert limits.KEPT == 1\n",
+    "data/program.txt": "import limits\nfound = limits.least()\n",
+    "tests/test_text.py": """
+from pathlib import Path
+
+
+def test_text():
+    names = {}
+    exec((Path(__file__).parents[1] / "data" / "program.txt").read_text(), names)
+    assert names["found"] == 1
+""",
     "tests/test_limits.py": "import limits\n\n\ndef test_half():\n    assert limits.HALF == 0.5\n",
 }
 LIMITS = "src/limits.py"
-ALL = {"by_attribute", "by_value", "by_text", "of_default", "by_other_name", "nothing", "kept", "half"}
+ALL = {"by_attribute", "by_value", "by_text", "of_default", "by_other_name", "nothing", "kept", "half", "text"}
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +142,7 @@ def selected(recorded: tuple[Path, dict[str, str], Runner], old: str, new: str) 
     [
         ("import json\n", "import json\nimport string\n", set()),
         ("OTHER = 1", "OTHER = 1\nFRESH = 3", set()),
-        ("value=1", "value=2", {"of_default"}),
+        ("value=1", "value=2", {"of_default", "text"}),
         ("def alone():", "def alone(value=1):", {"by_other_name"}),
     ],
 )
@@ -160,4 +170,4 @@ def test_what_may_act_or_fail_selects_all_that_import_the_module(
 
 
 def test_a_name_that_is_gone_selects_whoever_imports_it(recorded: tuple[Path, dict[str, str], Runner]) -> None:
-    assert selected(recorded, "BOTH = (LIMIT, 2)\n", "") == ALL - {"half"}
+    assert selected(recorded, "BOTH = (LIMIT, 2)\n", "") == ALL - {"half", "text"}
