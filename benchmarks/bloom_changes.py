@@ -35,16 +35,17 @@ _RAN = re.compile(r"(\d+) (?:passed|failed|xfailed|xpassed|skipped)")
 
 
 def functions(project: Path) -> list[tuple[Path, int, int]]:
-    """(source, line of the first statement, its column) of every function outside the tests, in order."""
+    """(source, line of the first statement behind the docstring, its column) of all functions outside the tests."""
     found = []
     for path in sorted(project.rglob("*.py")):
         if any("test" in part or part in ("docs", "examples") for part in path.relative_to(project).parts):
             continue
-        found += [
-            (path, node.body[0].lineno, node.body[0].col_offset)
-            for node in ast.walk(ast.parse(path.read_bytes()))
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.body[0].lineno > node.lineno
-        ]
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                # Behind the docstring, which would be none behind another statement: that is a change of data.
+                body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+                if body and body[0].lineno > node.lineno:
+                    found.append((path, body[0].lineno, body[0].col_offset))
     return found
 
 
