@@ -196,7 +196,8 @@ class Application:
                 if left & site.bit:
                     hit = left & (site.bit | CERTAIN)
                     if sourced and type(a) is Source:
-                        f.solver.flow(a, hit, site, self._step(st, step, words))
+                        if not f.quiet:
+                            f.solver.flow(a, hit, site, self._step(st, step, words))
                     elif f.is_news(a, site, hit):
                         f.meet(a, site, hit, self._step(st, step, words))
 

@@ -190,7 +190,7 @@ class Attributes:
             return f.state[root]  # type: ignore[no-any-return]
         method = self.solver.classes.method(cls, name)
         if method is not None:
-            if "classmethod" in self.solver.plain_decorators(method):
+            if "classmethod" in self.solver.decorators.names(method):
                 return Val(types=(("b", method, val),), lit=True)
             return Val(types=(("f", method),), lit=True)
         declared = self.solver.classes.field(cls, name)
@@ -218,7 +218,7 @@ class Attributes:
             f.note_interest(val)
         made: Val | None = None
         for qn in names:
-            marks = self.solver.plain_decorators(qn)
+            marks = self.solver.decorators.names(qn)
             if "property" in marks:
                 one = self.solver.calls.invoke(f, qn, Arguments(f, [val], at))
             elif "staticmethod" in marks:

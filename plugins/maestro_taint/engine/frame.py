@@ -33,7 +33,7 @@ class Frame:
 
     __slots__ = (
         "breaks", "callees", "caught", "continues", "dead", "depth", "file", "fn", "gives_up", "interest", "module",
-        "passes_on", "raised", "raises", "refined", "returns", "sinks", "solver", "state", "table", "thrown",
+        "passes_on", "quiet", "raised", "raises", "refined", "returns", "sinks", "solver", "state", "table", "thrown",
         "yields",
     )  # fmt: skip
 
@@ -59,6 +59,7 @@ class Frame:
         self.callees: set[str] = set()
         self.passes_on = False
         self.gives_up = False
+        self.quiet = False  # a declaration looked at by itself: what meets in it is told where it really runs
         self.dead = False  # a call in the statement being run never returns
 
     def eval(self, node: Node) -> Val:
@@ -230,7 +231,8 @@ class Frame:
             hit |= live & CERTAIN
             at: Step = steps.step(site.file, site.position, words, step) if words else step
             if isinstance(atom, Source):
-                self.solver.flow(atom, hit, site, at)
+                if not self.quiet:
+                    self.solver.flow(atom, hit, site, at)
             elif self.is_news(atom, site, hit):
                 self.meet(atom, site, hit, at)
 

@@ -198,7 +198,7 @@ class Program:
 
     def _evaluate(self, module: Module, binding: Node) -> Val:
         if binding[0] == "f":
-            return self.solver.decorated(module, binding[1])
+            return self.solver.decorators.decorated(module, binding[1])
         if binding[0] == "c":
             return Val(types=(("c", binding[1]),), lit=True)
         if binding[0] == "i":

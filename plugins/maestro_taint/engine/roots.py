@@ -144,7 +144,9 @@ def _handler(solver: Solver, fn: Function, entry: EntryModel, raised: Val, route
             bits = routes.excluded(fn, name)
             args.append(Val(cleared(entered.atoms, bits)) if bits else entered)
     summary = solver.summary(qn)
-    wrapped = solver.decorated(module, qn) if len(fn.decorators) > 1 and not fn.cls and not fn.parent else CLEAN
+    wrapped = (
+        solver.decorators.decorated(module, qn) if len(fn.decorators) > 1 and not fn.cls and not fn.parent else CLEAN
+    )
     if any(t[0] == "w" for t in wrapped.types):
         made = solver.calls.dispatch(f, wrapped, Arguments(f, args, fn.position))
     else:
@@ -160,7 +162,7 @@ def _handler(solver: Solver, fn: Function, entry: EntryModel, raised: Val, route
 
 def _wrapped(solver: Solver, module: Module, qn: str) -> None:
     """Call a decorated function as its wrapper does: the wrapper may give it what it did not get from its caller."""
-    made = solver.decorated(module, qn)
+    made = solver.decorators.decorated(module, qn)
     if any(t[0] == "w" for t in made.types) and solver.done[qn, ()].sinks:
         f = solver.scratch(module)
         solver.calls.dispatch(f, made, Arguments(f, [], module.functions[qn].position))

@@ -16,6 +16,7 @@ from maestro_taint.engine.assignment import assign
 from maestro_taint.engine.attributes import Attributes
 from maestro_taint.engine.calls import Calls
 from maestro_taint.engine.classes import Classes
+from maestro_taint.engine.decorators import Decorators
 from maestro_taint.engine.export import summarize
 from maestro_taint.engine.frame import CELL, ITER, Frame
 from maestro_taint.engine.program import resolve_type
@@ -53,6 +54,7 @@ class Solver:
         self.classes = Classes(program)
         self.attributes = Attributes(self)
         self.calls = Calls(self)
+        self.decorators = Decorators(self)
         self.table: list[Any] = [None] * 64
         for op, entry in {**expressions.TABLE, **comprehension.TABLE}.items():
             self.table[op] = entry
@@ -73,7 +75,6 @@ class Solver:
         self.naming: dict[int, str] = {}
         self.declared: dict[tuple[str, str], str | None] = {}  # field to the kind of source it declares
         self.results: dict[str, tuple[Any, ...]] = {}
-        self.marks: dict[str, frozenset[str]] = {}
         self.routed: dict[str, str] = {}  # function to the decorator that does what a call did with it
         self.code_of_cells: dict[Any, tuple[Any, ...]] = {}
         self.assign = assign
@@ -207,8 +208,8 @@ class Solver:
             types: tuple[Any, ...] = ()
             if name in fn.annotations:
                 types = resolve_type(scratch, fn.annotations[name])
-            if i == 0 and fn.cls and "staticmethod" not in self.plain_decorators(fn.qn):
-                types = (("c", fn.cls),) if "classmethod" in self.plain_decorators(fn.qn) else (("s", fn.cls),)
+            if i == 0 and fn.cls and "staticmethod" not in self.decorators.names(fn.qn):
+                types = (("c", fn.cls),) if "classmethod" in self.decorators.names(fn.qn) else (("s", fn.cls),)
             if not types and name in self.models.parameters:
                 types = self.by_name(f.module, name, fn)
             value = root_value(("p", i), types=types)
@@ -259,14 +260,11 @@ class Solver:
         return Frame(self, fn, module, self.table)
 
     def isolated(self, module: Module, node: Node) -> tuple[Val, Frame]:
-        """An expression evaluated in module scope, with what it made; flows in it are met elsewhere."""
+        """An expression evaluated in module scope, with what it made; what it meets is told where it really runs."""
         fn = ir.Function(f"{module.name}.<static>", module.name, "<module>", 0)
         f = Frame(self, fn, module, self.table)
-        held = self.flows, self.patterns, self.literal
-        self.flows, self.patterns, self.literal = {}, {}, {}
-        value = f.eval(node)
-        self.flows, self.patterns, self.literal = held
-        return value, f
+        f.quiet = True
+        return f.eval(node), f
 
     def default(self, fn: Function, name: str) -> Val | None:
         """The default of a parameter."""
@@ -297,45 +295,6 @@ class Solver:
         return () if owner is None or bound is None else self.program.imported(*bound, owner.module).types
 
     # -- functions as values -------------------------------------------------------------------------------------
-
-    def plain_decorators(self, qn: str) -> frozenset[str]:
-        """Last words of a function's decorators: ``property``, ``staticmethod``, ``cached_property`` ..."""
-        known = self.marks.get(qn)
-        if known is None:
-            words = set()
-            for d in self.program.functions[qn].decorators:
-                node = d[2] if d[0] == ir.CALL else d
-                words.add(str(node[3] if node[0] == ir.ATTR else node[2] if len(node) > 2 else ""))
-            if words & {"cached_property", "hybrid_property", "abstractproperty"}:
-                words.add("property")
-            known = self.marks[qn] = frozenset(words)
-        return known
-
-    def decorated(self, module: Module, qn: str) -> Val:
-        """A module-level function as callers see it."""
-        fn = self.program.functions[qn]
-        plain = Val(types=(("f", qn),), lit=True)
-        if not fn.decorators:
-            return plain
-        f = self.scratch(module)
-        held = self.flows, self.patterns, self.literal
-        self.flows, self.patterns, self.literal = {}, {}, {}
-        made = self.decorate(f, fn, plain)
-        self.flows, self.patterns, self.literal = held
-        if made.objs:
-            # What the wrapper captured is the function itself: keep the run that made it.
-            return _detached(f, made, plain)
-        return made
-
-    def decorate(self, f: Frame, fn: Function, value: Val) -> Val:
-        """Apply decorators that are functions of the project; others are taken to be transparent."""
-        for d in reversed(fn.decorators):
-            wrap = f.eval(d)
-            if any(t[0] in ("f", "b") for t in wrap.types):
-                made = self.calls.dispatch(f, wrap, Arguments(f, [value], d[1]))
-                if made.types and any(t[0] in ("f", "b", "i") for t in made.types):
-                    value = made
-        return value
 
     def entered(self, f: Frame, value: Val, at: int) -> Val:
         """What ``with value as x`` binds."""
@@ -378,23 +337,15 @@ class Solver:
 
     def pattern(self, f: Frame, pattern: PatternModel, at: int, dotted: str, *, grave: bool = True) -> None:
         """A call that is wrong by itself; ``grave`` if what it is used for is known to matter."""
+        if f.quiet:
+            return
         key = (f.file, at & ir.PLACE, pattern.rule)
         grave = grave or (key in self.patterns and self.patterns[key][3])
         self.patterns[key] = (pattern, dotted, f.fn.qn, grave)
 
     def proved(self, f: Frame, sink: SinkModel, at: int, *, constant: bool) -> None:
         """Whether a sink argument is a constant, in this run; one run that cannot tell is enough to say no."""
+        if f.quiet:
+            return
         key = (f.file, at & ir.PLACE, sink.bits)
         self.literal[key] = constant and self.literal.get(key, True)
-
-
-def _detached(f: Frame, made: Val, plain: Val) -> Val:
-    """A wrapper with the functions it captured, usable in any frame: as a bound value holding its cells."""
-    cells: dict[str, Val] = {}
-    for oid in made.objs:
-        for place, v in f.get(oid).fields.items():
-            if place[0] == "%":
-                cells[place] = plain if v.types == plain.types else v
-    return Val(
-        types=tuple(("w", t[1], tuple(cells.items())) for t in made.types if t[0] == "f") or plain.types, lit=True
-    )

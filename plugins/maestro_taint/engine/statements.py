@@ -309,7 +309,7 @@ def define(f: Frame, n: Node) -> None:
         if default[0] == ir.CALL:
             f.eval(default)
     value = function_value(f, n[3], n[1])
-    value = f.solver.decorate(f, fn, value)
+    value = f.solver.decorators.apply(f, fn, value)
     f.state[n[2]] = value
 
 

@@ -100,6 +100,18 @@ def test_flows_cross_files_and_classes() -> None:
     assert found[0].trace[-1].path == "store.py"
 
 
+def test_what_a_function_meets_is_told_wherever_it_was_first_needed() -> None:
+    """A value of a module is looked at by itself; the function that makes it is run then, and not again."""
+    text = (
+        "from flask import request\nimport os\n"
+        "def made():\n    os.system(request.args['q'])\n    return 'a'\nNAME = made()\n"
+        "def mark(f):\n    os.system(request.args['r'])\n    return f\n@mark\ndef g(c):\n    os.system(c)\n"
+    )
+    app = "from b import NAME, g\nfrom flask import request\ndef view():\n    g(NAME + request.args['s'])\n"
+    found = findings({"a.py": app, "b.py": text})
+    assert sorted((f.at.path, f.at.line) for f in found) == [("b.py", 4), ("b.py", 8), ("b.py", 12)]
+
+
 def test_a_validator_that_raises_clears_its_argument() -> None:
     text = (
         HEAD
