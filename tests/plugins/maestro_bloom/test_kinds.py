@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from maestro_bloom.fork_server import ForkServer
 from tests.plugins.maestro_bloom.kinds_project import PROJECT, TOPICS, Kind, read_kinds
-from tests.plugins.maestro_bloom.test_zoo import Runner, committed, outcomes, skippable
+from tests.plugins.maestro_bloom.test_zoo import Runner, outcomes, record, restore, skippable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,13 +37,9 @@ def recorded(
     for kind in read_kinds(topic):
         if kind.name in names:
             kind.make(root)
-    committed(root)
     with ForkServer() as server:
         run = Runner(server)
-        found = run(root)
-        assert set(outcomes(found).values()) == {"passed"}, found["output"]
-        shutil.copytree(root, root.parent / "kept", symlinks=True)
-        yield root, outcomes(found), run
+        yield root, record(run, root), run
 
 
 def of(names: frozenset[str]) -> list[object]:
@@ -57,8 +52,7 @@ def of(names: frozenset[str]) -> list[object]:
 
 def no_changed_outcome_is_skipped(recorded: tuple[Path, dict[str, str], Runner], kind: Kind) -> None:
     root, before, run = recorded
-    shutil.rmtree(root)
-    shutil.copytree(root.parent / "kept", root, symlinks=True)
+    restore(root)
     kind.apply(root)
     now = run(root, "--maestro-select=report", "--maestro-record=off", variables=kind.variables)
     flipped = {nodeid for nodeid, outcome in outcomes(now).items() if before.get(nodeid) != outcome}

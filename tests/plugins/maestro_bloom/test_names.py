@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from maestro_bloom.fork_server import ForkServer
-from tests.plugins.maestro_bloom.test_zoo import Runner, committed, outcomes, skippable
+from tests.plugins.maestro_bloom.test_zoo import Runner, outcomes, record, restore, skippable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,20 +112,15 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, d
     for path, content in PROJECT.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(content, encoding="utf-8")
-    committed(root)
     with ForkServer() as server:
         run = Runner(server)
-        found = run(root)
-        assert set(outcomes(found).values()) == {"passed"}, found["output"]
-        shutil.copytree(root, root.parent / "kept", symlinks=True)
-        yield root, outcomes(found), run
+        yield root, record(run, root), run
 
 
 def selected(recorded: tuple[Path, dict[str, str], Runner], old: str, new: str) -> set[str]:
     """The tests that run after a change of the limits; none whose outcome changed is skipped."""
     root, before, run = recorded
-    shutil.rmtree(root)
-    shutil.copytree(root.parent / "kept", root, symlinks=True)
+    restore(root)
     text = PROJECT[LIMITS]
     assert old in text
     (root / LIMITS).write_text(text.replace(old, new, 1), encoding="utf-8")

@@ -50,6 +50,21 @@ def committed(root: Path) -> None:
         subprocess.run(command, cwd=root, env=environment, check=True)
 
 
+def record(run: Runner, root: Path) -> dict[str, str]:
+    """Record a project in which every test passes, and keep it for :func:`restore`; the outcomes."""
+    committed(root)
+    found = run(root)
+    assert set(outcomes(found).values()) == {"passed"}, found["output"]
+    shutil.copytree(root, root.parent / "kept", symlinks=True)
+    return outcomes(found)
+
+
+def restore(root: Path) -> None:
+    """The project and its index as they were recorded."""
+    shutil.rmtree(root)
+    shutil.copytree(root.parent / "kept", root, symlinks=True)
+
+
 def outcomes(result: dict[str, Any]) -> dict[str, str]:
     return {test["nodeid"]: test["outcome"] for test in result["tests"]}
 
@@ -86,10 +101,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, run: Runner) -> tuple[Pat
 
 @pytest.fixture
 def project(recorded: tuple[Path, dict[str, str]]) -> Path:
-    root = recorded[0]
-    shutil.rmtree(root)
-    shutil.copytree(root.parent / "kept", root, symlinks=True)
-    return root
+    restore(recorded[0])
+    return recorded[0]
 
 
 # One of each mechanism always; the rest, a second of processor time each, with the slow ones.
