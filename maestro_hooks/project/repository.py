@@ -10,13 +10,17 @@ import os
 import shutil
 import stat
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from maestro_hooks.errors import UsageError
 from maestro_hooks.project.git import git
 from maestro_hooks.project.listing import Listing, read_listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Bytecode caches appear while tests run; they are derived from the tree and never part of it.
 _NOT_DERIVED = ("--", ".", ":(exclude,glob)**/__pycache__/**")
@@ -97,8 +101,20 @@ class Repository:
     def work_tree(self) -> str:
         """The git tree id of the work directory's content (see the module's invariant)."""
         listing = self.listing()
-        if all(_derived(path) for path in listing.dirty) and (tree := listing.tree) is not None:
+        hidden = self._hidden(listing)
+        if not hidden and all(_derived(path) for path in listing.dirty) and (tree := listing.tree) is not None:
             return tree
+        with self._scratch(hidden) as env:
+            git(self.root, "add", "--all", *_NOT_DERIVED, env=env)
+            return git(self.root, "write-tree", env=env).decode().strip()
+
+    def _hidden(self, listing: Listing) -> list[bytes]:
+        """Files on disk that git was told not to compare (``assume-unchanged``): evidence must."""
+        return [path for path in sorted(listing.unsure) if os.path.lexists(os.path.join(os.fsencode(self.root), path))]  # noqa: PTH118 - bytes
+
+    @contextmanager
+    def _scratch(self, hidden: list[bytes]) -> Iterator[dict[str, str]]:
+        """Variables for git with an index and objects of its own, in which nothing is hidden."""
         index, objects = self._git_places()
         with tempfile.TemporaryDirectory(prefix="maestro-index-") as scratch:
             place = Path(scratch)
@@ -112,8 +128,9 @@ class Repository:
             if index.exists():
                 # With its time: git looks again at files changed in the same clock tick as the index was written.
                 shutil.copy2(index, place / "index")
-            git(self.root, "add", "--all", *_NOT_DERIVED, env=env)
-            return git(self.root, "write-tree", env=env).decode().strip()
+            for flag in ("--no-assume-unchanged", "--no-skip-worktree") if hidden else ():
+                git(self.root, "update-index", flag, "-z", "--stdin", stdin=b"\0".join(hidden) + b"\0", env=env)
+            yield env
 
     def _git_places(self) -> tuple[Path, Path]:
         """Where the index and the object database are (elsewhere in a linked work tree)."""
@@ -125,7 +142,13 @@ class Repository:
         """What differs from ``HEAD``, by ``git status --porcelain=v2 -z``."""
         changed: list[str] = []
         untracked: list[str] = []
-        output = git(self.root, "status", "--porcelain=v2", "-z", "--untracked-files=all", *_NOT_DERIVED)
+        asked = ("status", "--porcelain=v2", "-z", "--untracked-files=all", *_NOT_DERIVED)
+        hidden = self._hidden(self.listing())
+        if hidden:
+            with self._scratch(hidden) as env:
+                output = git(self.root, *asked, env=env)
+        else:
+            output = git(self.root, *asked)
         fields = iter(output.split(b"\0"))
         for entry in fields:
             if entry.startswith(b"? "):

@@ -36,6 +36,24 @@ def test_work_tree_counts_changed_and_new_files_and_leaves_git_alone(repository:
     assert tree == repository.git("rev-parse", "HEAD^{tree}")
 
 
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_a_change_that_git_was_told_not_to_see_is_seen(repository: GitRepository, flag: str) -> None:
+    repository.commit({"a.py": "1", "b.py": "1"})
+    found, before = Repository.find(repository.root), repository.git("rev-parse", "HEAD^{tree}")
+    repository.git("update-index", flag, "a.py")
+    assert found.work_tree() == before
+    assert found.status().clean
+    index = (repository.root / ".git" / "index").read_bytes()
+    repository.write({"a.py": "2"})
+    tree = found.work_tree()
+    assert tree != before
+    assert found.status().changed == ("a.py",)
+    assert (repository.root / ".git" / "index").read_bytes() == index
+    repository.git("update-index", flag.replace("--", "--no-"), "a.py")
+    repository.commit()
+    assert tree == repository.git("rev-parse", "HEAD^{tree}")
+
+
 def test_a_change_in_the_clock_tick_of_the_index_is_seen(repository: GitRepository) -> None:
     repository.git("config", "core.trustctime", "false")  # the other clock cannot be set back
     place, index = repository.root / "a.py", repository.root / ".git" / "index"
