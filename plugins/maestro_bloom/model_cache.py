@@ -65,5 +65,6 @@ class Models:
             return
         kept = self._entries() if len(self._entries()) <= 4 * len(self._used) else {}
         with suppress(OSError):
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # the first run of all keeps its models, too
             write_atomic(self._path(), msgspec.msgpack.encode({**kept, **self._used}), mode=0o600)
         self._new = False

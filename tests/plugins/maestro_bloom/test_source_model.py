@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import ast
+from typing import TYPE_CHECKING
 
 import pytest
 
 from maestro_bloom import writers
 from maestro_bloom.imports_of import imports
+from maestro_bloom.model_cache import Models
 from maestro_bloom.source_model import model_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SOURCE = '''
 """Doc."""
@@ -128,3 +133,14 @@ def test_imports_are_seen_at_any_depth() -> None:
     assert set(found.names) == {"a.b", "c", "c.d", ".", ".e", "..f", "h", "i"}
     assert found.strings == ("j.k",)
     assert found.wildcard
+
+
+def test_the_first_run_keeps_its_models(tmp_path: Path) -> None:
+    source = tmp_path / "m.py"
+    source.write_text(SOURCE)
+    models = Models(tmp_path / ".maestro" / "bloom")
+    made = models.of("some-blob", source)
+    models.save()
+    source.unlink()
+    again = Models(tmp_path / ".maestro" / "bloom").of("some-blob", source)
+    assert again == made is not None
