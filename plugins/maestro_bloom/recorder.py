@@ -36,8 +36,8 @@ class Tracer(Protocol):
     units: list[tuple[str, int]]
     """Per unit: the file, and the number of the block in its model, or -1 for what belongs to the skeleton."""
 
-    def drain(self, *, wake: bool) -> set[int]:
-        """Units seen since the last call; ``wake`` lets units already folded be seen again."""
+    def drain(self) -> set[int]:
+        """Units seen since the last call. They may be silent from now on."""
 
     def resumed(self) -> set[int]:
         """Units among those last drained that only went on: generators and coroutines begun before."""
@@ -46,8 +46,14 @@ class Tracer(Protocol):
     def idle(self) -> bool:
         """Whether nothing was seen since the last call of ``drain``."""
 
-    def fold(self, units: set[int]) -> None:
-        """Say that these units are folded: until the next waking they need not be seen again."""
+    def rearm(self) -> None:
+        """What is silent and not folded is to be seen again: a segment begins."""
+
+    def another_bag(self) -> None:
+        """As ``rearm``, and segments are to be seen again, too: what is seen now belongs to somebody else."""
+
+    def wake(self) -> None:
+        """All is to be seen again: a test begins or ends."""
 
     def settle(self) -> None:
         """Enter or leave the segment that has begun or ended unseen; asked before anything is attributed."""
@@ -79,25 +85,43 @@ class Recorder:
         self._threads: list[int] = []
         self.segments: list[object] = []
         self._memo_of: list[Memo | None] = []
-        self._held: tuple[Memo, ...] = ()
+        self.held: tuple[Memo, ...] = ()
         self._memos = OwnedMemos()
         self._fold_all = False
 
     # Code ---------------------------------------------------------------------------------------------------------
 
-    def flush(self, *, wake: bool = False) -> None:
-        """Hand what was seen to the open bag, and fold it where a rule says so."""
-        if self.tracer is None:
-            return
-        self.tracer.settle()
-        if wake or not self.tracer.idle:
-            self._hand_over(self.tracer, wake=wake)
+    def flush(self) -> None:
+        """Hand what was seen to the open bag, and fold it where a rule says so; another bag is open next."""
+        if self.tracer is not None:
+            self._settle(self.tracer)
+            self.tracer.another_bag()
 
-    def _hand_over(self, tracer: Tracer, *, wake: bool = False) -> None:
-        units = tracer.drain(wake=wake)
+    def part(self) -> None:
+        """A segment begins: what was seen before it is handed over, and seen again should it run inside."""
+        if self.tracer is not None:
+            self._settle(self.tracer)
+            self.tracer.rearm()
+
+    def _wake(self) -> None:
+        """As ``flush``; also what is folded is to be seen again, for every test has to be known as its user."""
+        if self.tracer is not None:
+            self._settle(self.tracer)
+            self.tracer.wake()
+
+    def _settle(self, tracer: Tracer) -> None:
+        tracer.settle()
+        if not tracer.idle:
+            self._hand_over(tracer)
+
+    def _hand_over(self, tracer: Tracer) -> None:
+        units = tracer.drain()
         resumed = tracer.resumed()
-        self._started |= units - resumed
-        self._resumed |= resumed
+        if resumed:
+            self._started |= units - resumed
+            self._resumed |= resumed
+        else:
+            self._started |= units
         if self._bags:
             self._bags[-1].units |= units
         if self._keeps_all:
@@ -113,13 +137,11 @@ class Recorder:
 
     def _filling(self) -> list[Memo]:
         """The memos being filled that may end with their objects."""
-        return [*(memo for memo in self._memo_of if memo is not None), *self._held]
+        return [*(memo for memo in self._memo_of if memo is not None), *self.held]
 
     def fold(self, units: set[int]) -> None:
         """Count these units as part of their files' skeletons from now on."""
         self.folded |= units
-        if self.tracer is not None:
-            self.tracer.fold(units)
 
     def enter(self, token: object, memo: Memo | None = None) -> None:
         """A function whose effect outlives the call, or a module, begins; ``memo``: it ends with an object."""
@@ -129,16 +151,21 @@ class Recorder:
             self.segments.append(token)
             self._memo_of.append(memo)
 
+    @property
+    def inside(self) -> bool:
+        """Whether something runs whose effect may outlive the call."""
+        return bool(self.segments or self.held)
+
     def memo_of(self, owner: object, tables: tuple[str, ...]) -> Memo | None:
         """The memo on ``owner`` that ends with it; ``None`` for one that may outlive the test."""
         return self._memos.of(owner, tables) if self._bags else None
 
     def hold(self, memos: tuple[Memo, ...]) -> None:
         """These memos, and no others, are being filled from now on."""
-        if memos != self._held:
+        if memos != self.held:
             if self.tracer is not None and not self.tracer.idle:
                 self._hand_over(self.tracer)
-            self._held = memos
+            self.held = memos
 
     def acted(self, path: str) -> None:
         """A function of ``path`` whose effect outlives the call begins while a module may be executed: which line?"""
@@ -177,15 +204,15 @@ class Recorder:
 
     def collected(self) -> None:
         """Collection is over."""
-        self.flush(wake=True)
+        self._wake()
         self.collecting = False
 
     def begin(self) -> Bag:
         """Open the bag of a test. What was seen since the last one belongs to nobody, so it is folded."""
-        self.flush(wake=True)
+        self._wake()
         self.segments.clear()
         self._memo_of.clear()
-        self._held = ()
+        self.held = ()
         if self.tracer is not None:
             # Behind whoever begins: what runs the test.
             self.tracer.begin(_getframe(2))
@@ -208,11 +235,11 @@ class Recorder:
 
     def end(self) -> None:
         """Close the bag of a test."""
-        self.flush(wake=True)
+        self._wake()
         if self._bags and (self._fold_all or self._others_run_project_code()):
             self.fold(self._bags[0].units)
         self._go_on()
-        self._held = ()
+        self.held = ()
         for memo in self._memos.outliving():
             self.fold(memo.units)
             for keeper, kept in memo.kept.items():

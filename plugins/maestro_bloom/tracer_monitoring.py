@@ -4,9 +4,8 @@ Every code object reports its first start (or resumption) and is then silent unt
 costs one callback per test. Waking toggles the events of one code object; ``restart_events`` would wake the disabled
 events of coverage and debuggers too. Code objects are never hashed: that would walk their bytecode.
 
-A function whose effect outlives the call (a segment) reports every start, and no end: whether something runs inside
-one is seen by its callers, and asked only if one has begun since nothing was found there. Watching the ends would cost
-a second callback for each call, and for those by an exception all code of the process would have to be instrumented.
+Functions whose effect outlives the call have a tool of their own, see ``open_segments``. Whatever fell silent is woken
+when one of them begins, so that it is seen inside as well.
 
 Invariant: a code object armed here is kept alive, so its address names it for ever.
 """
@@ -15,26 +14,22 @@ from __future__ import annotations
 
 import gc
 import sys
-from _thread import get_ident  # gevent puts another into ``threading``
-from inspect import CO_NEWLOCALS, CO_OPTIMIZED
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, CO_NEWLOCALS, CO_OPTIMIZED
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from maestro_bloom import writers
+from maestro_bloom.open_segments import OpenSegments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from maestro_bloom.owned_memos import Memo
     from maestro_bloom.recorder import Recorder
     from maestro_bloom.source_model import SourceModel
 
     ModelOf = Callable[[str], SourceModel | None]
     Known = dict[tuple[str, int], tuple[int, int, tuple[str, ...]]]
-
-# Kept from the beginning: a test may take it away for a while.
-_getframe = sys._getframe  # noqa: SLF001 - the documented way to a caller's frame
 
 TOOLS = (3, 4)
 """The tool ids without a conventional owner: one whose events fall silent, one for segments, whose must not."""
@@ -45,12 +40,10 @@ _WAKINGS = 256
 
 # What ``id`` says, but without the audit event that each call of ``id`` raises.
 _name: Callable[[object], int] = object.__hash__
-_SEGMENT = "segment"
-# They run the tests and hold no segment, unless they are the project.
-_RUNNERS = ("_pytest", "pluggy")
 _CHILD = "maestro-bloom-child"
 _LAMBDA = "<lambda>"
 _FUNCTION = CO_OPTIMIZED | CO_NEWLOCALS
+_SUSPENDS = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 _monitoring: Any = getattr(sys, "monitoring", None)
 
 
@@ -65,21 +58,19 @@ class MonitoringTracer:
         self._recorder = recorder
         self._model_of = model_of
         self.units: list[tuple[str, int]] = []
+        self.hits: list[CodeType] = []
+        self.again: list[CodeType] = []
+        """Seen, and not yet drained: started, resumed."""
+        self.quiet: list[CodeType] = []
+        """Drained, and silent since."""
+        self.segments: list[int] = []
+        """Units of segments that were entered, not yet drained."""
+        self._segments = OpenSegments(self, recorder, TOOLS[1])
         self._unit: dict[int, int] = {}
-        self._kinds: dict[int, int] = {}
-        self._tables: dict[int, tuple[str, ...]] = {}
         self._alive: list[CodeType] = []
-        self._watched: list[CodeType] = []
-        self._hits: list[CodeType] = []
-        self._again: list[CodeType] = []
         self._resumed: set[int] = set()
         self._asleep: list[CodeType] = []
         self._wakings: dict[int, int] = {}
-        self._folded: set[int] = set()
-        self._entered: set[int] = set()
-        self._looking: set[int] = set()
-        self._base = 0
-        self._aside: tuple[str, ...] = ()
 
     def install(self) -> None:
         """Take the tool ids. Raises ``ToolTakenError``."""
@@ -93,33 +84,34 @@ class MonitoringTracer:
         self._events = events.PY_START | events.PY_RESUME
         _monitoring.use_tool_id(seen, "maestro-bloom")
         _monitoring.use_tool_id(around, "maestro-bloom-segments")
-        append, again, disable = self._hits.append, self._again.append, _monitoring.DISABLE
-        looking, settle = self._looking, self.settle
+        append, again, disable = self.hits.append, self.again.append, _monitoring.DISABLE
+        open_segments, settle = self._segments.any, self._segments.settle
 
         def on_start(code: CodeType, _offset: int) -> object:
-            if looking:
+            if open_segments:
                 settle()
             append(code)
             return disable
 
         def on_resume(code: CodeType, _offset: int) -> object:
-            if looking:
+            if open_segments:
                 settle()
             again(code)
             return disable
 
         _monitoring.register_callback(seen, events.PY_START, on_start)
         _monitoring.register_callback(seen, events.PY_RESUME, on_resume)
-        _monitoring.register_callback(around, events.PY_START, self._on_enter())
+        self._segments.install()
 
     def uninstall(self) -> None:
         """Silence everything and give the tool ids back."""
-        for tool, armed in zip(TOOLS, (self._alive, self._watched), strict=True):
-            for code in armed:
-                _monitoring.set_local_events(tool, code, 0)
+        seen = TOOLS[0]
+        for code in self._alive:
+            _monitoring.set_local_events(seen, code, 0)
+        for event in ("PY_START", "PY_RESUME"):
+            _monitoring.register_callback(seen, getattr(_monitoring.events, event), None)
+        self._segments.uninstall()
         for tool in TOOLS:
-            for event in ("PY_START", "PY_RESUME"):
-                _monitoring.register_callback(tool, getattr(_monitoring.events, event), None)
             _monitoring.free_tool_id(tool)
 
     def arm(self, code: CodeType, path: str) -> None:
@@ -127,7 +119,7 @@ class MonitoringTracer:
         model = self._model_of(path) if path.endswith(".py") else None
         kinds = _kinds(model)
         self._walk(code, path, kinds, self._new_unit(path, -1))
-        self._watch_segment(code, writers.SEGMENT)
+        self._segments.watch(code, writers.SEGMENT, None)
 
     def arm_loaded(self) -> None:
         """Watch functions that existed before the recorder; what they did before is unknown, so all are folded."""
@@ -153,126 +145,86 @@ class MonitoringTracer:
         unit = around if found is None else self._new_unit(path, found[0])
         self._unit[_name(code)] = unit
         self._alive.append(code)
-        _monitoring.set_local_events(TOOLS[0], code, self._events)
         if code.co_name == _LAMBDA:
             found = kinds.get((_LAMBDA, code.co_firstlineno))
-        if found is not None and found[1] != writers.PLAIN:
-            self._tables[_name(code)] = found[2]
-            self._watch_segment(code, found[1])
+        kind, tables = (writers.PLAIN, ()) if found is None else found[1:]
+        if kind != writers.PLAIN and code.co_flags & _SUSPENDS:
+            kind = writers.WHOLE_TEST
+        if kind != writers.PLAIN:
+            self._segments.watch(code, kind, unit, tables)
+        if kind in (writers.PLAIN, writers.WHOLE_TEST):  # a segment tells of itself
+            _monitoring.set_local_events(TOOLS[0], code, self._events)
         self._walk(code, path, kinds, unit)
-
-    def _watch_segment(self, code: CodeType, kind: int) -> None:
-        self._kinds[_name(code)] = kind
-        self._watched.append(code)
-        _monitoring.set_local_events(TOOLS[1], code, _monitoring.events.PY_START)
 
     def _new_unit(self, path: str, block: int) -> int:
         self.units.append((path, block))
         return len(self.units) - 1
 
-    def _on_enter(self) -> Callable[[CodeType, int], None]:
-        """The callback of each start of a segment; a closure, because some start a hundred thousand times a second."""
-        recorder, entered, looking = self._recorder, self._entered, self._looking
-        hits, again, segments = self._hits, self._again, self._recorder.segments
-
-        def on_enter(code: CodeType, _offset: int) -> None:
-            name = _name(code)
-            if recorder.collecting:
-                unit = self._unit.get(name)
-                if unit is not None:
-                    recorder.acted(self.units[unit][0])
-                return  # everything is folded anyway
-            # What was seen before it must be seen again, should it run inside too; mostly nothing was.
-            if name not in entered or ((hits or again) and not segments):
-                self._begin_segment(code, name)
-            looking.add(get_ident())
-
-        return on_enter
-
-    def _begin_segment(self, code: CodeType, name: int) -> None:
-        recorder = self._recorder
-        if self._kinds[name] == writers.WHOLE_TEST:
-            recorder.fold_all()
-            self._entered.add(name)
-            return
-        self.settle()
-        if self._kinds[name] == writers.SEGMENT and not recorder.segments:
-            recorder.enter(_SEGMENT)
-        if name not in self._entered:
-            self._entered.add(name)
-            if name in self._unit:
-                self._hits.append(code)  # it may have fallen silent in this test, and is folded itself
+    # Questions of the recorder ------------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """See ``Tracer``. A segment that another thread has begun counts until that thread is seen outside."""
-        own, looking = get_ident(), self._looking
-        inside, memos = self._within() if own in looking else (False, ())
-        # Where greenlets take turns on one thread, a segment may go on later.
-        if not inside and not memos and "greenlet" not in sys.modules:
-            looking.discard(own)
-        if inside or looking - {own}:
-            if not self._recorder.segments:
-                self._recorder.enter(_SEGMENT)
-        elif self._recorder.segments:
-            self._recorder.leave(_SEGMENT)
-        self._recorder.hold(memos)
-
-    def _within(self) -> tuple[bool, tuple[Memo, ...]]:
-        """Whether a segment is among the callers, as far as the test goes, and the memos that are being filled."""
-        kinds, base, aside = self._kinds, self._base, self._aside
-        memos = []
-        frame: FrameType | None = _getframe(1)
-        while frame is not None and _name(frame) != base:
-            # Asking for the code of a frame raises an audit event; most frames are pytest's.
-            name = frame.f_globals.get("__name__")
-            foreign = type(name) is str and name.startswith(aside)
-            kind = writers.PLAIN if foreign else kinds.get(_name(frame.f_code), writers.PLAIN)
-            if kind == writers.SEGMENT:
-                return True, ()
-            if kind == writers.OWN:
-                code = frame.f_code
-                memo = self._recorder.memo_of(frame.f_locals.get(code.co_varnames[0]), self._tables[_name(code)])
-                if memo is None:
-                    return True, ()
-                memo.units.add(self._unit[_name(code)])
-                memos.append(memo)
-            frame = frame.f_back
-        return False, tuple(memos)
+        """See ``Tracer``."""
+        self._segments.settle()
 
     def begin(self, frame: FrameType) -> None:
         """See ``Tracer``."""
-        if not self._aside:
-            path = self._recorder.territory.path
-            found = [name for name in _RUNNERS if not path(getattr(sys.modules.get(name), "__file__", None) or "")]
-            self._aside = tuple(f"{name}." for name in found)
-        self._base = _name(frame)
-        self._looking.clear()
+        self._segments.begin(frame)
 
-    def drain(self, *, wake: bool) -> set[int]:
+    @property
+    def idle(self) -> bool:
+        """Whether nothing was seen since the last call of ``drain``."""
+        return not (self.hits or self.again or self.segments)
+
+    def drain(self) -> set[int]:
         """Units seen since the last call, see ``Tracer``."""
-        hits, again = self._hits[:], self._again[:]
-        del self._hits[: len(hits)]
-        del self._again[: len(again)]
-        units = self._unit
-        started, resumed = {units[_name(code)] for code in hits}, {units[_name(code)] for code in again}
-        self._resumed = resumed - started
-        hits += again
-        seen = started | resumed
-        if wake:
-            self._wake(hits)
-            if self._asleep or self._wakings or self._entered:
-                self._wake(self._asleep)
-                self._asleep.clear()
-                self._wakings.clear()
-                self._entered.clear()
-        else:
-            self._wake([code for code in hits if not self._stays_asleep(code)])
+        hits, again, units = self.hits[:], self.again[:], self._unit
+        del self.hits[: len(hits)]
+        seen = {units[_name(code)] for code in hits}
+        self.quiet += hits
+        if self.segments:
+            entered = self.segments[:]
+            del self.segments[: len(entered)]
+            seen.update(entered)
+        if again:
+            del self.again[: len(again)]
+            resumed = {units[_name(code)] for code in again}
+            self._resumed = resumed - seen
+            self.quiet += again
+            return seen | resumed
+        self._resumed = set()
         return seen
+
+    def resumed(self) -> set[int]:
+        """See ``Tracer``."""
+        return self._resumed
+
+    def rearm(self) -> None:
+        """See ``Tracer``."""
+        if self.quiet:
+            codes = self.quiet[:]
+            del self.quiet[: len(codes)]
+            self._wake([code for code in codes if not self._stays_asleep(code)])
+
+    def another_bag(self) -> None:
+        """See ``Tracer``."""
+        self._segments.another_bag()
+        self.rearm()
+
+    def wake(self) -> None:
+        """See ``Tracer``."""
+        self._segments.another_bag()
+        codes = self.quiet[:]
+        del self.quiet[: len(codes)]
+        self._wake(codes)
+        if self._asleep or self._wakings:
+            self._wake(self._asleep)
+            self._asleep.clear()
+            self._wakings.clear()
 
     def _stays_asleep(self, code: CodeType) -> bool:
         """Whether a function seen in the middle of a test may be silent until its end, because it is folded."""
         unit = self._unit[_name(code)]
-        if unit not in self._folded:
+        if unit not in self._recorder.folded:
             count = self._wakings[unit] = self._wakings.get(unit, 0) + 1
             if count <= _WAKINGS:
                 return False
@@ -280,25 +232,12 @@ class MonitoringTracer:
         self._asleep.append(code)
         return True
 
-    def resumed(self) -> set[int]:
-        """See ``Tracer``."""
-        return self._resumed
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing was seen since the last call of ``drain``."""
-        return not self._hits and not self._again
-
     def _wake(self, codes: list[CodeType]) -> None:
         tool, events, set_events = TOOLS[0], self._events, _monitoring.set_local_events
         for code in codes:
             # Setting the same events again would not wake it.
             set_events(tool, code, 0)
             set_events(tool, code, events)
-
-    def fold(self, units: set[int]) -> None:
-        """See ``Tracer``."""
-        self._folded |= units
 
 
 def _kinds(model: SourceModel | None) -> Known:

@@ -208,9 +208,8 @@ class ProbeTracer:
                 constants.append(constant)
         return code.replace(co_consts=tuple(constants))
 
-    def drain(self, *, wake: bool) -> set[int]:
-        """Units seen since the last call, see ``Tracer``; a probe needs no waking."""
-        _ = wake
+    def drain(self) -> set[int]:
+        """Units seen since the last call, see ``Tracer``."""
         seen = _taken(self._hits)
         again = _taken(self._again)
         self._resumed = again - seen
@@ -225,9 +224,10 @@ class ProbeTracer:
         """Whether no probe was met since the last call of ``drain``."""
         return self._hits.find(1) < 0 and self._again.find(1) < 0
 
-    def fold(self, units: set[int]) -> None:
-        """See ``Tracer``."""
-        _ = units
+    def rearm(self) -> None:
+        """See ``Tracer``; a probe needs no waking."""
+
+    another_bag = wake = rearm
 
     def settle(self) -> None:
         """See ``Tracer``; probes tell every end."""

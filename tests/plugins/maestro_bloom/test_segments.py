@@ -65,6 +65,30 @@ def before_and_inside():
 
 def keep_what_ran(name):
     _kept[name] = before_and_inside()
+
+
+class Box:
+    def __init__(self):
+        self.value = None
+
+    def get(self):
+        if self.value is None:
+            self.value = 7
+        return self.value
+
+
+class Passing(Box):
+    def get(self):
+        if self.value is None:
+            self.value = in_passing()
+        return self.value
+
+
+def in_passing():
+    return 8
+
+
+box = Box()
 """
 
 TESTS = """
@@ -97,6 +121,19 @@ def test_often():
 def test_ran_before():
     kept.before_and_inside()
     kept.keep_what_ran("d")
+    assert kept.after() == 5
+
+
+def test_a_memo_of_one_that_stays_after_many_that_go():
+    for _ in range(5):
+        kept.Box().get()
+    assert kept.box.get() == 7
+
+
+def test_memos_of_those_that_go():
+    kept.in_passing()
+    for _ in range(5):
+        assert kept.Passing().get() == 8
     assert kept.after() == 5
 """
 
@@ -131,3 +168,8 @@ def test_a_thread_started_inside_is_inside(folded: set[str]) -> None:
 
 def test_what_runs_afterwards_is_not(folded: set[str]) -> None:
     assert "after" not in folded
+
+
+def test_a_memo_is_asked_for_each_of_its_objects(folded: set[str]) -> None:
+    assert "Box.get" in folded
+    assert not {"Passing.get", "in_passing"} & folded
