@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 import pytest
 
-from maestro_hooks.requests import RunAll, Skip, TestPlan
+from maestro_hooks.session_requests import RunAll, Skip, TestPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable

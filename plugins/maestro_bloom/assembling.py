@@ -36,10 +36,9 @@ from maestro_bloom.observed_names import EVERY_VALUE, is_aside
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from maestro_bloom.effects import Statement
     from maestro_bloom.model_cache import Models
     from maestro_bloom.recorder import Recorder
-    from maestro_bloom.source_model import SourceModel
+    from maestro_bloom.source_parts import SourceModel, Statement
     from maestro_bloom.tree import Tree
 
 

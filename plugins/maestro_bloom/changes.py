@@ -7,21 +7,23 @@ Rows are compared by content, so no history is needed: any index of the same env
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import field
 
 from maestro_bloom import keys
 from maestro_bloom.acting import Acting
 from maestro_bloom.index import COMPILED, FOLDED, HIT, VARIES
 from maestro_bloom.module_graph import ModuleGraph, module_names, wanted_names
-from maestro_bloom.names import Names
 from maestro_bloom.observed_names import EVERY_VALUE, EVERY_VARIABLE, every_value, every_variable
+from maestro_hooks.values import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from maestro_bloom.index import FileRow, Index, InputRow
     from maestro_bloom.model_cache import Models
+    from maestro_bloom.names import Names
     from maestro_bloom.tree import Tree
 
 # Hooks that pytest calls in every conftest, whatever directory it stands in.
@@ -34,8 +36,7 @@ _SESSION_WIDE = frozenset(
 )
 
 
-@dataclass(slots=True)
-class Changes:
+class Changes(State):
     """The differences: keys with what they mean, affected sources with why, directories with a new conftest."""
 
     keys: dict[bytes, str] = field(default_factory=dict)
@@ -62,7 +63,11 @@ class Comparison:
         self._bodies: dict[str, str] = {}
         self._acting = Acting(index.files)
         named = level == "names"
-        self._names = Names(index.files, everywhere=index.everywhere, tree=tree, models=models) if named else None
+        self._names: Names | None = None
+        if named:
+            from maestro_bloom.names import Names  # noqa: PLC0415 - at this level only
+
+            self._names = Names(index.files, everywhere=index.everywhere, tree=tree, models=models)
 
     def run(self) -> Changes:
         """All differences."""

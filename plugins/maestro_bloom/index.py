@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from maestro_bloom.effects import Statement
+from maestro_bloom.source_parts import Statement
 
 SCHEMA = "maestro.bloom/2"
 

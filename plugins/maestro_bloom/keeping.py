@@ -6,8 +6,9 @@ Invariant: the index written speaks about the tree the run began with; if a sour
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import field
 
 from maestro_bloom import environment, index_file
 from maestro_bloom.changes import Changes, Comparison
@@ -16,6 +17,7 @@ from maestro_bloom.outcomes import Outcomes
 from maestro_bloom.selecting import Judgement, judge
 from maestro_bloom.store import opened
 from maestro_bloom.tree import Tree, read_tree
+from maestro_hooks.values import State, Value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -31,8 +33,7 @@ if TYPE_CHECKING:
 _DAY_S = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Value, frozen=True):
     """The run at its end: its id, the commit, whether every test of the project ran, whether that was asked for."""
 
     id: str
@@ -41,8 +42,7 @@ class Run:
     full: bool
 
 
-@dataclass(slots=True)
-class Keeper:
+class Keeper(State):
     """The index of one pytest process. ``now`` is seconds since the epoch at the start."""
 
     store: Store
@@ -133,9 +133,8 @@ class Keeper:
         self.models.save()
         return found
 
-    def part(self, recording: Recording, run: Run) -> tuple[Index, Filters] | None:
-        """What this process recorded. Raises ``MaestroError``."""
-        after = read_tree(self.store.root)
+    def part(self, recording: Recording, run: Run, *, after: Tree) -> tuple[Index, Filters] | None:
+        """What this process recorded, by the tree it left. Raises ``MaestroError``."""
         source, unstable = recording.changed(after)
         if source:
             self.problem = f"no index was written: {source} changed while the tests ran"

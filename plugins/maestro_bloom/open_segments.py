@@ -15,7 +15,7 @@ import sys
 from _thread import get_ident  # gevent puts another into ``threading``
 from typing import TYPE_CHECKING, Any
 
-from maestro_bloom import writers
+from maestro_bloom import source_parts as writers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,8 +26,14 @@ from maestro_bloom.store import Store, salt_of
 from maestro_bloom.tree import read_tree
 from maestro_hooks.config import plugin_settings, read_layers
 from maestro_hooks.errors import MaestroError
-from maestro_hooks.integrations.pytest_project import head_of, repository_of
-from maestro_hooks.requests import RunAll, Skip
+from maestro_hooks.integrations.garbage import no_collections
+from maestro_hooks.integrations.pytest_project import (
+    head_of,
+    listing_after,
+    listing_before,
+    repository_of,
+)
+from maestro_hooks.session_requests import RunAll, Skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,8 +41,9 @@ if TYPE_CHECKING:
     from maestro_bloom.claims import Facts
     from maestro_bloom.index import Filters, Index
     from maestro_bloom.pytest_recording import Recording
+    from maestro_bloom.tree import Tree
     from maestro_hooks.project.repository import Repository
-    from maestro_hooks.requests import Cache, TestPlan, TestRun
+    from maestro_hooks.session_requests import Cache, TestPlan, TestRun
 
 NAME = "maestro-bloom"
 _ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -67,7 +74,7 @@ def start(config: pytest.Config) -> None:
 
 
 def part_of(asked: TestPlan | TestRun) -> Part | None:
-    """The part of the pytest process that asks; ``None`` if it is switched off there (``-p no:maestro_bloom``)."""
+    """The part of the pytest process that asks, if it has one."""
     part = cast("Any", asked.config).pluginmanager.get_plugin(NAME)
     return part if isinstance(part, Part) else None
 
@@ -113,13 +120,16 @@ class Part:
 
         keeper = self._keeper
         try:
-            keeper.tree = read_tree(self._repository.root)
+            keeper.tree = self._tree()
             recording = Recording(tree=keeper.tree, models=keeper.models, variables=keeper.variables)
         except (MaestroError, ToolTakenError) as error:
             self._silent = str(error)
             return
         self._recording = recording
         self._config.pluginmanager.register(recording, f"{NAME}-recording")
+
+    def _tree(self) -> Tree:
+        return read_tree(self._repository.root, listing_before(self._config))
 
     def _reason_for_silence(self) -> str:
         known = self._known
@@ -180,6 +190,7 @@ class Part:
     def select(self, plan: TestPlan) -> Iterator[Skip | RunAll]:
         """The tests of the plan that need not run, or why all must."""
         try:
+            self._keeper.tree = self._keeper.tree or self._tree()
             judgements, reason = self._keeper.judge(plan.nodeids)
         except MaestroError as error:
             yield RunAll(str(error))
@@ -229,6 +240,10 @@ class Part:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the shard of a worker, or the new index."""
+        with no_collections():
+            self._finish(session)
+
+    def _finish(self, session: pytest.Session) -> None:
         worker = getattr(self._config, "workeroutput", None)
         whole = run_is_whole(self._config) and not self._others and session.exitstatus in _ENDED
         self._whole = whole
@@ -236,7 +251,8 @@ class Part:
         try:
             if self._recording is not None:
                 self._recording.stop()
-                part = self._keeper.part(self._recording, run)
+                after = read_tree(self._repository.root, listing_after(self._config))
+                part = self._keeper.part(self._recording, run, after=after)
                 if worker is not None:
                     worker["maestro_bloom"] = str(self._keeper.store.shard(run.id or "run", *part)) if part else ""
                 elif part:

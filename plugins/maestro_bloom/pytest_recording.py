@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from maestro_bloom.index import Filters, Index
     from maestro_bloom.model_cache import Models
-    from maestro_bloom.source_model import SourceModel
+    from maestro_bloom.source_parts import SourceModel
     from maestro_bloom.tree import Tree
 
 

@@ -18,7 +18,8 @@ from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, CO_NEWLOCALS
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-from maestro_bloom import writers
+from maestro_bloom import source_parts as writers
+from maestro_bloom.early import is_loaded
 from maestro_bloom.open_segments import OpenSegments
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from maestro_bloom.recorder import Recorder
-    from maestro_bloom.source_model import SourceModel
+    from maestro_bloom.source_parts import SourceModel
 
     ModelOf = Callable[[str], SourceModel | None]
     Known = dict[tuple[str, int], tuple[int, int, tuple[str, ...]]]
@@ -124,8 +125,12 @@ class MonitoringTracer:
     def arm_loaded(self) -> None:
         """Watch functions that existed before the recorder; what they did before is unknown, so all are folded."""
         path_of = self._recorder.territory.path
-        for code in [o.__code__ for o in gc.get_objects() if type(o) is FunctionType]:
-            path = path_of(code.co_filename)
+        if not is_loaded(self._recorder.territory):
+            return
+        codes = [o.__code__ for o in gc.get_objects() if type(o) is FunctionType]
+        paths = {name: path_of(name) for name in {code.co_filename for code in codes}}
+        for code in codes:
+            path = paths[code.co_filename]
             if path is not None and _name(code) not in self._unit:
                 self._recorder.early.add(path)
                 model = self._model_of(path)

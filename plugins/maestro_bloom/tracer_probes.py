@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from maestro_bloom.recorder import Recorder
-    from maestro_bloom.source_model import SourceModel
+    from maestro_bloom.source_parts import SourceModel
 
     ModelOf = Callable[[str], SourceModel | None]
 
