@@ -66,6 +66,23 @@ class TestPlan:
     config: object = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionPlan:
+    """A collection that is about to begin; ``config`` is pytest's own."""
+
+    root: Path
+    settings: object = None
+    cache: Cache = field(default=NO_CACHE, repr=False)
+    config: object = field(default=None, repr=False)
+
+
+class FileSkip(Value, frozen=True):
+    """A file that need not be collected: POSIX path below the root, and every test that collecting it would find."""
+
+    path: str
+    skips: tuple[Skip, ...]
+
+
 class Skip(Value, frozen=True):
     """A test that need not run, and why. Shown as deselected, never as passed."""
 

@@ -285,6 +285,10 @@ class Controller:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The section ``maestro``, if anything is to be said."""
+        left_out = [] if self._config.pluginmanager.has_plugin("dsession") else self._selector.left_out
+        if left_out:
+            # Pytest's last line counts what it was told to be deselected; these tests were never items.
+            terminalreporter.stats.setdefault("deselected", []).extend(left_out)
         if self._lines:
             terminalreporter.section("maestro")
             for line in self._lines:

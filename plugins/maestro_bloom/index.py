@@ -12,7 +12,7 @@ import msgspec
 
 from maestro_bloom.source_parts import Statement
 
-SCHEMA = "maestro.bloom/2"
+SCHEMA = "maestro.bloom/3"
 
 HIT, FOLDED, COMPILED = 1, 2, 4
 """Flags of a block: some test ran it; its effect outlives the call; it runs as machine code."""
@@ -60,6 +60,11 @@ class FileRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     wildcard: bool = False
     early: bool = False
     statements: tuple[Statement, ...] = ()
+    rearranges: bool = False
+    collected: bytes = b""
+    """Digest of the node ids that collecting the whole file found, if that was seen and no mark keeps one running."""
+    confirmed: bool = False
+    """Whether two runs found the same, so that neither chance nor the clock makes its tests."""
 
 
 class TestRow(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from maestro_bloom import imports_of, memos, writers
 from maestro_bloom.effects import Effects, at_import, mentioned
 from maestro_bloom.keys import DIGEST_SIZE
+from maestro_bloom.rearranging import rearranges
 from maestro_bloom.source_parts import OWN, Block, SourceModel
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def model_of(data: bytes) -> SourceModel:
         walker.module(tree)
         found = imports_of.imports(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return SourceModel(hashlib.blake2b(data, digest_size=DIGEST_SIZE).digest(), wildcard=True)
+        return SourceModel(hashlib.blake2b(data, digest_size=DIGEST_SIZE).digest(), wildcard=True, rearranges=True)
     return SourceModel(
         skeleton=_hash(walker.skeleton),
         blocks=tuple(walker.blocks),
@@ -47,6 +48,7 @@ def model_of(data: bytes) -> SourceModel:
         wildcard=found.wildcard or any(imports_of.walks_modules(n) for s in tree.body for n in at_import(s)),
         statements=tuple(walker.statements),
         memo_lambdas=writers.memo_lambdas(tree),
+        rearranges=rearranges(tree),
     )
 
 

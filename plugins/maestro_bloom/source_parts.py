@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-SCHEMA = 8
+SCHEMA = 9
 """Of a source's model: another one is another analysis."""
 
 PLAIN, SEGMENT, WHOLE_TEST, OWN = 0, 1, 2, 3
@@ -62,3 +62,5 @@ class SourceModel(msgspec.Struct, frozen=True, array_like=True, gc=False):
     statements: tuple[Statement, ...] = ()
     memo_lambdas: tuple[int, ...] = ()
     """First lines of lambdas whose results are kept."""
+    rearranges: bool = False
+    """Whether a pytest hook in it may look at more than one test at a time."""
