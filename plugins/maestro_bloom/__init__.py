@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from maestro_hooks.evidence.obligation import Obligation
     from maestro_hooks.registry import Registry
     from maestro_hooks.requests import Advice, AdviceRequest
-    from maestro_hooks.session_requests import RunAll, Skip, TestPlan, TestRun
+    from maestro_hooks.session_requests import CollectionPlan, FileSkip, RunAll, Skip, TestPlan, TestRun
 
 MAESTRO_API = 1
 
@@ -55,6 +55,14 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 @hookimpl
+def maestro_leave_out(plan: CollectionPlan) -> Iterator[FileSkip]:
+    """Leave out the files of which every test would be skipped, and would be found again."""
+    part = _part_of(plan)
+    if part is not None:
+        yield from part.leave_out()
+
+
+@hookimpl
 def maestro_select(plan: TestPlan) -> Iterator[Skip | RunAll]:
     """Skip the tests whose record holds nothing that changed."""
     from maestro_hooks.session_requests import RunAll  # noqa: PLC0415 - only in a pytest with --maestro
@@ -74,7 +82,7 @@ def maestro_tests_finished(run: TestRun) -> Iterator[Obligation]:
         part.share(run.cache)
 
 
-def _part_of(asked: TestPlan | TestRun) -> Part | None:
+def _part_of(asked: CollectionPlan | TestPlan | TestRun) -> Part | None:
     """The part of the pytest process that asks; ``None`` if it is switched off there (``-p no:maestro_bloom``)."""
     if "maestro_bloom.pytest_part" not in sys.modules:
         return None  # nor is it loaded to find that out

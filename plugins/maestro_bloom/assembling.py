@@ -286,6 +286,8 @@ class Assembly:
         inputs = self._input_rows(recorder.at_import[path]) if path in recorder.at_import else set()
         if path in recorder.at_import and recorder.at_import[path].opaque:
             inputs.add(InputRow("opaque", ",".join(sorted(recorder.at_import[path].opaque)), ""))
+        if path in recorder.outside:
+            inputs.add(InputRow("outside", "", ""))
         blocks = (
             ()
             if model is None
@@ -307,6 +309,7 @@ class Assembly:
             wildcard=model is None or model.wildcard or _walks_early(model, path, flags),
             early=path in recorder.early,
             statements=self._statements(model, recorder.acts.get(path, set())) if model else (),
+            rearranges=model is not None and model.rearranges,
         )
 
     def _statements(self, model: SourceModel, acts: set[tuple[int, str]]) -> tuple[Statement, ...]:

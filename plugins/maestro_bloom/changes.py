@@ -45,6 +45,10 @@ class Changes(State):
     reachable: dict[str, str] = field(default_factory=dict)
     """Sources from which imports lead to anything that changed, bodies too: what runs at random may come to run it."""
     everything: str = ""
+    rearranged: bool = False
+    """Whether a hook of the project may look at more than one test at a time."""
+    added: set[str] = field(default_factory=set)
+    """Names, without directories, of new sources."""
     any: bool = False
 
 
@@ -74,6 +78,7 @@ class Comparison:
         changes = self._changes
         for row in self._index.files:
             self._file(row)
+            changes.rearranged |= row.rearranges
         added = self._added()
         for read in self._index.inputs:
             self._input(read, added)
@@ -128,6 +133,7 @@ class Comparison:
             return
         model = None if content == keys.ABSENT else self._models.of(content, self._tree.root / row.path)
         self._changes.any = True
+        self._changes.rearranged |= model is not None and model.rearranges
         if model is None:
             self._skeletons[row.path] = "it is gone"
         elif model.skeleton != row.skeleton and not (self._names is not None and self._names.add(row, model)):
@@ -153,7 +159,10 @@ class Comparison:
         names: set[str] = set()
         for path in new:
             names.update(module_names(path, sources))
-            self._acting.compare(path, (), self._models.of(sources[path], self._tree.root / path))
+            model = self._models.of(sources[path], self._tree.root / path)
+            self._acting.compare(path, (), model)
+            self._changes.added.add(path.rpartition("/")[2])
+            self._changes.rearranged |= model is None or model.rearranges
             if path.rpartition("/")[2] == "conftest.py":
                 self._changes.directories[path.rpartition("/")[0]] = f"{path} is new"
                 if self._is_session_wide(path):
@@ -190,7 +199,7 @@ class Comparison:
             self._changes.keys[key_of(row)] = f"{row.kind} {row.name} changed"
 
     def _moved(self, row: InputRow) -> bool:
-        if row.kind in ("missing", "opaque"):
+        if row.kind in ("missing", "opaque", "outside"):
             return row.kind == "opaque" and self._changes.any
         return version(row.kind, row.name, tree=self._tree, variables=self._variables, salt=self._index.salt) != (
             row.version

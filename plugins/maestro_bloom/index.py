@@ -21,7 +21,7 @@ OPAQUE, FLAKY, UNSTABLE, VARIES = 1, 2, 4, 8
 """Flags of a test: it did what nobody can follow; passed only after reruns; had an input change while it ran; chooses
 at random what it runs."""
 
-InputKind = Literal["file", "dir", "path", "env", "missing", "opaque"]
+InputKind = Literal["file", "dir", "path", "env", "missing", "opaque", "outside"]
 
 
 class BlockRow(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+# The interpreter's own; what the system makes up, the same for every run.
+_INSTALLED = (sys.base_prefix + os.sep, "/dev/", "/proc/self/", "/usr/share/zoneinfo/")
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -95,6 +97,11 @@ class Territory:
                 if DERIVED.isdisjoint(relative.split("/")):
                     return path_text(os.fsencode(relative))
         return None
+
+    def is_installed(self, filename: str) -> bool:
+        """Whether a file belongs to the interpreter or to an installed distribution, or is no file at all."""
+        full = os.path.abspath(filename)  # noqa: PTH100 - text in
+        return full.startswith((*self._foreign, *self._prefixes, *_INSTALLED)) or "-packages" in full
 
     def nearest(self, frame: FrameType | None) -> str | None:
         """The Python file of the project that is nearest in the chain of callers."""

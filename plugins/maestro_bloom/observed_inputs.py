@@ -110,6 +110,8 @@ class Watcher:
         self._pass_on(name, flags)
         path = self._path(name)
         if path is None or _is_output(flags):
+            if path is None and self._recorder.collecting and not _is_output(flags):
+                self._outside(name, _getframe(2))
             return
         frame = _getframe(2)
         if path.endswith(".py") and _reader(frame).startswith(_LOADERS):
@@ -120,6 +122,10 @@ class Watcher:
             found = True
         if not found and _of_plugin(frame):
             self._recorder.session.files.add(path)
+
+    def _outside(self, name: str, frame: FrameType) -> None:
+        if not _reader(frame).startswith(_LOADERS):
+            self._recorder.read_outside(name, frame)
 
     def _pass_on(self, name: str, flags: int) -> None:
         """Who reads what another test wrote depends on what that test ran."""
@@ -156,6 +162,8 @@ class Watcher:
         # A name below the directory, because a directory itself (the root) may be no path of the territory.
         inside = self._path(os.path.join(os.fsdecode(given), "x"))  # noqa: PTH118 - text in, text out
         if inside is None or _reader(frame).startswith("<frozen importlib"):
+            if inside is None and self._recorder.collecting:
+                self._outside(os.fsdecode(given), frame)
             return
         for bag in self._recorder.targets(frame):
             bag.directories.add(inside.rpartition("/")[0])

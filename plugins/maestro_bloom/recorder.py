@@ -78,6 +78,7 @@ class Recorder:
         self.session = Bag()
         self.acts: defaultdict[str, set[tuple[int, str]]] = defaultdict(set)
         self.written = WrittenFiles()
+        self.outside: set[str] = set()
         self._bags: list[Bag] = []
         self._past: list[Bag] = []
         self._started: set[int] = set()
@@ -285,6 +286,12 @@ class Recorder:
                 yield self.at_import[keeper]
             elif keeper is not None:
                 yield from (memo.kept[keeper] for memo in memos)
+
+    def read_outside(self, name: str, frame: FrameType | None) -> None:
+        """While tests are collected something was read that is neither the project's nor installed."""
+        keeper = self.territory.nearest(frame) if self.collecting and not self.territory.is_installed(name) else None
+        if keeper is not None:
+            self.outside.add(keeper)
 
     def import_edge(self, name: str, frame: FrameType | None) -> None:
         """Project code asked for a module by a computed name, or executed one."""
