@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Options that choose tests, or tell about all of them, by what collecting finds.
 CHOOSING = (
     *("keyword", "markexpr", "deselect", "lf", "lastfailed", "failedfirst", "newfirst", "stepwise", "stepwise_skip"),
-    *("keepduplicates", "looponfail", "showfixtures", "show_fixtures_per_test", "setuponly", "setupplan"),
+    *("keepduplicates", "looponfail", "pyargs", "showfixtures", "show_fixtures_per_test", "setuponly", "setupplan"),
 )
 # Hooks that see more than one test at a time, or count what was found.
 LOOKING = (
@@ -71,11 +71,26 @@ def _of_project(module: str, root: Path) -> bool:
     return os.path.abspath(place).startswith(f"{root}{os.sep}")  # noqa: PTH100 - text in, text compared
 
 
+def _directories(config: pytest.Config) -> tuple[str, ...]:
+    """The directories that are to be collected, each with a separator at its end."""
+    base = config.invocation_params.dir
+    places = [os.path.abspath(base / argument) for argument in config.args]  # noqa: PTH100 - links as pytest has them
+    return tuple(place.rstrip(os.sep) + os.sep for place in places if os.path.isdir(place))  # noqa: PTH112 - text in
+
+
+class Uncollected:
+    """A test of a file that was not collected, where pytest counts deselected items; plugins ask for attributes."""
+
+    def __init__(self, nodeid: str) -> None:
+        self.nodeid = nodeid
+
+
 class LeftOut:
     """The files of one collection: what may be left out, and what was."""
 
     def __init__(self, root: Path) -> None:
         self._root = str(root) + os.sep
+        self._asked: tuple[str, ...] = ()
         self._may: dict[str, tuple[str, tuple[Skip, ...]]] = {}
         self._was: dict[str, tuple[str, tuple[Skip, ...]]] = {}
 
@@ -83,6 +98,7 @@ class LeftOut:
         """Ask the accelerators; ``None`` where nobody may be asked."""
         if not host.implementing("maestro_leave_out") or chooses(config) or stranger(config, root):
             return None
+        self._asked = _directories(config)
         results = host.call("maestro_leave_out", CollectionPlan(root=root, config=config))
         if not results.failures:
             for plugin, value in results.values:
@@ -95,7 +111,8 @@ class LeftOut:
         if not self._may:
             return False
         path = str(place)
-        if not path.startswith(self._root):
+        # On the way to a file that was named, pytest asks about its neighbours, too, which it would not collect.
+        if not path.startswith(self._root) or not path.startswith(self._asked):
             return False
         path = path[len(self._root) :].replace(os.sep, "/")
         found = self._may.get(path)

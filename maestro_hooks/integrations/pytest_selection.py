@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 import pytest
 
-from maestro_hooks.integrations.pytest_leaving_out import LeftOut
+from maestro_hooks.integrations.pytest_leaving_out import LeftOut, Uncollected
 from maestro_hooks.session_requests import RunAll, Skip, TestPlan
 
 if TYPE_CHECKING:
@@ -140,9 +140,9 @@ class Selector:
         )
 
     @property
-    def left_out(self) -> list[str]:
+    def left_out(self) -> list[Uncollected]:
         """The tests of files that were not collected."""
-        return [skip.nodeid for _, skip in self._left_out.skips()]
+        return [Uncollected(skip.nodeid) for _, skip in self._left_out.skips()]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> None:
