@@ -193,6 +193,14 @@ class Recorder:
         """The bag of the innermost test or fixture being watched."""
         return self._bags[-1] if self._bags else None
 
+    @property
+    def only_bag(self) -> Bag | None:
+        """The open bag, if what is seen now belongs to nobody else."""
+        if not self._bags or self.tracer is None:
+            return None
+        self.tracer.settle()
+        return None if self._keeps_all or self._filling() else self._bags[-1]
+
     def is_open(self, bag: Bag) -> bool:
         """Whether a test or a wider fixture is being watched into this bag."""
         return any(bag is own for own in self._bags)
