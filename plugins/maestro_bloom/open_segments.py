@@ -19,6 +19,7 @@ from _thread import get_ident  # gevent puts another into ``threading``
 from typing import TYPE_CHECKING, Any
 
 from maestro_bloom import writers
+from maestro_bloom.owned_memos import ASKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
 
 # Kept from the beginning: a test may take it away for a while.
 _getframe = sys._getframe  # noqa: SLF001 - the documented way to a caller's frame
-
-# Of how many objects a method is asked in one test whether it keeps something there. One that is called more often
-# counts as module level: folding is always safe.
-_ASKED = 1024
 
 # After so many starts of segments in a row that taught nothing, further ones are not told.
 _CALM = 64
@@ -219,7 +216,7 @@ class OpenSegments:
         recorder, unit = self._recorder, self._units[name]
         asked = self._asked[name] = self._asked.get(name, 0) + 1
         # ``_enter`` and the callback stand between this and the method.
-        folded = recorder.segments or asked > _ASKED or unit in recorder.folded
+        folded = recorder.segments or asked > ASKED or unit in recorder.folded
         memo = None if folded else self._memo(_getframe(3))
         if memo is None:
             recorder.fold({unit})
