@@ -78,6 +78,7 @@ class Children:
         children = self
 
         def execute(popen: Any, args: Any, executable: Any, *others: Any) -> Any:
+            __tracebackhide__ = True
             # preexec_fn, close_fds, pass_fds, cwd, env, startupinfo, creationflags, shell
             shell, env = others[7], others[4]
             altered = None if shell or not children._recorder.active else children._arm(args, executable, env)

@@ -9,7 +9,6 @@ attributes of its own, and nobody else held the tables it filled. In every other
 
 from __future__ import annotations
 
-import gc
 import sys
 import weakref
 from collections import defaultdict
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from maestro_bloom.observations import Bag
+from maestro_bloom.originals import collect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ class OwnedMemos:
         """Those whose object is still there now that the test has ended; all are forgotten."""
         found = [memo for memo in self._memos.values() if memo.alive() is not None]
         if found:
-            gc.collect(1)  # a circle of young objects is as good as gone
+            collect(1)  # a circle of young objects is as good as gone
             found = [memo for memo in found if memo.alive() is not None]
         self._memos.clear()
         return found

@@ -10,12 +10,13 @@ Invariant: every unit a tracer hands over ends in a bag or in ``folded``.
 from __future__ import annotations
 
 import sys
-import threading
+from _thread import get_ident  # gevent puts another into ``threading``
 from collections import defaultdict
 from typing import TYPE_CHECKING, Protocol
 
 from maestro_bloom.observations import Bag
 from maestro_bloom.observed_files import WrittenFiles
+from maestro_bloom.originals import active_threads, current_frames
 from maestro_bloom.owned_memos import OwnedMemos
 
 if TYPE_CHECKING:
@@ -227,10 +228,10 @@ class Recorder:
 
     def _others_run_project_code(self) -> bool:
         """Whether a thread older than the test is inside the project: what it does cannot be told from the test's."""
-        if threading.active_count() < 2:
+        if active_threads() < 2:
             return False
-        own = threading.get_ident()
-        frames = sys._current_frames()  # noqa: SLF001 - the documented way
+        own = get_ident()
+        frames = current_frames()
         return any(self.territory.nearest(frame) is not None for thread, frame in frames.items() if thread != own)
 
     def end(self) -> None:
@@ -260,7 +261,7 @@ class Recorder:
         self._bags.append(bag)
         if not part:
             self._past.append(bag)
-        self._threads.append(threading.active_count())
+        self._threads.append(active_threads())
 
     def pop(self) -> None:
         """Close the innermost bag."""
@@ -268,7 +269,7 @@ class Recorder:
         if len(self._bags) > 1:
             self._bags.pop()
             # A thread it started works for all its users, in whichever test.
-            self._fold_all = self._fold_all or threading.active_count() > self._threads[-1]
+            self._fold_all = self._fold_all or active_threads() > self._threads[-1]
         del self._threads[-1:]
 
     # Other inputs -------------------------------------------------------------------------------------------------
