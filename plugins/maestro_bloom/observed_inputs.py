@@ -73,12 +73,13 @@ class Watcher:
         find = handlers.get
 
         def hook(event: str, arguments: tuple[Any, ...]) -> None:
-            if recorder.active:
-                handler = find(event)
-                if handler is not None:
-                    handler(arguments)
+            # A running suite raises a hundred thousand events of which few are of interest.
+            handler = find(event)
+            if handler is not None and recorder.active:
+                handler(arguments)
 
         sys.addaudithook(hook)
+        self._undo.append(handlers.clear)
         self._patch_environment()
         self._patch_linecache()
         self._patch_import_module()

@@ -62,6 +62,7 @@ def watch(recorder: Recorder) -> list[Callable[[], None]]:
 def _wrapper(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
     path_of = recorder.territory.path
     lstat = os.lstat
+    askers = _Askers(recorder)
 
     def is_link(path: Any) -> bool:
         try:
@@ -72,10 +73,16 @@ def _wrapper(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., 
     @functools.wraps(original)
     def asked(_os: _Os, path: Any, *arguments: Any, **named: Any) -> Any:
         __tracebackhide__ = True
-        if recorder.active and isinstance(path, str | bytes | os.PathLike) and named.get("dir_fd") is None:
-            found = path_of(os.fsdecode(path))
+        if recorder.active and (not named or named.get("dir_fd") is None):
+            try:
+                found = path_of(os.fsdecode(path))
+            except TypeError:
+                found = None  # a descriptor: whoever made it was seen
             if found is not None:
-                _remember(recorder, found, _getframe(1), lambda: is_link(path))
+                frame = _getframe(1)
+                asker = askers.of(frame)
+                if asker is not None:
+                    _remember(recorder, found, frame, asker, lambda: is_link(path))
         return original(path, *arguments, **named)
 
     own = inspect.Parameter("os", inspect.Parameter.POSITIONAL_ONLY)
@@ -96,28 +103,45 @@ class _Os:
         return self
 
 
-def _remember(recorder: Recorder, path: str, frame: FrameType | None, is_link: Callable[[], bool]) -> None:
+class _Askers:
+    """Who asks, behind the modules that ask in somebody's name."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._aside: dict[str, bool] = {}
+
+    def of(self, frame: FrameType | None) -> FrameType | None:
+        """The asking frame; ``None`` if it is the machinery of the test run. It asks a lot, so this comes first."""
+        while frame is not None:
+            module = frame.f_globals.get("__name__", "")
+            if module not in _IN_BETWEEN:
+                return None if self._is_aside(module, frame) else frame
+            frame = frame.f_back
+        return None
+
+    def _is_aside(self, module: str, frame: FrameType) -> bool:
+        """Whether a module is a part of the machinery, unless that is the project under test."""
+        found = self._aside.get(module)
+        if found is None:
+            machinery = module.partition(".")[0] in _ASIDE_MODULES
+            found = machinery and self._recorder.territory.path(frame.f_code.co_filename) is None
+            self._aside[module] = found
+        return found
+
+
+def _remember(recorder: Recorder, path: str, frame: FrameType, asker: FrameType, is_link: Callable[[], bool]) -> None:
+    """``frame`` is the nearest of the frames that ask in the asker's name."""
     existence = False
-    while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        function = frame.f_code.co_name
-        if module not in _IN_BETWEEN:
-            break
+    current: FrameType | None = frame
+    while current is not None and current is not asker:
+        function = current.f_code.co_name
         if function in _ASIDE_FUNCTIONS:
             if not is_link():
                 return
             existence = True
         existence = existence or function in _EXISTENCE
-        frame = frame.f_back
-    if frame is None or _aside(recorder, frame):
-        return
-    for bag in recorder.targets(frame):
+        current = current.f_back
+    for bag in recorder.targets(asker):
         bag.paths.add(path)
         if not existence:
             bag.files.add(path)
-
-
-def _aside(recorder: Recorder, frame: FrameType) -> bool:
-    """Whether the machinery of the test run asks, unless that is the project under test."""
-    module = frame.f_globals.get("__name__", "").partition(".")[0]
-    return module in _ASIDE_MODULES and recorder.territory.path(frame.f_code.co_filename) is None

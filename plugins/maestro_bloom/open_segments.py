@@ -4,9 +4,13 @@ Their starts and returns are told by ``sys.monitoring`` events of their own. An 
 code of the process would have to be instrumented. So whoever sees something while a segment seems open asks the
 callers' frames whether it still is; where none is open, nothing is asked.
 
+Some are called a hundred thousand times a second. When many calls in a row taught nothing, those that follow are muted,
+until something is seen: then the callers' frames tell which segments are open, and all are told again.
+
 A thread, or a greenlet, has segments of its own. One that another has begun counts until it returns, or the test ends.
 
-Invariant: while a segment runs its name is in ``_open``; a name in there may belong to one that an exception ended.
+Invariant: while a segment runs its name is in ``_open``, or ``_muted`` is not empty; a name in there may belong to one
+that an exception ended. While ``_muted`` is not empty, all that was seen in the test's own thread can be seen again.
 """
 
 from __future__ import annotations
@@ -32,6 +36,9 @@ _getframe = sys._getframe  # noqa: SLF001 - the documented way to a caller's fra
 # counts as module level: folding is always safe.
 _ASKED = 1024
 
+# After so many starts of segments in a row that taught nothing, further ones are not told.
+_CALM = 64
+
 # What ``id`` says, but without the audit event that each call of ``id`` raises.
 _name: Callable[[object], int] = object.__hash__
 _SEGMENT = "segment"
@@ -52,11 +59,13 @@ class OpenSegments:
         self._tables: dict[int, tuple[str, ...]] = {}
         self._watched: list[CodeType] = []
         self._muted: list[CodeType] = []
+        self._suspending: list[CodeType] = []
         self._open: dict[int, list[int]] = {}
         self._entered: set[int] = set()
         self._asking: set[int] = set()
         self._asked: dict[int, int] = {}
         self._who: Callable[[], int] = get_ident
+        self._thread = 0
         self._base = 0
         self._aside: tuple[str, ...] = ()
 
@@ -87,13 +96,14 @@ class OpenSegments:
         _monitoring.set_local_events(self._tool, code, self._events)
 
     @property
-    def any(self) -> dict[int, list[int]]:
-        """True as long as some segment seems open. The same object always, so that a callback may keep it."""
-        return self._open
+    def doubtful(self) -> tuple[object, object]:
+        """While both are empty no segment is open. The same always, so that a callback may keep them."""
+        return self._open, self._muted
 
     def another_bag(self) -> None:
         """What was entered is to be told again."""
         self._entered.clear()
+        self._unmute()
 
     def begin(self, frame: FrameType) -> None:
         """A test begins whose calls stand above ``frame``."""
@@ -104,11 +114,21 @@ class OpenSegments:
         self._base = _name(frame)
         current = getattr(sys.modules.get("greenlet"), "getcurrent", None)
         self._who = get_ident if current is None else lambda: _name(current())
+        # Where greenlets take turns no frames of the others would be found.
+        self._thread = get_ident() if current is None else 0
         self._open.clear()
-        self._entered.clear()
         self._asked.clear()
-        self._muted, muted = [], self._muted
-        for code in muted:
+        self._tell(self._suspending)
+        self._suspending.clear()
+
+    def _unmute(self) -> None:
+        muted = self._muted[:]
+        del self._muted[: len(muted)]
+        self._tell(muted)
+
+    def _tell(self, codes: list[CodeType]) -> None:
+        for code in codes:
+            # Setting the same events again would change nothing.
             _monitoring.set_local_events(self._tool, code, 0)
             _monitoring.set_local_events(self._tool, code, self._events)
 
@@ -117,18 +137,27 @@ class OpenSegments:
     def _on_enter(self) -> Callable[[CodeType, int], object]:
         """The callback of each start; a closure, because some start a hundred thousand times a second."""
         recorder, entered, asking, running = self._recorder, self._entered, self._asking, self._open
+        mute, calm = self._muted.append, 0
         hits, again, quiet = self._tracer.hits, self._tracer.again, self._tracer.quiet
         enter, disable = self._enter, _monitoring.DISABLE
 
         def on_enter(code: CodeType, _offset: int) -> object:
+            nonlocal calm
             name = _name(code)
             if recorder.collecting:
                 self._collecting(name)
                 return None
-            # What was seen before must be seen again, should it run inside too; mostly nothing was.
-            if (hits or again or quiet or name not in entered or name in asking) and not enter(code, name):
-                return disable
             own = self._who()
+            # What was seen before must be seen again, should it run inside too; mostly nothing was.
+            if hits or again or quiet or name not in entered or name in asking:
+                calm = 0
+                if not enter(code, name):
+                    return disable
+            elif calm < _CALM or own != self._thread:
+                calm += 1
+            else:
+                mute(code)
+                return disable
             stack = running.get(own)
             if stack is None:
                 running[own] = [name]
@@ -158,7 +187,7 @@ class OpenSegments:
         recorder, kind = self._recorder, self._kinds[name]
         if kind == writers.WHOLE_TEST:
             recorder.fold_all()
-            self._muted.append(code)
+            self._suspending.append(code)
             return False
         recorder.part()
         if kind == writers.OWN:
@@ -174,9 +203,9 @@ class OpenSegments:
         recorder, unit = self._recorder, self._units[name]
         asked = self._asked[name] = self._asked.get(name, 0) + 1
         # ``_enter`` and the callback stand between this and the method.
-        owner = _getframe(3).f_locals.get(code.co_varnames[0])
+        frame = _getframe(3)
         folded = recorder.segments or asked > _ASKED or unit in recorder.folded
-        memo = None if folded else recorder.memo_of(owner, self._tables[name])
+        memo = None if folded else self._memo(frame, code, name)
         if memo is None:
             recorder.fold({unit})
             self._asking.discard(name)
@@ -184,26 +213,24 @@ class OpenSegments:
             for filling in (memo, *recorder.held):
                 filling.units.add(unit)
 
-    def _on_return(self) -> Callable[[CodeType, int, object], None]:
+    def _on_return(self) -> Callable[[CodeType, int, object], object]:
         """The callback of each return of a segment."""
-        recorder, running = self._recorder, self._open
-        hits, again = self._tracer.hits, self._tracer.again
+        recorder, running, muted = self._recorder, self._open, self._muted
+        hits, again, disable = self._tracer.hits, self._tracer.again, _monitoring.DISABLE
 
-        def on_return(code: CodeType, _offset: int, _value: object) -> None:
+        def on_return(code: CodeType, _offset: int, _value: object) -> object:
             own = self._who()
             stack = running.get(own)
-            if stack is None:
-                return
             name = _name(code)
-            if stack[-1] == name:
-                stack.pop()
-            elif name in stack:
-                while stack.pop() != name:
-                    pass  # ended by an exception that this one caught
+            if stack is None or name not in stack:
+                return disable if muted else None
+            while stack.pop() != name:
+                pass  # ended by an exception that this one caught
             if not stack:
                 del running[own]
-                if hits or again or recorder.inside:
+                if hits or again or recorder.segments or recorder.held:
                     self.settle()
+            return None
 
         return on_return
 
@@ -214,15 +241,17 @@ class OpenSegments:
         running, recorder = self._open, self._recorder
         inside = False
         memos: tuple[Memo, ...] = ()
-        if running:
+        if running or self._muted:
             own = self._who()
-            stack = running.get(own)
-            if stack is not None:
-                inside, memos = self._within(stack)
-                if not stack:
-                    del running[own]
-            inside = inside or any(other != own for other in running)
-        elif not recorder.inside:
+            if own == self._thread and self._muted:
+                self._unmute()
+                inside, memos = self._within(running.setdefault(own, []), anew=True)
+            elif own in running:
+                inside, memos = self._within(running[own])
+            if not running.get(own, True):
+                del running[own]
+            inside = inside or bool(self._muted) or any(other != own for other in running)
+        elif not (recorder.segments or recorder.held):
             return
         if inside:
             if not recorder.segments:
@@ -231,10 +260,13 @@ class OpenSegments:
             recorder.leave(_SEGMENT)
         recorder.hold(memos)
 
-    def _within(self, stack: list[int]) -> tuple[bool, tuple[Memo, ...]]:
-        """Whether what runs now is folded, else the memos being filled; ``stack`` loses what has ended unseen."""
+    def _within(self, stack: list[int], *, anew: bool = False) -> tuple[bool, tuple[Memo, ...]]:
+        """Whether what runs now is folded, else the memos being filled.
+
+        ``stack`` loses what has ended unseen. With ``anew`` it was not kept, and gets what is found.
+        """
         kinds, base, aside = self._kinds, self._base, self._aside
-        found, memos = [], []
+        inside, found, memos = False, [], []
         frame: FrameType | None = _getframe(1)
         while frame is not None and _name(frame) != base:
             # Asking for the code of a frame raises an audit event; most frames are pytest's.
@@ -243,16 +275,18 @@ class OpenSegments:
                 code = frame.f_code
                 name = _name(code)
                 kind = kinds.get(name, writers.PLAIN)
-                if kind == writers.SEGMENT:
-                    return True, ()
-                if kind == writers.OWN:
-                    memo = self._recorder.memo_of(frame.f_locals.get(code.co_varnames[0]), self._tables[name])
-                    if memo is None:
-                        return True, ()
+                if kind in (writers.SEGMENT, writers.OWN):
                     found.append(name)
-                    memos.append(memo)
-                    if len(found) == len(stack):
-                        break
+                    memo = self._memo(frame, code, name) if kind == writers.OWN else None
+                    if memo is not None:
+                        memos.append(memo)
+                    inside = inside or memo is None
+                    if not anew and (inside or len(found) == len(stack)):
+                        return inside, () if inside else tuple(memos)
             frame = frame.f_back
         stack[:] = reversed(found)
-        return False, tuple(memos)
+        return inside, () if inside else tuple(memos)
+
+    def _memo(self, frame: FrameType, code: CodeType, name: int) -> Memo | None:
+        """What a method that runs keeps on its first argument, if that ends with the object."""
+        return self._recorder.memo_of(frame.f_locals.get(code.co_varnames[0]), self._tables[name])

@@ -58,9 +58,9 @@ class OwnedMemos:
                 return None
         return memo
 
-    def outliving(self) -> list[Memo]:
-        """Those whose object is still there now that the test has ended; all are forgotten."""
-        found = [memo for memo in self._memos.values() if memo.alive() is not None]
+    def outliving(self, folded: set[int]) -> list[Memo]:
+        """Those with more than is ``folded`` whose object is still there at the end of the test; all are forgotten."""
+        found = [m for m in self._memos.values() if m.alive() is not None and not (m.units <= folded and not m.kept)]
         if found:
             collect(1)  # a circle of young objects is as good as gone
             found = [memo for memo in found if memo.alive() is not None]

@@ -174,10 +174,10 @@ class Recording:
 
     def pytest_fixture_post_finalizer(self, fixturedef: Any) -> None:
         """What its end runs belongs to its users too, not to the test that happened to be last."""
-        if self._open is None:
+        shared = self._shared.get(fixturedef)
+        if self._open is None or (shared is None and self._ending is None):
             return
         self.recorder.flush()
-        shared = self._shared.get(fixturedef)
         if shared is not None:
             shared.update(self._ending or self._open.bag)
         if self._ending is not None:
@@ -185,8 +185,12 @@ class Recording:
             self._begin_part()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+    def pytest_runtest_teardown(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
         """Each part of the end, up to where a fixture has ended, by itself."""
+        if not self._shared or (nextitem is not None and nextitem.parent is item.parent):
+            return (yield)  # no fixture of wider scope ends here
         self._begin_part()
         try:
             return (yield)

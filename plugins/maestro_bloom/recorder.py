@@ -152,11 +152,6 @@ class Recorder:
             self.segments.append(token)
             self._memo_of.append(memo)
 
-    @property
-    def inside(self) -> bool:
-        """Whether something runs whose effect may outlive the call."""
-        return bool(self.segments or self.held)
-
     def memo_of(self, owner: object, tables: tuple[str, ...]) -> Memo | None:
         """The memo on ``owner`` that ends with it; ``None`` for one that may outlive the test."""
         return self._memos.of(owner, tables) if self._bags else None
@@ -241,7 +236,7 @@ class Recorder:
             self.fold(self._bags[0].units)
         self._go_on()
         self.held = ()
-        for memo in self._memos.outliving():
+        for memo in self._memos.outliving(self.folded):
             self.fold(memo.units)
             for keeper, kept in memo.kept.items():
                 self.at_import[keeper].update(kept)

@@ -85,16 +85,16 @@ class MonitoringTracer:
         _monitoring.use_tool_id(seen, "maestro-bloom")
         _monitoring.use_tool_id(around, "maestro-bloom-segments")
         append, again, disable = self.hits.append, self.again.append, _monitoring.DISABLE
-        open_segments, settle = self._segments.any, self._segments.settle
+        (running, muted), settle = self._segments.doubtful, self._segments.settle
 
         def on_start(code: CodeType, _offset: int) -> object:
-            if open_segments:
+            if running or muted:
                 settle()
             append(code)
             return disable
 
         def on_resume(code: CodeType, _offset: int) -> object:
-            if open_segments:
+            if running or muted:
                 settle()
             again(code)
             return disable
@@ -200,10 +200,9 @@ class MonitoringTracer:
 
     def rearm(self) -> None:
         """See ``Tracer``."""
-        if self.quiet:
-            codes = self.quiet[:]
-            del self.quiet[: len(codes)]
-            self._wake([code for code in codes if not self._stays_asleep(code)])
+        codes = self.quiet[:]
+        del self.quiet[: len(codes)]
+        self._wake([code for code in codes if not self._stays_asleep(code)])
 
     def another_bag(self) -> None:
         """See ``Tracer``."""

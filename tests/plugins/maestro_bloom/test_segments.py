@@ -89,6 +89,54 @@ def in_passing():
 
 
 box = Box()
+
+
+def keep_hot(number, call=None):
+    _kept["hot"] = number
+    if call:
+        call()
+
+
+def in_hot():
+    return 9
+
+
+def keep_deep(depth, call=None):
+    _kept["deep"] = depth
+    if depth:
+        keep_deep(depth - 1, call)
+    if call and depth == 2:
+        call()
+
+
+def in_deep():
+    return in_deeper()
+
+
+def in_deeper():
+    return 10
+
+
+def in_thread_of_hot():
+    return 11
+
+
+def start_thread():
+    thread = threading.Thread(target=in_thread_of_hot)
+    thread.start()
+    thread.join()
+
+
+def fail():
+    raise ValueError
+
+
+def beside_hot():
+    return 12
+
+
+def beside_failing():
+    return 13
 """
 
 TESTS = """
@@ -135,6 +183,34 @@ def test_memos_of_those_that_go():
     for _ in range(5):
         assert kept.Passing().get() == 8
     assert kept.after() == 5
+
+
+def test_hot_and_late():
+    for number in range(1000):
+        kept.keep_hot(number, kept.in_hot if number == 700 else None)
+        if number in (100, 900):
+            assert kept.beside_hot() == 12
+
+
+def test_hot_and_deep():
+    for number in range(1000):
+        kept.keep_deep(3)
+    kept.keep_deep(3, kept.in_deep)
+    assert kept.beside_hot() == 12
+
+
+def test_hot_and_in_a_thread():
+    for number in range(1000):
+        kept.keep_hot(number)
+    kept.keep_hot(0, kept.start_thread)
+
+
+def test_hot_and_failing():
+    for number in range(1000):
+        kept.keep_hot(number)
+    with pytest.raises(ValueError):
+        kept.keep_hot(0, kept.fail)
+    assert kept.beside_failing() == 13
 """
 
 
@@ -173,3 +249,8 @@ def test_what_runs_afterwards_is_not(folded: set[str]) -> None:
 def test_a_memo_is_asked_for_each_of_its_objects(folded: set[str]) -> None:
     assert "Box.get" in folded
     assert not {"Passing.get", "in_passing"} & folded
+
+
+def test_the_inside_of_one_called_often_is_folded_however_late_it_runs(folded: set[str]) -> None:
+    assert {"keep_hot", "in_hot", "keep_deep", "in_deep", "in_deeper", "in_thread_of_hot"} <= folded
+    assert not {"beside_hot", "beside_failing"} & folded
