@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from maestro_bloom.observed_names import EVERY_VALUE
 from maestro_bloom.originals import SEPARATOR, absolute, is_absolute
 from maestro_bloom.tree import DERIVED
 from maestro_hooks.project.repository import path_text
@@ -44,6 +45,11 @@ class Bag:
         for name in Bag.__slots__:
             if not getattr(self, name):
                 setattr(self, name, _NOTHING)
+
+    def unseen(self, act: str) -> None:
+        """Something runs, or reads variables, where nobody can follow."""
+        self.opaque.add(act)
+        self.variables.add(EVERY_VALUE)
 
     def update(self, other: Bag) -> None:
         """Add everything of ``other``."""

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from maestro_bloom import observed_paths
-from maestro_bloom.observed_names import EVERY_VALUE, EVERY_VARIABLE, is_aside
+from maestro_bloom.observed_names import EVERY_VARIABLE, is_aside
 from maestro_bloom.observed_texts import Texts
 from maestro_bloom.originals import SEPARATOR, listdir
 
@@ -43,6 +43,7 @@ _HARNESS = tuple(
 )
 
 _OPAQUE = ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.system", "os.exec", "socket.connect")
+_TRACING = ("sys.settrace", "sys.setprofile", "sys.monitoring.register_callback")
 
 
 class Watcher:
@@ -67,6 +68,7 @@ class Watcher:
             "sqlite3.connect": self._on_database,
             "ctypes.dlopen": self._on_library,
             "code.__new__": self._on_code,
+            **{event: functools.partial(self._on_tracing, event) for event in _TRACING},
             **{event: functools.partial(self._on_opaque, event) for event in _OPAQUE},
         }
         recorder = self._recorder
@@ -182,6 +184,14 @@ class Watcher:
         if isinstance(name, str) and self._path(name) is not None and not _of_harness(frame.f_code.co_filename):
             self._opaque("code.__new__", frame)
 
+    def _on_tracing(self, event: str, _arguments: tuple[Any, ...]) -> None:
+        """While the interpreter calls a tracing function it tells nobody what that runs."""
+        frame = _getframe(2)
+        if self._recorder.tracer is not None:
+            self._recorder.tracer.suspect()
+        if self._recorder.territory.nearest(frame) is not None:
+            self._opaque(event, frame)
+
     def _on_opaque(self, event: str, _arguments: tuple[Any, ...]) -> None:
         if self._children.armed and event in ("subprocess.Popen", "os.posix_spawn"):
             return
@@ -189,8 +199,7 @@ class Watcher:
 
     def _opaque(self, event: str, frame: FrameType) -> None:
         for bag in self._recorder.targets(frame):
-            bag.opaque.add(event)
-            bag.variables.add(EVERY_VALUE)  # what it reads of them nobody sees
+            bag.unseen(event)
 
     def _given(self, given: object) -> str | None:
         if isinstance(given, str | bytes | os.PathLike):

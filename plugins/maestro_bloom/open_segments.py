@@ -20,11 +20,13 @@ from _thread import get_ident  # gevent puts another into ``threading``
 from typing import TYPE_CHECKING, Any
 
 from maestro_bloom import writers
+from maestro_bloom.monitoring_tools import SEGMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
 
+    from maestro_bloom.monitoring_tools import MonitoringTools
     from maestro_bloom.owned_memos import Memo
     from maestro_bloom.recorder import Recorder
     from maestro_bloom.tracer_monitoring import MonitoringTracer
@@ -50,10 +52,10 @@ _monitoring: Any = getattr(sys, "monitoring", None)
 class OpenSegments:
     """The segments of one process; ``tool`` is the id of the tool that watches them."""
 
-    def __init__(self, tracer: MonitoringTracer, recorder: Recorder, tool: int) -> None:
+    def __init__(self, tracer: MonitoringTracer, recorder: Recorder, tools: MonitoringTools) -> None:
         self._tracer = tracer
         self._recorder = recorder
-        self._tool = tool
+        self._tools = tools
         self._units: dict[int, int] = {}
         self._kinds: dict[int, int] = {}
         self._tables: dict[int, tuple[str, ...]] = {}
@@ -73,15 +75,13 @@ class OpenSegments:
         """Register the callbacks of the tool, whose id is taken."""
         events = _monitoring.events
         self._events = events.PY_START | events.PY_RETURN
-        _monitoring.register_callback(self._tool, events.PY_START, self._on_enter())
-        _monitoring.register_callback(self._tool, events.PY_RETURN, self._on_return())
+        self._tools.register(SEGMENTS, events.PY_START, self._on_enter())
+        self._tools.register(SEGMENTS, events.PY_RETURN, self._on_return())
 
     def uninstall(self) -> None:
         """Silence everything."""
         for code in self._watched:
-            _monitoring.set_local_events(self._tool, code, 0)
-        for event in ("PY_START", "PY_RETURN"):
-            _monitoring.register_callback(self._tool, getattr(_monitoring.events, event), None)
+            self._tools.set_events(SEGMENTS, code, 0)
 
     def watch(self, code: CodeType, kind: int, unit: int | None, tables: tuple[str, ...] = ()) -> None:
         """Tell each start of a function of this ``writers`` kind from now on; a module has no ``unit``."""
@@ -93,7 +93,7 @@ class OpenSegments:
             self._tables[name] = tables
             self._asking.add(name)
         self._watched.append(code)
-        _monitoring.set_local_events(self._tool, code, self._events)
+        self._tools.set_events(SEGMENTS, code, self._events)
 
     @property
     def doubtful(self) -> tuple[object, object]:
@@ -129,8 +129,8 @@ class OpenSegments:
     def _tell(self, codes: list[CodeType]) -> None:
         for code in codes:
             # Setting the same events again would change nothing.
-            _monitoring.set_local_events(self._tool, code, 0)
-            _monitoring.set_local_events(self._tool, code, self._events)
+            self._tools.set_events(SEGMENTS, code, 0)
+            self._tools.set_events(SEGMENTS, code, self._events)
 
     # Events -------------------------------------------------------------------------------------------------------
 

@@ -56,6 +56,13 @@ class Tracer(Protocol):
     def wake(self) -> None:
         """All is to be seen again: a test begins or ends."""
 
+    @property
+    def lost(self) -> str:
+        """How a test has taken the tracer's means away, if one has: what ran from there on was not seen."""
+
+    def suspect(self) -> None:
+        """Say that a test does what could take them away."""
+
     def settle(self) -> None:
         """Enter or leave the segment that has begun or ended unseen; asked before anything is attributed."""
 
@@ -235,6 +242,8 @@ class Recorder:
         if self._bags and (self._fold_all or self._others_run_project_code()):
             self.fold(self._bags[0].units)
         self._go_on()
+        if self.tracer is not None and self.tracer.lost and self._bags:
+            self._bags[0].unseen(self.tracer.lost)
         self.held = ()
         for memo in self._memos.outliving(self.folded):
             self.fold(memo.units)

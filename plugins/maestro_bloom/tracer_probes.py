@@ -229,6 +229,14 @@ class ProbeTracer:
 
     another_bag = wake = rearm
 
+    @property
+    def lost(self) -> str:
+        """See ``Tracer``; nobody takes a probe away."""
+        return ""
+
+    def suspect(self) -> None:
+        """See ``Tracer``."""
+
     def settle(self) -> None:
         """See ``Tracer``; probes tell every end."""
 

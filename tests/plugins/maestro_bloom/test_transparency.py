@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,3 +140,36 @@ def test_no_traceback_shows_the_recorder(project: Project) -> None:
     output = project.run()["output"]
     assert len(re.findall("^FAILED", output, re.MULTILINE)) == 4
     assert "maestro_bloom/" not in output
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="probes need no tool id")
+@pytest.mark.parametrize("act", ["free_tool_id(tool)", "register_callback(tool, sys.monitoring.events.PY_START, None)"])
+def test_whoever_takes_the_recorders_means_away_makes_what_follows_run(project: Project, act: str) -> None:
+    take = f"import sys\n\n\ndef test_take():\n    for tool in (3, 4):\n        sys.monitoring.{act}\n"
+    (project.root / "tests/test_1.py").write_text(take)
+    (project.root / "tests/test_2.py").write_text("import pkg\n\n\ndef test_it():\n    assert pkg.two() == 2\n")
+    assert project.run()["code"] == 0
+    assert ran(project.run("--maestro-record=off")) == set()
+    project.edit("src/pkg.py", "return 2", "return 3")
+    result = project.run("--maestro-record=off")
+    assert ran(result) == {"test_first", "test_take", "test_it"}
+    assert result["code"] == 1
+
+
+def test_what_a_tracing_function_runs_is_not_missed(project: Project) -> None:
+    tracer = (
+        "def name(frame):\n    return frame.f_code.co_name\n\n\n"
+        "class Tracer:\n    def __init__(self):\n        self.seen = []\n\n"
+        "    def __call__(self, frame, event, argument):\n        self.seen.append(name(frame))\n"
+    )
+    (project.root / "src/tracer.py").write_text(tracer)
+    test = (
+        "import sys\n\nimport pkg\nimport tracer\n\n\ndef test_name():\n    assert tracer.name(sys._getframe())\n\n\n"
+        "def test_tracer():\n    made, before = tracer.Tracer(), sys.gettrace()\n    sys.settrace(made)\n"
+        "    pkg.one()\n    sys.settrace(before)\n    assert made.seen == ['one']\n"
+    )
+    (project.root / "tests/test_tracer.py").write_text(test)
+    assert project.run()["code"] == 0
+    project.edit("src/tracer.py", "frame.f_code.co_name", "frame.f_code.co_name[:1]")
+    result = project.run("--maestro-record=off")
+    assert (ran(result), result["code"]) == ({"test_name", "test_tracer"}, 1)
