@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     ModelOf = Callable[[str], SourceModel | None]
 
-SCHEMA = 7
+SCHEMA = 8
 
 
 class HitMap(bytearray):
