@@ -15,6 +15,7 @@ import os
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from maestro_bloom import observed_paths
 from maestro_bloom.observed_names import EVERY_VARIABLE, is_aside
@@ -43,6 +44,7 @@ _HARNESS = tuple(
 )
 
 _OPAQUE = ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.system", "os.exec", "socket.connect")
+_FORKS = ("os.fork", "os.forkpty", "os.posix_spawn")
 _TRACING = ("sys.settrace", "sys.setprofile", "sys.monitoring.register_callback")
 
 
@@ -166,9 +168,12 @@ class Watcher:
             bag.directories.add(inside.rpartition("/")[0])
 
     def _on_database(self, arguments: tuple[Any, ...]) -> None:
-        path = self._given(arguments[0])
-        if isinstance(arguments[0], str | bytes | os.PathLike):
-            self._pass_on(os.fsdecode(arguments[0]), os.O_RDWR)
+        place = arguments[0]
+        if isinstance(place, str) and place.startswith("file:"):
+            place = unquote(urlsplit(place).path)
+        path = self._given(place)
+        if isinstance(place, str | bytes | os.PathLike):
+            self._pass_on(os.fsdecode(place), os.O_RDWR)
         if path is not None:
             for bag in self._recorder.targets(_getframe(2)):
                 bag.files.add(path)
@@ -195,7 +200,10 @@ class Watcher:
     def _on_opaque(self, event: str, _arguments: tuple[Any, ...]) -> None:
         if self._children.armed and event in ("subprocess.Popen", "os.posix_spawn"):
             return
-        self._opaque(event, _getframe(2))
+        frame = _getframe(2)
+        if event in _FORKS and self._recorder.in_test:
+            self._recorder.processes.forks(frame)
+        self._opaque(event, frame)
 
     def _opaque(self, event: str, frame: FrameType) -> None:
         for bag in self._recorder.targets(frame):

@@ -39,7 +39,7 @@ def module_names(tree: ast.Module) -> frozenset[str]:
 
 
 def memoisers(tree: ast.Module) -> frozenset[str]:
-    """Names of functions that are passed to a memoiser: ``f = lru_cache(None)(f)``, ``cache(f)``, a renamed decorator."""
+    """Names of functions that are passed to a memoiser: ``f = lru_cache(None)(f)``, ``cache(f)``, or by a new name."""
     renamed = _renamed(tree)
     found: set[str] = set()
     for node in ast.walk(tree):
