@@ -19,12 +19,14 @@ from _thread import get_ident  # gevent puts another into ``threading``
 from typing import TYPE_CHECKING, Any
 
 from maestro_bloom import writers
+from maestro_bloom.monitoring_tools import SEGMENTS
 from maestro_bloom.owned_memos import ASKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
 
+    from maestro_bloom.monitoring_tools import MonitoringTools
     from maestro_bloom.owned_memos import Memo
     from maestro_bloom.recorder import Recorder
     from maestro_bloom.tracer_monitoring import MonitoringTracer
@@ -46,10 +48,10 @@ _monitoring: Any = getattr(sys, "monitoring", None)
 class OpenSegments:
     """The segments of one process; ``tool`` is the id of the tool that watches them."""
 
-    def __init__(self, tracer: MonitoringTracer, recorder: Recorder, tool: int) -> None:
+    def __init__(self, tracer: MonitoringTracer, recorder: Recorder, tools: MonitoringTools) -> None:
         self._tracer = tracer
         self._recorder = recorder
-        self._tool = tool
+        self._tools = tools
         self._units: dict[int, int] = {}
         self._kinds: dict[int, int] = {}
         self._tables: dict[int, tuple[str, ...]] = {}
@@ -75,18 +77,16 @@ class OpenSegments:
         """Register the callbacks of the tool, whose id is taken."""
         events = _monitoring.events
         self._events = events.PY_START | events.PY_RETURN
-        _monitoring.register_callback(self._tool, events.PY_START, self._on_enter())
+        self._tools.register(SEGMENTS, events.PY_START, self._on_enter())
         ended = self._on_end()
-        _monitoring.register_callback(self._tool, events.PY_RETURN, ended)
-        _monitoring.register_callback(self._tool, events.PY_UNWIND, self._on_unwind(ended))
+        self._tools.register(SEGMENTS, events.PY_RETURN, ended)
+        self._tools.register(SEGMENTS, events.PY_UNWIND, self._on_unwind(ended))
 
     def uninstall(self) -> None:
         """Silence everything."""
         for code in self._watched:
-            _monitoring.set_local_events(self._tool, code, 0)
-        _monitoring.set_events(self._tool, 0)
-        for event in ("PY_START", "PY_RETURN", "PY_UNWIND"):
-            _monitoring.register_callback(self._tool, getattr(_monitoring.events, event), None)
+            self._tools.set_events(SEGMENTS, code, 0)
+        self._tools.watch_everywhere(SEGMENTS, 0)
 
     def watch(self, code: CodeType, kind: int, unit: int | None, tables: tuple[str, ...] = ()) -> None:
         """Tell each start of a function of this ``writers`` kind from now on; a module has no ``unit``."""
@@ -98,7 +98,7 @@ class OpenSegments:
             self._tables[name] = tables
             self._asking.add(name)
         self._watched.append(code)
-        _monitoring.set_local_events(self._tool, code, self._events)
+        self._tools.set_events(SEGMENTS, code, self._events)
 
     @property
     def unsettled(self) -> list[bool]:
@@ -113,7 +113,7 @@ class OpenSegments:
     def begin(self, frame: FrameType) -> None:
         """A test begins whose calls stand above ``frame``."""
         if not self._base:  # the first test: importing raises a lot, and needs no ends
-            _monitoring.set_events(self._tool, _monitoring.events.PY_UNWIND)
+            self._tools.watch_everywhere(SEGMENTS, _monitoring.events.PY_UNWIND)
             path = self._recorder.territory.path
             found = [name for name in _RUNNERS if not path(getattr(sys.modules.get(name), "__file__", None) or "")]
             self._aside = tuple(f"{name}." for name in found)
@@ -127,19 +127,13 @@ class OpenSegments:
         self._unsettled.clear()
         self._sure = 0
         self._asked.clear()
-        self._tell(self._suspending)
+        self._tools.tell_again(SEGMENTS, self._suspending, self._events)
         self._suspending.clear()
 
     def _unmute(self) -> None:
         muted = self._muted[:]
         del self._muted[: len(muted)]
-        self._tell(muted)
-
-    def _tell(self, codes: list[CodeType]) -> None:
-        for code in codes:
-            # Setting the same events again would change nothing.
-            _monitoring.set_local_events(self._tool, code, 0)
-            _monitoring.set_local_events(self._tool, code, self._events)
+        self._tools.tell_again(SEGMENTS, muted, self._events)
 
     # Events -------------------------------------------------------------------------------------------------------
 

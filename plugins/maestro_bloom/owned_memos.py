@@ -9,7 +9,6 @@ attributes of its own, and nobody else held the tables it filled. In every other
 
 from __future__ import annotations
 
-import gc
 import sys
 import weakref
 from collections import defaultdict
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from maestro_bloom.observations import Bag
+from maestro_bloom.originals import collect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ class OwnedMemos:
         """Those with more than is ``folded`` whose object is still there at the end of the test; all are forgotten."""
         found = [m for m in self._memos.values() if m.alive() is not None and not (m.units <= folded and not m.kept)]
         if found:
-            gc.collect(1)  # a circle of young objects is as good as gone
+            collect(1)  # a circle of young objects is as good as gone
             found = [memo for memo in found if memo.alive() is not None]
         self._memos.clear()
         return found

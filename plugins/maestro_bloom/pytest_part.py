@@ -108,8 +108,8 @@ class Part:
         self._silent = self._reason_for_silence()
         if self._silent:
             return
-        from maestro_bloom.pytest_recording import Recording  # noqa: PLC0415 - only when recording
-        from maestro_bloom.tracer_monitoring import ToolTakenError  # noqa: PLC0415 - as above
+        from maestro_bloom.monitoring_tools import ToolTakenError  # noqa: PLC0415 - only when recording
+        from maestro_bloom.pytest_recording import Recording  # noqa: PLC0415 - as above
 
         keeper = self._keeper
         try:

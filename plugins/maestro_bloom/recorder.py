@@ -10,12 +10,14 @@ Invariant: every unit a tracer hands over ends in a bag or in ``folded``.
 from __future__ import annotations
 
 import sys
-import threading
+from _thread import get_ident  # gevent puts another into ``threading``
 from collections import defaultdict
 from typing import TYPE_CHECKING, Protocol
 
+from maestro_bloom.lasting_work import Processes, pending_tasks
 from maestro_bloom.observations import Bag
 from maestro_bloom.observed_files import WrittenFiles
+from maestro_bloom.originals import active_threads, current_frames
 from maestro_bloom.owned_memos import Memo, OwnedMemos
 
 if TYPE_CHECKING:
@@ -54,6 +56,13 @@ class Tracer(Protocol):
     def wake(self) -> None:
         """All is to be seen again: a test begins or ends."""
 
+    @property
+    def lost(self) -> str:
+        """How a test has taken the tracer's means away, if one has: what ran from there on was not seen."""
+
+    def suspect(self) -> None:
+        """Say that a test does what could take them away."""
+
     def settle(self) -> None:
         """Enter or leave the segment that has begun or ended unseen; asked before anything is attributed."""
 
@@ -82,11 +91,14 @@ class Recorder:
         self._started: set[int] = set()
         self._resumed: set[int] = set()
         self._threads: list[int] = []
+        self._parts: list[bool] = []
         self.segments: list[object] = []
         self._memo_of: list[Memo | tuple[object, tuple[str, ...]] | None] = []
         self.held: tuple[Memo, ...] = ()
         self._memos = OwnedMemos()
         self._fold_all = False
+        self.processes = Processes()
+        self._beside_processes = False
 
     # Code ---------------------------------------------------------------------------------------------------------
 
@@ -225,6 +237,11 @@ class Recorder:
         self.tracer.settle()
         return None if self.keeps_all or self.filling else self._bags[-1]
 
+    @property
+    def in_test(self) -> bool:
+        """Whether what happens now is a test's own doing, and not that of a wider fixture."""
+        return bool(self._bags) and all(self._parts)
+
     def is_open(self, bag: Bag) -> bool:
         """Whether a test or a wider fixture is being watched into this bag."""
         return any(bag is own for own in self._bags)
@@ -244,6 +261,8 @@ class Recorder:
             # Behind whoever begins: what runs the test.
             self.tracer.begin(_getframe(2))
         self._threads.clear()
+        self._parts.clear()
+        self._beside_processes = self.processes.living
         self._fold_all = self._others_run_project_code()
         self._started.clear()
         self._resumed.clear()
@@ -253,11 +272,13 @@ class Recorder:
         return bag
 
     def _others_run_project_code(self) -> bool:
-        """Whether a thread older than the test is inside the project: what it does cannot be told from the test's."""
-        if threading.active_count() < 2:
+        """Whether a thread or a task older than the test is inside the project: it cannot be told from the test."""
+        if pending_tasks(self.territory):
+            return True
+        if active_threads() < 2:
             return False
-        own = threading.get_ident()
-        frames = sys._current_frames()  # noqa: SLF001 - the documented way
+        own = get_ident()
+        frames = current_frames()
         return any(self.territory.nearest(frame) is not None for thread, frame in frames.items() if thread != own)
 
     def end(self) -> None:
@@ -266,6 +287,10 @@ class Recorder:
         if self._bags and (self._fold_all or self._others_run_project_code()):
             self.fold(self._bags[0].units)
         self._go_on()
+        if self.tracer is not None and self.tracer.lost and self._bags:
+            self._bags[0].unseen(self.tracer.lost)
+        if self._beside_processes and self._bags:
+            self._bags[0].unseen("a process that another test started")
         self.held = ()
         for memo in self._memos.outliving(self.folded):
             self.fold(memo.units)
@@ -287,16 +312,18 @@ class Recorder:
         self._bags.append(bag)
         if not part:
             self._past.append(bag)
-        self._threads.append(threading.active_count())
+        self._threads.append(active_threads())
+        self._parts.append(part)
 
     def pop(self) -> None:
         """Close the innermost bag."""
         self.flush()
         if len(self._bags) > 1:
             self._bags.pop()
-            # A thread it started works for all its users, in whichever test.
-            self._fold_all = self._fold_all or threading.active_count() > self._threads[-1]
-        del self._threads[-1:]
+            # A thread or a task it started works for all its users, in whichever test.
+            started = active_threads() > self._threads[-1] or pending_tasks(self.territory)
+            self._fold_all = self._fold_all or started
+        del self._threads[-1:], self._parts[-1:]
 
     # Other inputs -------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from maestro_bloom.keys import DIGEST_SIZE
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCHEMA = 8
+SCHEMA = 9
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Compiled code runs no Python frame, so a body under such a decorator can never be seen to run.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     ModelOf = Callable[[str], SourceModel | None]
 
-SCHEMA = 7
+SCHEMA = 8
 
 
 class HitMap(bytearray):
@@ -264,6 +264,14 @@ class ProbeTracer:
         """See ``Tracer``."""
         self.another_bag()
         self._hits.asked.clear()
+
+    @property
+    def lost(self) -> str:
+        """See ``Tracer``; nobody takes a probe away."""
+        return ""
+
+    def suspect(self) -> None:
+        """See ``Tracer``."""
 
     def settle(self) -> None:
         """See ``Tracer``; probes tell every end."""
