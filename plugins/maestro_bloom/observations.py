@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from maestro_bloom.observed_names import EVERY_VALUE
+from maestro_bloom.originals import SEPARATOR, absolute, is_absolute
 from maestro_bloom.tree import DERIVED
 from maestro_hooks.project.repository import path_text
 
@@ -45,6 +47,11 @@ class Bag:
         for name in Bag.__slots__:
             if not getattr(self, name):
                 setattr(self, name, _NOTHING)
+
+    def unseen(self, act: str) -> None:
+        """Something runs, or reads variables, where nobody can follow."""
+        self.opaque.add(act)
+        self.variables.add(EVERY_VALUE)
 
     def update(self, other: Bag) -> None:
         """Add everything of ``other``."""
@@ -83,17 +90,19 @@ class Territory:
             return self._known[filename]
         except KeyError:
             found = self._find(filename)
-            if os.path.isabs(filename):  # noqa: PTH117 - text in; a relative name is another file elsewhere
+            if is_absolute(filename):  # a relative name is another file elsewhere
                 self._known[filename] = found
             return found
 
     def _find(self, filename: str) -> str | None:
         if not filename or filename[0] == "<":
             return None
-        full = os.path.normpath(filename if os.path.isabs(filename) else os.path.join(os.getcwd(), filename))  # noqa: PTH109, PTH117, PTH118 - text in, text out, millions of times
+        full = absolute(filename)
+        if full is None:
+            return None
         for prefix in self._prefixes:
             if full.startswith(prefix) and not full.startswith(self._foreign):
-                relative = full[len(prefix) :].replace(os.sep, "/")
+                relative = full[len(prefix) :].replace(SEPARATOR, "/")
                 if DERIVED.isdisjoint(relative.split("/")):
                     return path_text(os.fsencode(relative))
         return None

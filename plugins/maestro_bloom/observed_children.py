@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from maestro_bloom.observed_names import EVERY_VALUE
+from maestro_bloom.lasting_work import is_servant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,16 +78,20 @@ class Children:
         children = self
 
         def execute(popen: Any, args: Any, executable: Any, *others: Any) -> Any:
+            __tracebackhide__ = True
             # preexec_fn, close_fds, pass_fds, cwd, env, startupinfo, creationflags, shell
             shell, env = others[7], others[4]
             altered = None if shell or not children._recorder.active else children._arm(args, executable, env)
-            if altered is None:
-                return original(popen, args, executable, *others)
-            children._armed += 1
+            children._armed += altered is not None
             try:
-                return original(popen, args, executable, *others[:4], altered, *others[5:])
+                result = original(
+                    popen, args, executable, *others[:4], env if altered is None else altered, *others[5:]
+                )
             finally:
-                children._armed -= 1
+                children._armed -= altered is not None
+            if children._recorder.in_test:
+                children._recorder.processes.started(popen.pid)
+            return result
 
         subprocess.Popen._execute_child = execute  # type: ignore[attr-defined]  # noqa: SLF001 - as above
         return [lambda: setattr(subprocess.Popen, "_execute_child", original), *self._watch_spawning()]
@@ -102,11 +106,14 @@ class Children:
         original = module.fork_exec
 
         def fork_exec(*arguments: Any) -> Any:
+            frame = _getframe(1)
             if self._recorder.active:
-                for bag in self._recorder.targets(_getframe(1)):
-                    bag.opaque.add("multiprocessing")
-                    bag.variables.add(EVERY_VALUE)
-            return original(*arguments)
+                for bag in self._recorder.targets(frame):
+                    bag.unseen("multiprocessing")
+            process = original(*arguments)
+            if self._recorder.in_test and not is_servant(frame):
+                self._recorder.processes.started(process)
+            return process
 
         module.fork_exec = fork_exec
         return [lambda: setattr(module, "fork_exec", original)]

@@ -12,6 +12,8 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from maestro_bloom.originals import SEPARATOR, absolute, lstat
+
 if TYPE_CHECKING:
     from maestro_bloom.observations import Bag
 
@@ -29,8 +31,8 @@ class WrittenFiles:
 
     def wrote(self, place: str, bag: Bag, *, anew: bool) -> None:
         """``bag`` writes the file, from its beginning or not."""
-        place = os.path.abspath(place)  # noqa: PTH100 - text in, text out
-        if place.startswith(_DEVICES):
+        place = absolute(place) or ""
+        if not place or place.startswith(_DEVICES):
             return
         if anew:
             self._writers[place] = {bag}
@@ -41,7 +43,7 @@ class WrittenFiles:
         """``bag`` reads the file."""
         if not self._writers and self._since is None:
             return
-        place = os.path.abspath(place)  # noqa: PTH100 - text in, text out
+        place = absolute(place) or ""
         writers = self._writers.get(place)
         if writers is not None:
             bag.others |= writers - {bag}
@@ -50,13 +52,13 @@ class WrittenFiles:
 
     def moved(self, old: str, new: str) -> None:
         """A file or a directory was renamed."""
-        old, new = os.path.abspath(old), os.path.abspath(new)  # noqa: PTH100 - text in, text out
-        for place in [p for p in self._writers if p == old or p.startswith(old + os.sep)]:
+        old, new = absolute(old) or "", absolute(new) or ""
+        for place in [p for p in self._writers if p == old or p.startswith(old + SEPARATOR)]:
             self._writers[new + place[len(old) :]] = self._writers.pop(place)
 
 
 def _dated(place: str) -> float:
     try:
-        return os.lstat(place).st_mtime
+        return lstat(place).st_mtime
     except OSError:
         return 0.0

@@ -13,11 +13,14 @@ import importlib.util
 import linecache
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from maestro_bloom import observed_paths
-from maestro_bloom.observed_names import EVERY_VALUE, EVERY_VARIABLE, is_aside
+from maestro_bloom.observed_names import EVERY_VARIABLE, is_aside
 from maestro_bloom.observed_texts import Texts
+from maestro_bloom.originals import SEPARATOR, listdir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,6 +44,8 @@ _HARNESS = tuple(
 )
 
 _OPAQUE = ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.system", "os.exec", "socket.connect")
+_FORKS = ("os.fork", "os.forkpty", "os.posix_spawn")
+_TRACING = ("sys.settrace", "sys.setprofile", "sys.monitoring.register_callback")
 
 
 class Watcher:
@@ -65,6 +70,7 @@ class Watcher:
             "sqlite3.connect": self._on_database,
             "ctypes.dlopen": self._on_library,
             "code.__new__": self._on_code,
+            **{event: functools.partial(self._on_tracing, event) for event in _TRACING},
             **{event: functools.partial(self._on_opaque, event) for event in _OPAQUE},
         }
         recorder = self._recorder
@@ -147,9 +153,10 @@ class Watcher:
         frame = _getframe(2)
         inside = self._given(given)
         if inside is not None and self._path(frame.f_code.co_filename) is not None:
-            names = os.listdir(given)  # noqa: PTH208 - names, which this event reports too
-            for bag in self._recorder.targets(frame):
-                bag.files.update(f"{inside}/{os.fsdecode(name)}" for name in names)
+            with suppress(OSError):  # the scan itself tells
+                names = listdir(given)  # which this event reports too
+                for bag in self._recorder.targets(frame):
+                    bag.files.update(f"{inside}/{os.fsdecode(name)}" for name in names)
         self._list(arguments, frame)
 
     def _on_list(self, arguments: tuple[Any, ...]) -> None:
@@ -160,7 +167,7 @@ class Watcher:
         if not isinstance(given, str | bytes | os.PathLike):
             return
         # A name below the directory, because a directory itself (the root) may be no path of the territory.
-        inside = self._path(os.path.join(os.fsdecode(given), "x"))  # noqa: PTH118 - text in, text out
+        inside = self._path(f"{os.fsdecode(given)}{SEPARATOR}x")
         if inside is None or _reader(frame).startswith("<frozen importlib"):
             if inside is None and self._recorder.collecting:
                 self._outside(os.fsdecode(given), frame)
@@ -169,9 +176,12 @@ class Watcher:
             bag.directories.add(inside.rpartition("/")[0])
 
     def _on_database(self, arguments: tuple[Any, ...]) -> None:
-        path = self._given(arguments[0])
-        if isinstance(arguments[0], str | bytes | os.PathLike):
-            self._pass_on(os.fsdecode(arguments[0]), os.O_RDWR)
+        place = arguments[0]
+        if isinstance(place, str) and place.startswith("file:"):
+            place = unquote(urlsplit(place).path)
+        path = self._given(place)
+        if isinstance(place, str | bytes | os.PathLike):
+            self._pass_on(os.fsdecode(place), os.O_RDWR)
         if path is not None:
             for bag in self._recorder.targets(_getframe(2)):
                 bag.files.add(path)
@@ -187,15 +197,25 @@ class Watcher:
         if isinstance(name, str) and self._path(name) is not None and not _of_harness(frame.f_code.co_filename):
             self._opaque("code.__new__", frame)
 
+    def _on_tracing(self, event: str, _arguments: tuple[Any, ...]) -> None:
+        """While the interpreter calls a tracing function it tells nobody what that runs."""
+        frame = _getframe(2)
+        if self._recorder.tracer is not None:
+            self._recorder.tracer.suspect()
+        if self._recorder.territory.nearest(frame) is not None:
+            self._opaque(event, frame)
+
     def _on_opaque(self, event: str, _arguments: tuple[Any, ...]) -> None:
         if self._children.armed and event in ("subprocess.Popen", "os.posix_spawn"):
             return
-        self._opaque(event, _getframe(2))
+        frame = _getframe(2)
+        if event in _FORKS and self._recorder.in_test:
+            self._recorder.processes.forks(frame)
+        self._opaque(event, frame)
 
     def _opaque(self, event: str, frame: FrameType) -> None:
         for bag in self._recorder.targets(frame):
-            bag.opaque.add(event)
-            bag.variables.add(EVERY_VALUE)  # what it reads of them nobody sees
+            bag.unseen(event)
 
     def _given(self, given: object) -> str | None:
         if isinstance(given, str | bytes | os.PathLike):
@@ -212,13 +232,11 @@ class Watcher:
 
         def seen(name: str) -> None:
             if recorder.active and not quiet[0] and not is_aside(name):
-                frame = _asker(_getframe(2))
-                if frame is not None and not _of_harness(frame.f_code.co_filename):
-                    for bag in recorder.targets(frame):
-                        bag.variables.add(name)
+                _read(recorder, name, _getframe(2))
 
         @functools.wraps(get)
         def getitem(self: Any, key: Any) -> Any:
+            __tracebackhide__ = True
             seen(os.fsdecode(key) if isinstance(key, str | bytes) else "")
             return get(self, key)
 
@@ -258,20 +276,34 @@ class Watcher:
         self._undo.append(functools.partial(setattr, linecache, "getlines", original))
 
     def _patch_import_module(self) -> None:
-        original = importlib.import_module
+        """Watch what ``import_module`` calls, so that whoever has that function by another name is seen too."""
+        bootstrap: Any = sys.modules["_frozen_importlib"]
+        original = bootstrap._gcd_import  # noqa: SLF001 - the one place all such imports pass
         recorder = self._recorder
 
-        @functools.wraps(original)
-        def import_module(name: str, package: str | None = None) -> Any:
+        def gcd_import(name: Any, package: Any = None, level: int = 0) -> Any:
+            __tracebackhide__ = True
             if recorder.active and isinstance(name, str):
-                full = importlib.util.resolve_name(name, package) if name.startswith(".") and package else name
-                recorder.import_edge(full, _getframe(1))
-            return original(name, package)
+                with suppress(ImportError, AttributeError):
+                    full = importlib.util.resolve_name("." * level + name, package) if level else name
+                    recorder.import_edge(full, _getframe(1))
+            return original(name, package, level)
 
-        holders = [m for m in list(sys.modules.values()) if getattr(m, "__dict__", {}).get("import_module") is original]
-        for holder in holders:
-            holder.import_module = import_module  # type: ignore[attr-defined]
-            self._undo.append(functools.partial(setattr, holder, "import_module", original))
+        # A frame of the import machinery, which warnings do not count.
+        gcd_import.__code__ = gcd_import.__code__.replace(co_filename=original.__code__.co_filename)
+        bootstrap._gcd_import = functools.update_wrapper(gcd_import, original)  # noqa: SLF001 - as above
+        self._undo.append(functools.partial(setattr, bootstrap, "_gcd_import", original))
+
+
+def _read(recorder: Recorder, name: str, frame: FrameType | None) -> None:
+    """A variable was read, for whoever asked ``os.environ``."""
+    bag = recorder.only_bag
+    if bag is not None and name in bag.variables:
+        return
+    asker = _asker(frame)
+    if asker is not None and not _of_harness(asker.f_code.co_filename):
+        for bag in recorder.targets(asker):
+            bag.variables.add(name)
 
 
 class _LastFinder:
@@ -314,6 +346,7 @@ def _of_plugin(frame: FrameType | None) -> bool:
     return False
 
 
+@functools.lru_cache(maxsize=4096)
 def _of_harness(filename: str) -> bool:
     return any(part in filename for part in _HARNESS)
 
@@ -323,7 +356,7 @@ def _reader(frame: FrameType) -> str:
     current: FrameType | None = frame
     while current is not None and current.f_globals.get("__name__", "").startswith(("pathlib", "io", "_io")):
         current = current.f_back
-    name = current.f_code.co_filename.replace(os.sep, "/") if current is not None else ""
+    name = current.f_code.co_filename.replace(SEPARATOR, "/") if current is not None else ""
     for start in _LOADERS:
         at = name.rfind(start)
         if at >= 0:

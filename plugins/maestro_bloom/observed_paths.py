@@ -3,20 +3,25 @@
 ``os.stat`` and its kin raise no audit event, so they are wrapped. Whoever asks only for existence depends on that
 alone; whoever asks for more (a size, a time) depends on the content.
 
-Invariant: a wrapper returns what the wrapped returns, and stands in the same sets of ``os``.
+Invariant: a wrapper returns what the wrapped returns, stands in the same sets of ``os``, and is like a built-in: kept
+in a class it is no method, it can be pickled by name, and no traceback shows it.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib
+import inspect
 import os
 import stat
 import sys
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
+    from typing import Self
 
     from maestro_bloom.recorder import Recorder
 
@@ -66,7 +71,8 @@ def _wrapper(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., 
             return False
 
     @functools.wraps(original)
-    def asked(path: Any, *arguments: Any, **named: Any) -> Any:
+    def asked(_os: _Os, path: Any, *arguments: Any, **named: Any) -> Any:
+        __tracebackhide__ = True
         if recorder.active and (not named or named.get("dir_fd") is None):
             try:
                 found = path_of(os.fsdecode(path))
@@ -79,7 +85,22 @@ def _wrapper(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., 
                     _remember(recorder, found, frame, asker, lambda: is_link(path))
         return original(path, *arguments, **named)
 
-    return asked
+    own = inspect.Parameter("os", inspect.Parameter.POSITIONAL_ONLY)
+    signature = inspect.signature(original)
+    of_function: Any = asked
+    of_function.__signature__ = signature.replace(parameters=[own, *signature.parameters.values()])
+    del of_function.__wrapped__
+    return MethodType(asked, _Os())
+
+
+class _Os:
+    """Whom the wrappers are bound to, so that no class binds them again; a pickle finds ``os`` in its place."""
+
+    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
+        return importlib.import_module, ("os",)
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
 
 
 class _Askers:

@@ -119,8 +119,8 @@ class Part:
         if self._silent:
             return
         from maestro_bloom.collected import Collected  # noqa: PLC0415 - only when recording
+        from maestro_bloom.monitoring_tools import ToolTakenError  # noqa: PLC0415 - as above
         from maestro_bloom.pytest_recording import Recording  # noqa: PLC0415 - as above
-        from maestro_bloom.tracer_monitoring import ToolTakenError  # noqa: PLC0415 - as above
 
         keeper = self._keeper
         try:

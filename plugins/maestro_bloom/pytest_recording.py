@@ -44,6 +44,7 @@ class Recording:
         self._open: Recorded | None = None
         self._reports: list[pytest.TestReport] = []
         self._ending: Bag | None = None
+        self._torn_down = False
         self.territory = Territory(str(tree.root))
         self.recorder = Recorder(self.territory)
         self.mechanism = self._install()
@@ -111,10 +112,12 @@ class Recording:
         if path and not path.endswith(".py"):
             recorded.bag.files.add(path)
         self._open = recorded
+        self._torn_down = False
         try:
             return (yield)
         finally:
-            recorded.shared = self._shared_by(item)
+            if not self._torn_down:  # elsewhere, or by another pytest: every one of them, to be sure
+                recorded.shared = list(self._shared.values())
             self.recorder.end()
             for name in recorded.bag.files:
                 self._tree.content(name)  # the version of what git does not list, while it is still that
@@ -159,7 +162,11 @@ class Recording:
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, object, object]:
         """A fixture of wider scope runs once, for every test that uses it."""
         if fixturedef.scope == "function":
-            return (yield)
+            try:
+                return (yield)
+            finally:
+                if fixturedef.argname in getattr(request, "_fixture_defs", ()):
+                    self._use(request)  # the one of this name that it overrides, while pytest knows of it
         bag = Bag()
         self._shared[fixturedef] = bag
         self.recorder.push(bag)
@@ -168,9 +175,7 @@ class Recording:
         finally:
             self.recorder.pop()
             # It may have asked for others by name, which were set up long before.
-            for other in self._active(request):
-                if other is not bag:
-                    bag.update(other)
+            bag.others.update(other for other in self._active(request) if other is not bag)
 
     def pytest_fixture_post_finalizer(self, fixturedef: Any) -> None:
         """What its end runs belongs to its users too, not to the test that happened to be last."""
@@ -189,13 +194,22 @@ class Recording:
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Generator[None, object, object]:
         """Each part of the end, up to where a fixture has ended, by itself."""
-        if not self._shared or (nextitem is not None and nextitem.parent is item.parent):
-            return (yield)  # no fixture of wider scope ends here
-        self._begin_part()
         try:
-            return (yield)
+            if not self._shared or (nextitem is not None and nextitem.parent is item.parent):
+                return (yield)  # no fixture of wider scope ends here
+            self._begin_part()
+            try:
+                return (yield)
+            finally:
+                self._end_part()
         finally:
-            self._end_part()
+            self._torn_down = True
+            self._use(getattr(item, "_request", None))  # pytest forgets it now
+
+    def _use(self, request: Any) -> None:
+        """The open test uses the fixtures of wider scope that this request has met."""
+        if self._open is not None:
+            self._open.shared += self._active(request)
 
     def _begin_part(self) -> None:
         self._ending = Bag()
@@ -213,9 +227,6 @@ class Recording:
         if definitions is None:
             return list(self._shared.values())  # another pytest: every one of them, to be sure
         return [self._shared[d] for d in definitions.values() if d in self._shared]
-
-    def _shared_by(self, item: pytest.Item) -> list[Bag]:
-        return self._active(getattr(item, "_request", None))
 
     # Result -------------------------------------------------------------------------------------------------------
 

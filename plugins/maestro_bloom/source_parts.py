@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-SCHEMA = 9
+SCHEMA = 10
 """Of a source's model: another one is another analysis."""
 
 PLAIN, SEGMENT, WHOLE_TEST, OWN = 0, 1, 2, 3
@@ -15,7 +15,7 @@ PLAIN, SEGMENT, WHOLE_TEST, OWN = 0, 1, 2, 3
 inside has no clear end); fold what runs inside the call if its first argument outlives the test."""
 
 
-class Statement(msgspec.Struct, frozen=True, array_like=True):
+class Statement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A statement of the top level, lines ``line`` to ``end``.
 
     ``targets`` are dotted names (or, where the recorder saw it, paths) of what it changes; ``calls`` are names that it

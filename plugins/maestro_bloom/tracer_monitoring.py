@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from maestro_bloom import source_parts as writers
 from maestro_bloom.early import is_loaded
+from maestro_bloom.monitoring_tools import HITS, MonitoringTools
 from maestro_bloom.open_segments import OpenSegments
 
 if TYPE_CHECKING:
@@ -32,24 +33,16 @@ if TYPE_CHECKING:
     ModelOf = Callable[[str], SourceModel | None]
     Known = dict[tuple[str, int], tuple[int, int, tuple[str, ...]]]
 
-TOOLS = (3, 4)
-"""The tool ids without a conventional owner: one whose events fall silent, one for segments, whose must not."""
-
 # How often one function is woken within one test, to see whether it runs inside a segment too. One that alternates
 # more often with segments counts as if it did: folding is always safe.
 _WAKINGS = 256
 
 # What ``id`` says, but without the audit event that each call of ``id`` raises.
 _name: Callable[[object], int] = object.__hash__
-_CHILD = "maestro-bloom-child"
 _LAMBDA = "<lambda>"
 _FUNCTION = CO_OPTIMIZED | CO_NEWLOCALS
 _SUSPENDS = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 _monitoring: Any = getattr(sys, "monitoring", None)
-
-
-class ToolTakenError(Exception):
-    """Another tool holds a tool id: nothing can be recorded in this process."""
 
 
 class MonitoringTracer:
@@ -66,7 +59,8 @@ class MonitoringTracer:
         """Drained, and silent since."""
         self.segments: list[int] = []
         """Units of segments that were entered, not yet drained."""
-        self._segments = OpenSegments(self, recorder, TOOLS[1])
+        self._tools = MonitoringTools()
+        self._segments = OpenSegments(self, recorder, self._tools)
         self._unit: dict[int, int] = {}
         self._alive: list[CodeType] = []
         self._resumed: set[int] = set()
@@ -75,45 +69,34 @@ class MonitoringTracer:
 
     def install(self) -> None:
         """Take the tool ids. Raises ``ToolTakenError``."""
-        for tool in TOOLS:
-            if _monitoring.get_tool(tool) == _CHILD:
-                _monitoring.free_tool_id(tool)  # a recorded child that records on its own: it leaves no result
-            if _monitoring.get_tool(tool) is not None:
-                raise ToolTakenError(f"sys.monitoring tool {tool} is used by {_monitoring.get_tool(tool)!r}")
+        self._tools.take()
         events = _monitoring.events
-        seen, around = TOOLS
         self._events = events.PY_START | events.PY_RESUME
-        _monitoring.use_tool_id(seen, "maestro-bloom")
-        _monitoring.use_tool_id(around, "maestro-bloom-segments")
         append, again, disable = self.hits.append, self.again.append, _monitoring.DISABLE
-        (running, muted), settle = self._segments.doubtful, self._segments.settle
+        unsettled, settle = self._segments.unsettled, self._segments.settle
 
         def on_start(code: CodeType, _offset: int) -> object:
-            if running or muted:
+            if unsettled:
                 settle()
             append(code)
             return disable
 
         def on_resume(code: CodeType, _offset: int) -> object:
-            if running or muted:
+            if unsettled:
                 settle()
             again(code)
             return disable
 
-        _monitoring.register_callback(seen, events.PY_START, on_start)
-        _monitoring.register_callback(seen, events.PY_RESUME, on_resume)
+        self._tools.register(HITS, events.PY_START, on_start)
+        self._tools.register(HITS, events.PY_RESUME, on_resume)
         self._segments.install()
 
     def uninstall(self) -> None:
         """Silence everything and give the tool ids back."""
-        seen = TOOLS[0]
         for code in self._alive:
-            _monitoring.set_local_events(seen, code, 0)
-        for event in ("PY_START", "PY_RESUME"):
-            _monitoring.register_callback(seen, getattr(_monitoring.events, event), None)
+            self._tools.set_events(HITS, code, 0)
         self._segments.uninstall()
-        for tool in TOOLS:
-            _monitoring.free_tool_id(tool)
+        self._tools.give_back()
 
     def arm(self, code: CodeType, path: str) -> None:
         """A module of the project is about to be executed: watch its functions, and itself as a segment."""
@@ -158,18 +141,29 @@ class MonitoringTracer:
         if kind != writers.PLAIN:
             self._segments.watch(code, kind, unit, tables)
         if kind in (writers.PLAIN, writers.WHOLE_TEST):  # a segment tells of itself
-            _monitoring.set_local_events(TOOLS[0], code, self._events)
+            self._tools.set_events(HITS, code, self._events)
         self._walk(code, path, kinds, unit)
 
     def _new_unit(self, path: str, block: int) -> int:
         self.units.append((path, block))
         return len(self.units) - 1
 
+    @property
+    def lost(self) -> str:
+        """See ``Tracer``."""
+        self._tools.intact()
+        return self._tools.lost
+
+    def suspect(self) -> None:
+        """See ``Tracer``."""
+        self._tools.suspect()
+
     # Questions of the recorder ------------------------------------------------------------------------------------
 
     def settle(self) -> None:
         """See ``Tracer``."""
-        self._segments.settle()
+        if self._segments.unsettled:
+            self._segments.settle()
 
     def begin(self, frame: FrameType) -> None:
         """See ``Tracer``."""
@@ -205,9 +199,21 @@ class MonitoringTracer:
 
     def rearm(self) -> None:
         """See ``Tracer``."""
-        codes = self.quiet[:]
+        if not self.quiet:
+            return
+        codes, folded, wakings = self.quiet[:], self._recorder.folded, self._wakings
         del self.quiet[: len(codes)]
-        self._wake([code for code in codes if not self._stays_asleep(code)])
+        woken = []
+        for code in codes:
+            unit = self._unit[_name(code)]
+            if unit not in folded:
+                count = wakings[unit] = wakings.get(unit, 0) + 1
+                if count <= _WAKINGS:
+                    woken.append(code)
+                    continue
+                self._recorder.fold({unit})
+            self._asleep.append(code)  # folded: it may be silent until the end of the test
+        self._tools.tell_again(HITS, woken, self._events)
 
     def another_bag(self) -> None:
         """See ``Tracer``."""
@@ -219,29 +225,9 @@ class MonitoringTracer:
         self._segments.another_bag()
         codes = self.quiet[:]
         del self.quiet[: len(codes)]
-        self._wake(codes)
-        if self._asleep or self._wakings:
-            self._wake(self._asleep)
-            self._asleep.clear()
-            self._wakings.clear()
-
-    def _stays_asleep(self, code: CodeType) -> bool:
-        """Whether a function seen in the middle of a test may be silent until its end, because it is folded."""
-        unit = self._unit[_name(code)]
-        if unit not in self._recorder.folded:
-            count = self._wakings[unit] = self._wakings.get(unit, 0) + 1
-            if count <= _WAKINGS:
-                return False
-            self._recorder.fold({unit})
-        self._asleep.append(code)
-        return True
-
-    def _wake(self, codes: list[CodeType]) -> None:
-        tool, events, set_events = TOOLS[0], self._events, _monitoring.set_local_events
-        for code in codes:
-            # Setting the same events again would not wake it.
-            set_events(tool, code, 0)
-            set_events(tool, code, events)
+        self._tools.tell_again(HITS, codes + self._asleep, self._events)
+        self._asleep.clear()
+        self._wakings.clear()
 
 
 def _kinds(model: SourceModel | None) -> Known:

@@ -52,12 +52,29 @@ def module_names(tree: ast.Module) -> frozenset[str]:
 
 
 def memoisers(tree: ast.Module) -> frozenset[str]:
-    """Names of functions that are passed to a memoiser by a call: ``f = lru_cache(None)(f)``, ``cache(f)``."""
+    """Names of functions that are passed to a memoiser: ``f = lru_cache(None)(f)``, ``cache(f)``, or by a new name."""
+    renamed = _renamed(tree)
     found: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _sounds_memo(node.func):
+        if isinstance(node, ast.Call) and (_sounds_memo(node.func) or last_name(node.func) in renamed):
             found.update(a.id for a in node.args if isinstance(a, ast.Name))
             found.update(a.attr for a in node.args if isinstance(a, ast.Attribute))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not renamed.isdisjoint(decorator_names(node)):
+            found.add(node.name)
+    return frozenset(found)
+
+
+def _renamed(tree: ast.Module) -> frozenset[str]:
+    """What a module calls memoisers: ``from functools import cache as keep``, ``keep = partial(lru_cache, 9)()``."""
+    found: set[str] = set()
+    statements = [n for n in own_nodes(tree.body) if isinstance(n, ast.Import | ast.ImportFrom | ast.Assign)]
+    for node in sorted(statements, key=lambda n: n.lineno):
+        if not isinstance(node, ast.Assign):
+            found.update(a.asname for a in node.names if a.asname and _sounds(a.name))
+        else:
+            named = {last_name(n) for n in ast.walk(node.value) if isinstance(n, ast.Name | ast.Attribute)}
+            if any(name in found or _sounds(name) for name in named):
+                found.update(t.id for t in node.targets if isinstance(t, ast.Name))
     return frozenset(found)
 
 
@@ -85,7 +102,7 @@ def kind(node: Function, names: frozenset[str], memo: frozenset[str], filled: Fi
     if node.name.startswith(_XUNIT):
         return PLAIN  # what one test leaves for the next is a dependency between tests, not a cache
     own = list(own_nodes(node.body))
-    decorated = any(word in name.lower() for name in decorator_names(node) for word in _MEMO_WORDS)
+    decorated = any(_sounds(name) for name in decorator_names(node))
     looked_up = node.name in _ON_LOOK_UP and any(stored_into(n) for n in own)
     outlives = decorated or looked_up or node.name in memo or node.name in _OF_IMPORTERS
     given = frozenset(_parameters(node)[0])
@@ -238,4 +255,8 @@ def _root_outside(node: ast.expr, local: set[str]) -> bool:
 
 def _sounds_memo(node: ast.expr) -> bool:
     name = last_name(node.func if isinstance(node, ast.Call) else node)
-    return name == "defaultdict" or any(word in name.lower() for word in _MEMO_WORDS)
+    return name == "defaultdict" or _sounds(name)
+
+
+def _sounds(name: str) -> bool:
+    return any(word in name.lower() for word in _MEMO_WORDS)

@@ -43,6 +43,15 @@ def _restore(here: str) -> str:
     return given
 
 
+def _database(given: object) -> object:
+    """The path of a database that may be named by a URI."""
+    if isinstance(given, str) and given.startswith("file:"):
+        from urllib.parse import unquote, urlsplit
+
+        return unquote(urlsplit(given).path)
+    return given
+
+
 class _Recorder:
     def __init__(self, result: str, root: str) -> None:
         self.result = result
@@ -150,7 +159,7 @@ class _Recorder:
             if path and not self._importing():
                 self.directories.add(os.path.dirname(path))
         elif event == "sqlite3.connect":
-            self.files.update(filter(None, [self.inside(arguments[0])]))
+            self.files.update(filter(None, [self.inside(_database(arguments[0]))]))
         elif event in _OPAQUE and (event != "ctypes.dlopen" or arguments[0]):
             self.opaque.add(event)
 
