@@ -21,7 +21,6 @@ import pytest
 
 from maestro_hooks.errors import MaestroError, UsageError
 from maestro_hooks.integrations import pytest_claims, pytest_recording, pytest_report
-from maestro_hooks.integrations.garbage import no_collections
 from maestro_hooks.integrations.pytest_contributions import contributions, run_of
 from maestro_hooks.integrations.pytest_inputs import inputs_of
 from maestro_hooks.integrations.pytest_outcomes import Tally, phase_of
@@ -33,6 +32,7 @@ from maestro_hooks.integrations.pytest_project import (
     repository_of,
 )
 from maestro_hooks.integrations.pytest_selection import Selection, Selector, effective_mode, fault, node_names
+from maestro_hooks.integrations.quick import no_collections
 from maestro_hooks.workspace import open_workspace
 
 if TYPE_CHECKING:

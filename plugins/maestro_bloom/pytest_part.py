@@ -26,13 +26,13 @@ from maestro_bloom.store import Store, salt_of
 from maestro_bloom.tree import read_tree
 from maestro_hooks.config import plugin_settings, read_layers
 from maestro_hooks.errors import MaestroError
-from maestro_hooks.integrations.garbage import no_collections
 from maestro_hooks.integrations.pytest_project import (
     head_of,
     listing_after,
     listing_before,
     repository_of,
 )
+from maestro_hooks.integrations.quick import no_collections, own_imports
 from maestro_hooks.session_requests import FileSkip, RunAll, Skip
 
 if TYPE_CHECKING:
@@ -118,9 +118,10 @@ class Part:
         self._silent = self._reason_for_silence()
         if self._silent:
             return
-        from maestro_bloom.collected import Collected  # noqa: PLC0415 - only when recording
-        from maestro_bloom.monitoring_tools import ToolTakenError  # noqa: PLC0415 - as above
-        from maestro_bloom.pytest_recording import Recording  # noqa: PLC0415 - as above
+        with own_imports():
+            from maestro_bloom.collected import Collected  # noqa: PLC0415 - only when recording
+            from maestro_bloom.monitoring_tools import ToolTakenError  # noqa: PLC0415 - as above
+            from maestro_bloom.pytest_recording import Recording  # noqa: PLC0415 - as above
 
         keeper = self._keeper
         try:
