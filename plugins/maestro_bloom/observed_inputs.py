@@ -231,7 +231,7 @@ class Watcher:
         quiet = [0]
 
         def seen(name: str) -> None:
-            if recorder.active and not quiet[0] and not is_aside(name):
+            if recorder.active and not quiet[0] and not is_aside(name) and not recorder.repeats(name):
                 _read(recorder, name, _getframe(2))
 
         @functools.wraps(get)
@@ -297,13 +297,9 @@ class Watcher:
 
 def _read(recorder: Recorder, name: str, frame: FrameType | None) -> None:
     """A variable was read, for whoever asked ``os.environ``."""
-    bag = recorder.only_bag
-    if bag is not None and name in bag.variables:
-        return
     asker = _asker(frame)
     if asker is not None and not _of_harness(asker.f_code.co_filename):
-        for bag in recorder.targets(asker):
-            bag.variables.add(name)
+        recorder.read(name, asker)
 
 
 class _LastFinder:

@@ -44,6 +44,10 @@ class Tracer(Protocol):
         """Units among those last drained that only went on: generators and coroutines begun before."""
 
     @property
+    def unsettled(self) -> list[bool]:
+        """Empty if ``settle`` has nothing to do."""
+
+    @property
     def idle(self) -> bool:
         """Whether nothing was seen since the last call of ``drain``."""
 
@@ -98,6 +102,7 @@ class Recorder:
         self.held: tuple[Memo, ...] = ()
         self._memos = OwnedMemos()
         self._fold_all = False
+        self._repeated: set[str] = set()
         self.processes = Processes()
         self._beside_processes = False
 
@@ -105,6 +110,7 @@ class Recorder:
 
     def flush(self) -> None:
         """Hand what was seen to the open bag, and fold it where a rule says so; another bag is open next."""
+        self._repeated.clear()
         if self.tracer is not None:
             self._settle(self.tracer)
             self.tracer.another_bag()
@@ -117,6 +123,7 @@ class Recorder:
 
     def _wake(self) -> None:
         """As ``flush``; also what is folded is to be seen again, for every test has to be known as its user."""
+        self._repeated.clear()
         if self.tracer is not None:
             self._settle(self.tracer)
             self.tracer.wake()
@@ -186,6 +193,7 @@ class Recorder:
 
     def _part(self) -> None:
         """What was seen until now belongs to others than what comes."""
+        self._repeated.clear()
         if self.tracer is not None and not self.tracer.idle:
             self._hand_over(self.tracer)
 
@@ -222,6 +230,7 @@ class Recorder:
     def fold_all(self) -> None:
         """Fold everything the open test runs: a writer that suspends has no clear inside."""
         self._fold_all = True
+        self._repeated.clear()
 
     # Bags ---------------------------------------------------------------------------------------------------------
 
@@ -230,13 +239,16 @@ class Recorder:
         """The bag of the innermost test or fixture being watched."""
         return self._bags[-1] if self._bags else None
 
-    @property
-    def only_bag(self) -> Bag | None:
-        """The open bag, if what is seen now belongs to nobody else."""
-        if not self._bags or self.tracer is None:
-            return None
-        self.tracer.settle()
-        return None if self.keeps_all or self.filling else self._bags[-1]
+    def repeats(self, name: str) -> bool:
+        """Whether the open bag has read this before, and nothing has changed since whose it is."""
+        return name in self._repeated and not (self.tracer is not None and self.tracer.unsettled)
+
+    def read(self, name: str, frame: FrameType | None) -> None:
+        """A variable is read by this frame."""
+        for bag in self.targets(frame):
+            bag.variables.add(name)
+        if self._bags and not self.keeps_all and not self.filling:
+            self._repeated.add(name)
 
     @property
     def in_test(self) -> bool:
@@ -323,7 +335,8 @@ class Recorder:
             self._bags.pop()
             # A thread or a task it started works for all its users, in whichever test.
             started = active_threads() > self._threads[-1] or pending_tasks(self.territory)
-            self._fold_all = self._fold_all or started
+            if started:
+                self.fold_all()
         del self._threads[-1:], self._parts[-1:]
 
     # Other inputs -------------------------------------------------------------------------------------------------

@@ -61,6 +61,7 @@ class MonitoringTracer:
         """Units of segments that were entered, not yet drained."""
         self._tools = MonitoringTools()
         self._segments = OpenSegments(self, recorder, self._tools)
+        self.unsettled = self._segments.unsettled
         self._unit: dict[int, int] = {}
         self._alive: list[CodeType] = []
         self._resumed: set[int] = set()
@@ -73,7 +74,7 @@ class MonitoringTracer:
         events = _monitoring.events
         self._events = events.PY_START | events.PY_RESUME
         append, again, disable = self.hits.append, self.again.append, _monitoring.DISABLE
-        unsettled, settle = self._segments.unsettled, self._segments.settle
+        unsettled, settle = self.unsettled, self._segments.settle
 
         def on_start(code: CodeType, _offset: int) -> object:
             if unsettled:
@@ -162,7 +163,7 @@ class MonitoringTracer:
 
     def settle(self) -> None:
         """See ``Tracer``."""
-        if self._segments.unsettled:
+        if self.unsettled:
             self._segments.settle()
 
     def begin(self, frame: FrameType) -> None:

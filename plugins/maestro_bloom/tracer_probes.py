@@ -16,7 +16,7 @@ import sys
 from contextlib import suppress
 from importlib.machinery import SourceFileLoader
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from maestro_bloom.owned_memos import ASKED
 from maestro_bloom.probing import AGAIN, ARRAY, BASE, insert
@@ -272,6 +272,8 @@ class ProbeTracer:
 
     def suspect(self) -> None:
         """See ``Tracer``."""
+
+    unsettled: ClassVar[list[bool]] = []
 
     def settle(self) -> None:
         """See ``Tracer``; probes tell every end."""
