@@ -113,6 +113,7 @@ def _level(root: Path) -> str:
 
 def _explain(arguments: Namespace, store: Store) -> ExitCode:
     from maestro_bloom.changes import Comparison  # noqa: PLC0415 - only for this action
+    from maestro_bloom.leaving_out import why_collected  # noqa: PLC0415 - as above
     from maestro_bloom.model_cache import Models  # noqa: PLC0415 - as above
     from maestro_bloom.selecting import judge  # noqa: PLC0415 - as above
     from maestro_bloom.tree import read_tree  # noqa: PLC0415 - as above
@@ -121,20 +122,23 @@ def _explain(arguments: Namespace, store: Store) -> ExitCode:
     known = [row.nodeid for row in stored.index.tests]
     asked = [arguments.test] if arguments.test in known else [n for n in known if arguments.test in n]
     models = Models(store.directory)
-    comparison = Comparison(
-        stored.index, tree=read_tree(store.root), models=models, variables=os.environ, level=_level(store.root)
-    )
+    level = _level(store.root)
+    comparison = Comparison(stored.index, tree=read_tree(store.root), models=models, variables=os.environ, level=level)
     changes = comparison.run()
     lines = [] if asked else [f"{arguments.test}: it has no record, so it runs"]
     found = []
-    for judgement in judge(stored, changes, asked):
+    judged = judge(stored, changes, known)
+    collected = why_collected(stored, changes, judged, level=level)
+    files = {row.nodeid: row.path for row in stored.index.tests}
+    for judgement in (j for j in judged if j.nodeid in set(asked)):
+        why = collected[files[judgement.nodeid]]
         found.append({"nodeid": judgement.nodeid, "reasons": list(judgement.reasons), "run": judgement.run})
         if judgement.reasons:
             lines += [f"{judgement.nodeid} runs:", *(f"  {reason}" for reason in judgement.reasons)]
         else:
             lines.append(
                 f"{judgement.nodeid} is skipped: none of the {len(changes.keys)} changed keys is in its record of run "
-                f"{judgement.run}"
+                f"{judgement.run}; its file is {f'collected: {why}' if why else 'not collected'}"
             )
     lines.append("options and plugins of a pytest run are not compared here; its header tells if they differ")
     _emit(arguments, {"tests": found, "changed_keys": sorted(changes.keys.values())}, lines)

@@ -31,45 +31,67 @@ def digest(nodeids: Iterable[str]) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=keys.DIGEST_SIZE).digest()
 
 
-def unchanged(stored: Stored, changes: Changes, judged: list[Judgement], *, level: str) -> dict[str, list[Judgement]]:
-    """Files that would be collected as before and run nothing; ``judged`` are all tests of the index, in its order."""
-    # At level ``names`` a changed name is followed to whoever mentions it, which no test that is new to a file does.
-    if changes.everything or changes.rearranged or (level == "names" and changes.any):
-        return {}
-    files = {row.path: row for row in stored.index.files}
-    tests: defaultdict[str, list[Judgement]] = defaultdict(list)
-    for row, judgement in zip(stored.index.tests, judged, strict=True):
-        tests[row.path].append(judgement)
-    unseen = _with_unseen_inputs(stored.index)
-    return {
-        path: members
-        for path, members in tests.items()
-        if path in files
-        and path not in unseen
-        and _name(path) not in changes.added
-        and not any(member.reasons for member in members)
-        and _is_known(files[path], members)
-    }
-
-
-def left_out(stored: Stored, changes: Changes, judged: list[Judgement], *, level: str) -> dict[str, list[Judgement]]:
-    """Files to leave out, with the judgements of their tests."""
-    confirmed = {row.path for row in stored.index.files if row.confirmed}
-    found = {p: m for p, m in unchanged(stored, changes, judged, level=level).items() if p in confirmed}
+def why_collected(stored: Stored, changes: Changes, judged: list[Judgement], *, level: str) -> dict[str, str]:
+    """Per file with recorded tests: why it is collected, or ``''``; ``judged`` are all tests, in the index's order."""
+    found = _why_changed(stored, changes, judged, level=level)
+    for row in stored.index.files:
+        if found.get(row.path) == "" and not row.confirmed:
+            found[row.path] = "only one recording found these tests in it"
     running = {judgement.nodeid for judgement in judged if judgement.reasons}
     if not running and not changes.any and stored.index.last_full:
         return found  # nothing runs that could miss what another file does when it is imported
     holders = stored.holders([keys.every_class()])
-    if any(stored.index.tests[at].nodeid in running for at in holders):
-        return {}
-    acting = {row.path for row in stored.index.files if _acts(row)}
-    return {path: members for path, members in found.items() if path not in acting}
+    looked = next((n for at in holders if (n := stored.index.tests[at].nodeid) in running), "")
+    for row in stored.index.files:
+        if found.get(row.path) == "" and (looked or _acts(row)):
+            found[row.path] = f"{looked} looks at all classes or modules" if looked else "importing it changes others"
+    return found
 
 
-def _is_known(row: FileRow, members: list[Judgement]) -> bool:
-    """Whether the recorded tests are all that collecting the file finds."""
-    plain = row.path.endswith(".py") and row.path.rpartition("/")[2] not in _OWN_RULES
-    return plain and row.collected == digest(member.nodeid for member in members)
+def unchanged(stored: Stored, changes: Changes, judged: list[Judgement], *, level: str) -> set[str]:
+    """Files that would be collected as before and run nothing."""
+    return {path for path, why in _why_changed(stored, changes, judged, level=level).items() if not why}
+
+
+def left_out(stored: Stored, changes: Changes, judged: list[Judgement], *, level: str) -> dict[str, list[Judgement]]:
+    """Files to leave out, with the judgements of their tests."""
+    why = why_collected(stored, changes, judged, level=level)
+    return {path: members for path, members in _by_file(stored, judged).items() if not why[path]}
+
+
+def _by_file(stored: Stored, judged: list[Judgement]) -> dict[str, list[Judgement]]:
+    found: defaultdict[str, list[Judgement]] = defaultdict(list)
+    for row, judgement in zip(stored.index.tests, judged, strict=True):
+        found[row.path].append(judgement)
+    return found
+
+
+def _why_changed(stored: Stored, changes: Changes, judged: list[Judgement], *, level: str) -> dict[str, str]:
+    tests = _by_file(stored, judged)
+    whole = changes.everything
+    if changes.rearranged:
+        whole = whole or "a hook of the project may look at several tests at once"
+    if level == "names" and changes.any:
+        # A changed name is followed to whoever mentions it, which no test that is new to a file does.
+        whole = whole or "at level names, what changed may make new tests"
+    if whole:
+        return dict.fromkeys(tests, whole)
+    files = {row.path: row for row in stored.index.files}
+    unseen = _with_unseen_inputs(stored.index)
+    return {path: _why(path, members, files.get(path), changes, unseen) for path, members in tests.items()}
+
+
+def _why(path: str, tests: list[Judgement], row: FileRow | None, changes: Changes, unseen: dict[str, str]) -> str:
+    name = path.rpartition("/")[2]
+    if not name.endswith(".py") or name in _OWN_RULES:
+        return "it is no file of tests in Python"
+    if any(test.reasons for test in tests):
+        return "some of its tests run"
+    if row is None or row.collected != digest(test.nodeid for test in tests):
+        return "no recording found just these tests in it, none of them marked to run always"
+    if path in unseen:
+        return "it imports what reads outside the project, or starts programs, while it is imported"
+    return f"another {name} is new" if name in changes.added else ""
 
 
 def _with_unseen_inputs(index: Index) -> dict[str, str]:
@@ -85,7 +107,3 @@ def _with_unseen_inputs(index: Index) -> dict[str, str]:
 def _acts(row: FileRow) -> bool:
     """Whether importing a file changes another module, or brings plugins, which tests of other files may need."""
     return any(statement.targets or "pytest_plugins" in statement.names for statement in row.statements)
-
-
-def _name(path: str) -> str:
-    return path.rpartition("/")[2]
