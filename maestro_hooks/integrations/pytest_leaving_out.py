@@ -11,6 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from maestro_hooks.host import Failure
 from maestro_hooks.session_requests import CollectionPlan, FileSkip
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from maestro_hooks.host import Host, Results
+    from maestro_hooks.host import Host
     from maestro_hooks.session_requests import Skip
 
 # Options that choose tests, or tell about all of them, by what collecting finds.
@@ -78,6 +79,10 @@ def _directories(config: pytest.Config) -> tuple[str, ...]:
     return tuple(place.rstrip(os.sep) + os.sep for place in places if os.path.isdir(place))  # noqa: PTH112 - text in
 
 
+def _wrong(plugin: str, value: object) -> Failure:
+    return Failure(plugin, "maestro_leave_out", "TypeError", f"yielded {type(value).__name__}, expected FileSkip")
+
+
 class Uncollected:
     """A test of a file that was not collected, where pytest counts deselected items; plugins ask for attributes."""
 
@@ -94,17 +99,17 @@ class LeftOut:
         self._may: dict[str, tuple[str, tuple[Skip, ...]]] = {}
         self._was: dict[str, tuple[str, tuple[Skip, ...]]] = {}
 
-    def ask(self, host: Host, config: pytest.Config, root: Path) -> Results | None:
-        """Ask the accelerators; ``None`` where nobody may be asked."""
+    def ask(self, host: Host, config: pytest.Config, root: Path) -> tuple[Failure, ...]:
+        """Ask the accelerators, where anybody may be asked; one that failed leaves out nothing, nor do the others."""
         if not host.implementing("maestro_leave_out") or chooses(config) or stranger(config, root):
-            return None
+            return ()
         self._asked = _directories(config)
         results = host.call("maestro_leave_out", CollectionPlan(root=root, config=config))
-        if not results.failures:
-            for plugin, value in results.values:
-                if isinstance(value, FileSkip):
-                    self._may.setdefault(value.path, (plugin, value.skips))
-        return results
+        failures = [*results.failures, *(_wrong(p, v) for p, v in results.values if not isinstance(v, FileSkip))]
+        for plugin, value in results.values if not failures else ():
+            if isinstance(value, FileSkip):
+                self._may.setdefault(value.path, (plugin, value.skips))
+        return tuple(failures)
 
     def leave_out(self, place: Path) -> bool:
         """Whether this file, which is about to be collected, is left out; remembered if so."""

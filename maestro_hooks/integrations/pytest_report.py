@@ -40,7 +40,7 @@ def collected(selection: Selection) -> list[str]:
 
 def words(fault: Fault) -> str:
     """A failed plugin. A failed accelerator is said to be off, for that is what the user has to know."""
-    if fault.hook == "maestro_select":
+    if fault.hook in ("maestro_select", "maestro_leave_out"):
         return f"{fault.plugin}: disabled ({fault.error_class}: {fault.message})"
     return f"{fault.plugin}: {fault.hook} failed ({fault.error_class}: {fault.message})"
 

@@ -149,8 +149,7 @@ class Selector:
         """Ask the accelerators which files need not be collected; a process that only distributes does not."""
         config = session.config
         if self._mode == "on" and not config.pluginmanager.has_plugin("dsession"):
-            results = self._left_out.ask(self._host, config, self._root)
-            self._faults = tuple(fault(f) for f in results.failures) if results is not None else ()
+            self._faults = tuple(fault(f) for f in self._left_out.ask(self._host, config, self._root))
 
     @pytest.hookimpl(trylast=True)
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:

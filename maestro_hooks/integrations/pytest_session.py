@@ -32,7 +32,7 @@ from maestro_hooks.integrations.pytest_project import (
     repository_of,
 )
 from maestro_hooks.integrations.pytest_selection import Selection, Selector, effective_mode, fault, node_names
-from maestro_hooks.integrations.quick import no_collections
+from maestro_hooks.integrations.quick import no_collections, own_imports
 from maestro_hooks.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Worker:
     def pytest_sessionstart(self) -> None:
         """Join the controller's run."""
         announce_run(self._config, cast("Any", self._config).workerinput["maestro_run"])
-        with no_collections():
+        with no_collections(), own_imports():
             _, self._selector = open_project(self._config, self._mode)
 
     @pytest.hookimpl(tryfirst=True)
@@ -124,7 +124,7 @@ class Controller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Open the project, so that whatever forbids recording ends the session before a test runs."""
-        with no_collections():
+        with no_collections(), own_imports():
             self._open()
 
     def _open(self) -> None:
@@ -213,7 +213,7 @@ class Controller:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write what happened, and let the exit code say if an obligation is unmet or nothing could be written."""
         if self._recording:
-            with no_collections():
+            with no_collections(), own_imports():
                 self._finish(session)
 
     def _finish(self, session: pytest.Session) -> None:
@@ -263,6 +263,8 @@ class Controller:
     def _tree_afterwards(self) -> str:
         """The tree the results speak about: none if it changed while tests ran, or git can no longer tell."""
         try:
+            if not (self._tally.tests or self._tally.collectors):
+                return self._tree  # nothing ran that could have seen another
             after = self._workspace.repository.work_tree(listing_after(self._config))
         except MaestroError:
             return f"changed-during-run:{self._tree}"

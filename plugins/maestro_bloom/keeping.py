@@ -22,7 +22,7 @@ from maestro_bloom.tree import Tree, read_tree
 from maestro_hooks.values import State, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from maestro_bloom.claims import Facts
@@ -51,8 +51,9 @@ class Keeper(State):
     models: Models
     settings: BloomSettings
     variables: Mapping[str, str]
-    salt: bytes
+    own_salt: Callable[[], bytes]
     now: int
+    salt: bytes = b""
     tree: Tree | None = None
     environment: dict[str, str] = field(default_factory=dict)
     path: Path | None = None
@@ -71,6 +72,10 @@ class Keeper(State):
         self.environment = parts
         self.path = self.store.best(parts) if newest else path
         self._stored, self._absent = opened(self.path)
+        stored = self._stored
+        # Its filters are asked with its own salt; where the project names none, that is as good as any.
+        adopted = not self.settings.salt and stored is not None and stored.index.environment == parts
+        self.salt = stored.index.salt if adopted and stored is not None else self.own_salt()
 
     @property
     def lacking(self) -> bool:

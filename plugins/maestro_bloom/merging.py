@@ -143,9 +143,11 @@ def update(
         if row.nodeid not in tests:
             if row.nodeid in keep:
                 tests[row.nodeid], filters[row.nodeid] = row, own
-        elif row.nodeid in keep and filters[row.nodeid][1] == own[1] and not _full(own):
+        elif row.nodeid in keep and filters[row.nodeid][1] == own[1]:
             # Another order may have shown what this one hid.
-            filters[row.nodeid] = (filters[row.nodeid][0] | own[0], own[1])
+            both = filters[row.nodeid][0] | own[0]
+            if both != filters[row.nodeid][0] and not _full(own):
+                filters[row.nodeid] = (both, own[1])
     paths = {row.path for row in index.files}
     held = {(row.kind, row.name): row for row in old.index.inputs}
     held |= {(row.kind, row.name): row for row in index.inputs}

@@ -107,7 +107,7 @@ class Part:
             models=Models(store.directory),
             settings=settings,
             variables=variables,
-            salt=salt_of(settings.salt or repository.remote_url() or repository.root.name),
+            own_salt=lambda: salt_of(settings.salt or repository.remote_url() or repository.root.name),
             now=int(time.time()),
         )
 
@@ -260,7 +260,7 @@ class Part:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the shard of a worker, or the new index."""
-        with no_collections():
+        with no_collections(), own_imports():
             self._finish(session)
 
     def _finish(self, session: pytest.Session) -> None:

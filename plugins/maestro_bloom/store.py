@@ -40,7 +40,16 @@ class Store(Value, frozen=True):
 
     def candidates(self) -> list[Path]:
         """All index files, newest first; names begin with the time they were made."""
-        return sorted(self.directory.glob("*/*.index"), key=lambda path: path.name, reverse=True)
+        return [self.directory / folder / name for name, folder in self._names()]
+
+    def _names(self) -> list[tuple[str, str]]:
+        """Name and folder of each, newest first; as text, for a busy day leaves hundreds."""
+        found = []
+        with suppress(OSError), os.scandir(self.directory) as folders:
+            for folder in folders:
+                if folder.is_dir():
+                    found += [(name, folder.name) for name in os.listdir(folder.path) if name.endswith(".index")]  # noqa: PTH208 - names
+        return sorted(found, reverse=True)
 
     def newest(self) -> Path | None:
         """The newest index file, of whatever environment."""
@@ -49,8 +58,9 @@ class Store(Value, frozen=True):
     def best(self, parts: dict[str, str]) -> Path | None:
         """The newest index of this environment, else the newest of any, whose difference can then be told."""
         own = environment.key(parts)[:12]
-        found = self.candidates()
-        return next((path for path in found if path.parent.name == own), found[0] if found else None)
+        found = self._names()
+        name, folder = next((pair for pair in found if pair[1] == own), found[0] if found else ("", ""))
+        return self.directory / folder / name if name else None
 
     def save(self, index: Index, filters: Filters, *, keep: int) -> Path:
         """Write an index and let old ones of its environment go. Raises ``OSError`` or ``ToolError``."""

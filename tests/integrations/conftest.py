@@ -47,7 +47,7 @@ class Project:
     def plugin(self, name: str, text: str) -> None:
         """Install a Maestro plugin the way a third party's is: a module and its distribution's metadata."""
         module = f"fake_{name}"
-        head = "from maestro_hooks import hookimpl\nfrom maestro_hooks.requests import RunAll, Skip\nMAESTRO_API = 1\n"
+        head = "from maestro_hooks import FileSkip, RunAll, Skip, hookimpl\nMAESTRO_API = 1\n"
         (self.site / f"{module}.py").write_text(head + textwrap.dedent(text), encoding="utf-8")
         metadata = self.site / f"{module}-1.0.dist-info"
         metadata.mkdir()

@@ -208,3 +208,67 @@ def test_a_failure_skips_nothing_but_keeps_the_reasons() -> None:
     selection = decide(results, mode="on", nodeids=["x"], always=[])
     assert selection.skips == ()
     assert selection.full == (("a", "why"),)
+
+
+LEAVES_OUT = """
+@hookimpl
+def maestro_leave_out(plan):
+    names = ("test_a.py::test_one", "test_a.py::test_two", "test_a.py::test_three")
+    yield FileSkip("test_a.py", tuple(Skip(name, "as before") for name in names))
+"""
+
+
+def test_a_file_that_is_left_out_is_not_imported_and_every_test_of_it_is_told(project: Project) -> None:
+    project.plugin("pick", LEAVES_OUT)
+    project.write(test_a="raise RuntimeError\n" + THREE, test_b="def test_b():\n    pass\n")
+    project.commit()
+    result = project.run("--maestro-json=out.json")
+    assert result.ret == 0
+    result.assert_outcomes(passed=1, deselected=3)
+    result.stdout.fnmatch_lines(["collected 1 item", "maestro: select on, 3/4 skippable, reason: pick: as before"])
+    content = json.loads((project.root / "out.json").read_bytes())
+    assert (content["collected"], len(content["skips"])) == (4, 3)
+    assert [entry[0] for entry in project.blob("pytest/deselected_by_maestro")] == sorted(
+        f"test_a.py::{name}" for name in ("test_one", "test_two", "test_three")
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-k", "test"],
+        ["--lf"],
+        ["--sw"],
+        ["--deselect=test_a.py::test_one"],
+        ["--maestro-select=report"],
+        ["test_a.py"],
+    ],
+    ids=str,
+)
+def test_whoever_asks_for_certain_tests_has_them_collected(project: Project, arguments: list[str]) -> None:
+    project.plugin("pick", LEAVES_OUT)
+    project.write(test_a=THREE)
+    project.commit()
+    result = project.run(*arguments)
+    result.stdout.fnmatch_lines(["collected 3 items*"])
+    assert result.parseoutcomes()["passed"] >= 2
+
+
+@pytest.mark.parametrize("wrong", ["raise ValueError('no')", "yield 'test_a.py'"], ids=["fails", "wrong type"])
+def test_a_failing_accelerator_leaves_no_file_out(project: Project, wrong: str) -> None:
+    project.plugin("pick", LEAVES_OUT)
+    project.plugin("broken", f"@hookimpl\ndef maestro_leave_out(plan):\n    {wrong}\n    yield from ()\n")
+    project.write(test_a=THREE)
+    project.commit()
+    result = project.run()
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(["maestro: broken: disabled (*)"])
+    assert project.counts()["plugin_failures"] == 1
+
+
+def test_a_file_that_nobody_would_collect_is_not_told(project: Project) -> None:
+    project.plugin("pick", LEAVES_OUT)
+    project.write(test_a=THREE, test_b="def test_b():\n    pass\n")
+    project.commit()
+    project.run("--ignore=test_a.py").assert_outcomes(passed=1)
+    project.run("test_b.py").assert_outcomes(passed=1)
