@@ -63,7 +63,7 @@ class Recording:
 
             tracer = ProbeTracer(recorder, self._model_of, self._tree.root / ".maestro" / "bloom" / "probed")
             tracer.install()
-            arm, mechanism = _nothing, "probes"
+            arm, mechanism = self._executing, "probes"
             recorder.tracer = tracer
         self._tracer = tracer
         tracer.arm_loaded()
@@ -74,6 +74,16 @@ class Recording:
 
     def _model_of(self, path: str) -> SourceModel | None:
         return self._models.of(self._tree.content(path), self._tree.root / path)
+
+    def _executing(self, _code: CodeType, path: str) -> None:
+        """No probe is in what was compiled from anything but a source: it belongs to the source that had it executed.
+
+        If that is one of tests alone, somebody else may keep it (a library's table of templates): it belongs to all.
+        """
+        if not path.endswith(".py"):
+            keeper = self.recorder.keeper()
+            everybody = not keeper or keeper in self._collected
+            (self.recorder.session if everybody else self.recorder.at_import[keeper]).files.add(path)
 
     def stop(self) -> None:
         """Stop seeing anything."""
@@ -253,7 +263,3 @@ class Recording:
     def finished(self) -> list[Recorded]:
         """The tests that ran to their end, in order."""
         return list(self._finished.values())
-
-
-def _nothing(_code: CodeType, _path: str) -> None:
-    """Probes are put in before a module is executed, not when."""
