@@ -28,7 +28,7 @@ _VALUES = (ast.Constant, ast.Name, ast.Tuple, ast.List, ast.Load)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
-class Statement(msgspec.Struct, frozen=True, array_like=True):
+class Statement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A statement of the top level, lines ``line`` to ``end``.
 
     ``targets`` are dotted names (or, where the recorder saw it, paths) of what it changes; ``calls`` are names that it

@@ -56,6 +56,11 @@ class MonitoringTools:
         if self.intact():
             _monitoring.set_local_events(tool, code, events)
 
+    def set_all(self, tool: int, events: int) -> None:
+        """Watch these events in all code of the process, unless that is no longer possible."""
+        if self.intact():
+            _monitoring.set_events(tool, events)
+
     def suspect(self) -> None:
         """Somebody registered a callback: look whose place it took, when next asked."""
         self._suspicion = not self._asking

@@ -224,10 +224,7 @@ class Watcher:
 
         def seen(name: str) -> None:
             if recorder.active and not quiet[0] and not is_aside(name):
-                frame = _asker(_getframe(2))
-                if frame is not None and not _of_harness(frame.f_code.co_filename):
-                    for bag in recorder.targets(frame):
-                        bag.variables.add(name)
+                _read(recorder, name, _getframe(2))
 
         @functools.wraps(get)
         def getitem(self: Any, key: Any) -> Any:
@@ -290,6 +287,17 @@ class Watcher:
         self._undo.append(functools.partial(setattr, bootstrap, "_gcd_import", original))
 
 
+def _read(recorder: Recorder, name: str, frame: FrameType | None) -> None:
+    """A variable was read, for whoever asked ``os.environ``."""
+    bag = recorder.only_bag
+    if bag is not None and name in bag.variables:
+        return
+    asker = _asker(frame)
+    if asker is not None and not _of_harness(asker.f_code.co_filename):
+        for bag in recorder.targets(asker):
+            bag.variables.add(name)
+
+
 class _LastFinder:
     """Stands last in ``sys.meta_path``: asked only for what nobody found."""
 
@@ -330,6 +338,7 @@ def _of_plugin(frame: FrameType | None) -> bool:
     return False
 
 
+@functools.lru_cache(maxsize=4096)
 def _of_harness(filename: str) -> bool:
     return any(part in filename for part in _HARNESS)
 

@@ -18,14 +18,13 @@ from maestro_bloom.lasting_work import Processes, pending_tasks
 from maestro_bloom.observations import Bag
 from maestro_bloom.observed_files import WrittenFiles
 from maestro_bloom.originals import active_threads, current_frames
-from maestro_bloom.owned_memos import OwnedMemos
+from maestro_bloom.owned_memos import Memo, OwnedMemos
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
     from maestro_bloom.observations import Territory
-    from maestro_bloom.owned_memos import Memo
 
 
 # Kept from the beginning: a test may take it away for a while.
@@ -94,7 +93,7 @@ class Recorder:
         self._threads: list[int] = []
         self._parts: list[bool] = []
         self.segments: list[object] = []
-        self._memo_of: list[Memo | None] = []
+        self._memo_of: list[Memo | tuple[object, tuple[str, ...]] | None] = []
         self.held: tuple[Memo, ...] = ()
         self._memos = OwnedMemos()
         self._fold_all = False
@@ -136,32 +135,58 @@ class Recorder:
             self._started |= units
         if self._bags:
             self._bags[-1].units |= units
-        if self._keeps_all:
+        if self.keeps_all:
             self.fold(units)
         else:
-            for memo in self._filling():
+            for memo in self.filling:
                 memo.units |= units
 
     @property
-    def _keeps_all(self) -> bool:
-        """Whether what is seen now is folded: its effect outlives the test, or it belongs to none."""
-        return self.collecting or None in self._memo_of or self._fold_all or not self._bags
+    def folding(self) -> bool:
+        """Whether a function is known to run whose effect may outlive the test."""
+        return None in self._memo_of
 
-    def _filling(self) -> list[Memo]:
+    @property
+    def keeps_all(self) -> bool:
+        """Whether what is seen now is folded: its effect outlives the test, or it belongs to none."""
+        if self.collecting or self._fold_all or not self._bags:
+            return True
+        self._find_memos()
+        return None in self._memo_of
+
+    @property
+    def filling(self) -> list[Memo]:
         """The memos being filled that may end with their objects."""
-        return [*(memo for memo in self._memo_of if memo is not None), *self.held]
+        if not self._memo_of:
+            return [*self.held]
+        self._find_memos()
+        return [*(memo for memo in self._memo_of if isinstance(memo, Memo)), *self.held]
+
+    def _find_memos(self) -> None:
+        """Replace owners by their memos, which nobody needs as long as nothing is seen."""
+        for at, memo in enumerate(self._memo_of):
+            if isinstance(memo, tuple):
+                self._memo_of[at] = self.memo_of(*memo)
 
     def fold(self, units: set[int]) -> None:
         """Count these units as part of their files' skeletons from now on."""
         self.folded |= units
 
-    def enter(self, token: object, memo: Memo | None = None) -> None:
-        """A function whose effect outlives the call, or a module, begins; ``memo``: it ends with an object."""
+    def enter(self, token: object, owner: tuple[object, tuple[str, ...]] | None = None) -> None:
+        """A function whose effect outlives the call, or a module, begins.
+
+        ``owner``: it is a memo on this object, which keeps tables under these names.
+        """
         if self.active:
-            if self.tracer is not None and not self.tracer.idle:
-                self._hand_over(self.tracer)
+            if None not in self._memo_of:
+                self._part()
             self.segments.append(token)
-            self._memo_of.append(memo)
+            self._memo_of.append(owner)
+
+    def _part(self) -> None:
+        """What was seen until now belongs to others than what comes."""
+        if self.tracer is not None and not self.tracer.idle:
+            self._hand_over(self.tracer)
 
     def memo_of(self, owner: object, tables: tuple[str, ...]) -> Memo | None:
         """The memo on ``owner`` that ends with it; ``None`` for one that may outlive the test."""
@@ -170,8 +195,7 @@ class Recorder:
     def hold(self, memos: tuple[Memo, ...]) -> None:
         """These memos, and no others, are being filled from now on."""
         if memos != self.held:
-            if self.tracer is not None and not self.tracer.idle:
-                self._hand_over(self.tracer)
+            self._part()
             self.held = memos
 
     def acted(self, path: str) -> None:
@@ -186,13 +210,13 @@ class Recorder:
 
     def leave(self, token: object) -> None:
         """It ends; whatever was entered inside and not left (another thread, a killed generator) ends with it."""
-        if token in self.segments:
-            if self.tracer is not None and not self.tracer.idle:
-                self._hand_over(self.tracer)
-            while True:
-                self._memo_of.pop()
-                if self.segments.pop() == token:
-                    break
+        at = len(self.segments) - 1
+        while at >= 0 and self.segments[at] != token:
+            at -= 1
+        if at >= 0:
+            if at == 0 or None not in self._memo_of[:at]:
+                self._part()
+            del self.segments[at:], self._memo_of[at:]
 
     def fold_all(self) -> None:
         """Fold everything the open test runs: a writer that suspends has no clear inside."""
@@ -209,6 +233,14 @@ class Recorder:
     def in_test(self) -> bool:
         """Whether what happens now is a test's own doing, and not that of a wider fixture."""
         return bool(self._bags) and all(self._parts)
+
+    @property
+    def only_bag(self) -> Bag | None:
+        """The open bag, if what is seen now belongs to nobody else."""
+        if not self._bags or self.tracer is None:
+            return None
+        self.tracer.settle()
+        return None if self.keeps_all or self.filling else self._bags[-1]
 
     def is_open(self, bag: Bag) -> bool:
         """Whether a test or a wider fixture is being watched into this bag."""
@@ -305,10 +337,10 @@ class Recorder:
             self.tracer.settle()
         if self._bags:
             yield from self._bags[-1:]
-        memos = self._filling()
-        if memos or self._keeps_all:
+        memos = self.filling
+        if memos or self.keeps_all:
             keeper = self.territory.nearest(frame)
-            if keeper is not None and self._keeps_all:
+            if keeper is not None and self.keeps_all:
                 yield self.at_import[keeper]
             elif keeper is not None:
                 yield from (memo.kept[keeper] for memo in memos)

@@ -72,16 +72,16 @@ class MonitoringTracer:
         events = _monitoring.events
         self._events = events.PY_START | events.PY_RESUME
         append, again, disable = self.hits.append, self.again.append, _monitoring.DISABLE
-        (running, muted), settle = self._segments.doubtful, self._segments.settle
+        unsettled, settle = self._segments.unsettled, self._segments.settle
 
         def on_start(code: CodeType, _offset: int) -> object:
-            if running or muted:
+            if unsettled:
                 settle()
             append(code)
             return disable
 
         def on_resume(code: CodeType, _offset: int) -> object:
-            if running or muted:
+            if unsettled:
                 settle()
             again(code)
             return disable
@@ -157,7 +157,8 @@ class MonitoringTracer:
 
     def settle(self) -> None:
         """See ``Tracer``."""
-        self._segments.settle()
+        if self._segments.unsettled:
+            self._segments.settle()
 
     def begin(self, frame: FrameType) -> None:
         """See ``Tracer``."""
@@ -193,9 +194,21 @@ class MonitoringTracer:
 
     def rearm(self) -> None:
         """See ``Tracer``."""
-        codes = self.quiet[:]
+        if not self.quiet:
+            return
+        codes, folded, wakings = self.quiet[:], self._recorder.folded, self._wakings
         del self.quiet[: len(codes)]
-        self._wake([code for code in codes if not self._stays_asleep(code)])
+        woken = []
+        for code in codes:
+            unit = self._unit[_name(code)]
+            if unit not in folded:
+                count = wakings[unit] = wakings.get(unit, 0) + 1
+                if count <= _WAKINGS:
+                    woken.append(code)
+                    continue
+                self._recorder.fold({unit})
+            self._asleep.append(code)  # folded: it may be silent until the end of the test
+        self._wake(woken)
 
     def another_bag(self) -> None:
         """See ``Tracer``."""
@@ -212,17 +225,6 @@ class MonitoringTracer:
             self._wake(self._asleep)
             self._asleep.clear()
             self._wakings.clear()
-
-    def _stays_asleep(self, code: CodeType) -> bool:
-        """Whether a function seen in the middle of a test may be silent until its end, because it is folded."""
-        unit = self._unit[_name(code)]
-        if unit not in self._recorder.folded:
-            count = self._wakings[unit] = self._wakings.get(unit, 0) + 1
-            if count <= _WAKINGS:
-                return False
-            self._recorder.fold({unit})
-        self._asleep.append(code)
-        return True
 
     def _wake(self, codes: list[CodeType]) -> None:
         events, set_events = self._events, _monitoring.set_local_events

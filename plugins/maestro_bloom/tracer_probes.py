@@ -18,6 +18,7 @@ from importlib.machinery import SourceFileLoader
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+from maestro_bloom.owned_memos import ASKED
 from maestro_bloom.probing import AGAIN, ARRAY, BASE, insert
 from maestro_hooks.project.files import write_atomic
 
@@ -39,6 +40,8 @@ class HitMap(bytearray):
 
     recorder: Recorder
     tables: dict[int, tuple[str, ...]]
+    seen: set[int]
+    asked: dict[int, int]
 
     def __hash__(self) -> int:  # type: ignore[override]
         return id(self)
@@ -61,17 +64,27 @@ class HitMap(bytearray):
                 self.recorder.acted(tracer.units[unit][0])
         else:
             self.recorder.enter(unit)
-        self[unit] = 1
+        self._see(unit)
 
     def own(self, unit: int, owner: object) -> None:
         """A method that may fill a memo on ``owner`` begins."""
-        if self.recorder.collecting:
+        recorder = self.recorder
+        if recorder.collecting or recorder.folding:
             self.enter(unit)
-        else:
-            memo = self.recorder.memo_of(owner, self.tables.get(unit, ()))
-            self.recorder.enter(unit, memo)
-            if memo is not None:
+            return
+        recorder.enter(unit, (owner, self.tables.get(unit, ())))
+        if unit not in recorder.folded:
+            asked = self.asked[unit] = self.asked.get(unit, 0) + 1
+            for memo in recorder.filling:
                 memo.units.add(unit)
+            if asked > ASKED:
+                recorder.fold({unit})
+        self._see(unit)
+
+    def _see(self, unit: int) -> None:
+        """Once for each bag, and until it is folded where all is: a byte set anew has to be handed over anew."""
+        if unit not in self.seen or (self.recorder.folding and unit not in self.recorder.folded):
+            self.seen.add(unit)
             self[unit] = 1
 
     def leave(self, unit: int) -> None:
@@ -103,9 +116,13 @@ class ProbeTracer:
         self._hits = HitMap()
         self._hits.recorder = recorder
         self._hits.tables = {}
+        self._hits.seen = set()
+        self._hits.asked = {}
         self._again = HitMap()
         self._again.recorder = recorder
         self._resumed: set[int] = set()
+        self._handed: tuple[set[bytes], set[bytes]] = (set(), set())
+        """Contents of the array that the open bag has got: without and with folding."""
         self._first: dict[str, int] = {}
         self._undo: list[Callable[[], None]] = []
 
@@ -210,6 +227,8 @@ class ProbeTracer:
 
     def drain(self) -> set[int]:
         """Units seen since the last call, see ``Tracer``."""
+        if not self._recorder.filling:
+            self._handed[self._recorder.keeps_all].add(bytes(self._hits))
         seen = _taken(self._hits)
         again = _taken(self._again)
         self._resumed = again - seen
@@ -221,13 +240,30 @@ class ProbeTracer:
 
     @property
     def idle(self) -> bool:
-        """Whether no probe was met since the last call of ``drain``."""
-        return self._hits.find(1) < 0 and self._again.find(1) < 0
+        """Whether no probe was met since the last call of ``drain``, or just those that some call before met."""
+        if self._again.find(1) >= 0:
+            return False
+        if self._hits.find(1) < 0:
+            return True
+        recorder = self._recorder
+        if bytes(self._hits) in self._handed[recorder.keeps_all] and not recorder.filling:
+            self._hits[:] = bytes(len(self._hits))
+            return True
+        return False
 
     def rearm(self) -> None:
         """See ``Tracer``; a probe needs no waking."""
 
-    another_bag = wake = rearm
+    def another_bag(self) -> None:
+        """See ``Tracer``."""
+        self._hits.seen.clear()
+        for handed in self._handed:
+            handed.clear()
+
+    def wake(self) -> None:
+        """See ``Tracer``."""
+        self.another_bag()
+        self._hits.asked.clear()
 
     @property
     def lost(self) -> str:
