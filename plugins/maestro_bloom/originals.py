@@ -11,10 +11,20 @@ import sys
 import threading
 from gc import collect
 
-__all__ = ["SEPARATOR", "absolute", "active_threads", "collect", "current_frames", "is_absolute", "listdir", "lstat"]
+__all__ = [
+    "SEPARATOR",
+    "absolute",
+    "active_threads",
+    "collect",
+    "current_frames",
+    "is_absolute",
+    "listdir",
+    "lstat",
+    "stat",
+]
 
 SEPARATOR = os.sep
-listdir, lstat = os.listdir, os.lstat
+listdir, lstat, stat = os.listdir, os.lstat, os.stat
 is_absolute = os.path.isabs
 active_threads = threading.active_count
 current_frames = sys._current_frames  # noqa: SLF001 - the documented way

@@ -130,7 +130,7 @@ class Recording:
                 recorded.shared = list(self._shared.values())
             self.recorder.end()
             for name in recorded.bag.files:
-                self._tree.content(name)  # the version of what git does not list, while it is still that
+                self._tree.file(name)  # the version of what git does not list, while it is still that
             for name in recorded.bag.paths:
                 self._tree.kind(name)
             recorded.bag.close()
