@@ -6,22 +6,22 @@ Invariant: a plugin reads back only what a plugin of its own name stored, and no
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from maestro_hooks.requests import CacheEntry, ContentKey, FetchRequest, StoreRequest
+from maestro_hooks.session_requests import CacheEntry
+from maestro_hooks.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from maestro_hooks.host import Failure, Host
+    from maestro_hooks.requests import ContentKey
 
 _LOG = logging.getLogger("maestro.cache")
 
 
-@dataclass(frozen=True, slots=True)
-class HostCache:
+class HostCache(Value, frozen=True):
     """The cache of ``plugin`` in the project at ``root``."""
 
     host: Host
@@ -30,6 +30,8 @@ class HostCache:
 
     def fetch(self, key: str) -> CacheEntry | None:
         """The entry under ``key``, from the first cache that has it; ``None`` is a miss."""
+        from maestro_hooks.requests import FetchRequest  # noqa: PLC0415 - lent to every plugin, used by few
+
         answer, failures = self.host.first("maestro_fetch", FetchRequest(root=self.root, key=self._own(key)))
         self._tell(failures)
         if answer is None or isinstance(answer, CacheEntry):
@@ -39,11 +41,15 @@ class HostCache:
 
     def store(self, key: str, entry: CacheEntry) -> None:
         """Offer ``entry`` to every cache."""
+        from maestro_hooks.requests import StoreRequest  # noqa: PLC0415 - as above
+
         self._tell(
             self.host.call("maestro_store", StoreRequest(root=self.root, key=self._own(key), entry=entry)).failures
         )
 
     def _own(self, key: str) -> ContentKey:
+        from maestro_hooks.requests import ContentKey  # noqa: PLC0415 - as above
+
         return ContentKey(f"{self.plugin}/{key}")
 
     def _tell(self, failures: Iterable[Failure]) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from dataclasses import dataclass
+from contextlib import suppress
+from copy import deepcopy
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -16,6 +18,7 @@ from msgspec import Meta
 
 from maestro_hooks.errors import ConfigError
 from maestro_hooks.registry import Settings
+from maestro_hooks.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,8 +56,7 @@ class HostSettings(Settings, frozen=True, kw_only=True):
     run: RunSettings = RunSettings()
 
 
-@dataclass(frozen=True, slots=True)
-class Layers:
+class Layers(Value, frozen=True):
     """The merged raw configuration, and for each dotted key where its value came from."""
 
     values: Mapping[str, Any]
@@ -100,7 +102,7 @@ def _read_file(root: Path) -> tuple[dict[str, Any], str]:
         if not place.is_file():
             continue
         try:
-            document: Any = tomllib.loads(place.read_text(encoding="utf-8"))
+            document: Any = parsed_toml(place.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"not valid TOML: {error}", where=name, fix="correct the file") from error
         for part in path:
@@ -108,8 +110,14 @@ def _read_file(root: Path) -> tuple[dict[str, Any], str]:
         if not isinstance(document, dict):
             raise ConfigError("expected a table", where=f"{name}: tool.maestro", fix="write [tool.maestro]")
         if document or name == "maestro.toml":
-            return document, f"{name}: tool.maestro" if path else name
+            return deepcopy(document), f"{name}: tool.maestro" if path else name
     return {}, "pyproject.toml: tool.maestro"
+
+
+@lru_cache(maxsize=4)
+def parsed_toml(text: str) -> dict[str, Any]:
+    """A TOML document, parsed once in a process; nobody may change it. Raises ``tomllib.TOMLDecodeError``."""
+    return tomllib.loads(text)
 
 
 def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
@@ -123,9 +131,12 @@ def _merge_environment(
     values: dict[str, Any], origins: dict[str, str], env: Mapping[str, str], plugins: tuple[str, ...]
 ) -> tuple[str, ...]:
     """``MAESTRO_POLICY`` sets ``policy``; ``MAESTRO_BLOOM__LEVEL`` sets ``bloom.level``; lists split at commas."""
-    ignored = []
+    ignored: list[str] = []
+    given = sorted(v for v in env if v.startswith("MAESTRO_") and v not in RESERVED_VARIABLES)
+    if not given:
+        return ()
     tables = {*plugins, *(name for name, field in _types(HostSettings).items() if _is_table(field))}
-    for variable in sorted(v for v in env if v.startswith("MAESTRO_") and v not in RESERVED_VARIABLES):
+    for variable in given:
         first, _, second = variable.removeprefix("MAESTRO_").lower().partition("__")
         if second and first in tables:
             table = values.setdefault(first, {})
@@ -142,6 +153,9 @@ def _merge_environment(
 def _convert(
     table: Mapping[str, Any], settings_type: type[S], *, layers: Layers, prefix: str, problems: list[str]
 ) -> S:
+    if not table and not problems:
+        with suppress(TypeError):  # something required is missing: told below
+            return settings_type()
     found = list(problems)
     prepared = _prepare(table, settings_type, layers=layers, prefix=prefix, problems=found)
     try:
@@ -157,7 +171,7 @@ def _prepare(
     table: Mapping[str, Any], settings_type: type[Settings], *, layers: Layers, prefix: str, problems: list[str]
 ) -> dict[str, Any]:
     """Find unknown keys in this table and below, and split environment strings meant as lists."""
-    types = _types(settings_type)
+    types = _types(settings_type) if table else {}
     prepared: dict[str, Any] = {}
     for key, value in table.items():
         dotted = f"{prefix}.{key}" if prefix else key
@@ -205,7 +219,7 @@ def _types(settings_type: type[Settings]) -> dict[str, Any]:
 
 
 def _fields(settings_type: type[Settings]) -> tuple[str, ...]:
-    return tuple(_types(settings_type))
+    return settings_type.__struct_encode_fields__
 
 
 def _is_table(field_type: Any) -> bool:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
-from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, distribution, distributions
 from typing import TYPE_CHECKING, Literal
 
 from maestro_hooks.hookspecs import KINDS, MAESTRO_API, PROJECT
 from maestro_hooks.registry import Registry
+from maestro_hooks.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,8 +25,7 @@ GROUP = "maestro"
 State = Literal["loaded", "disabled", "unavailable", "broken"]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Value, frozen=True):
     """An entry point before it is loaded: its name, target module, and the distribution that brought it."""
 
     name: str
@@ -35,8 +34,7 @@ class Found:
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Plugin:
+class Plugin(Value, frozen=True):
     """A plugin after the attempt to load it; ``reason`` says why it is not loaded."""
 
     name: str
@@ -45,7 +43,7 @@ class Plugin:
     state: State
     reason: str = ""
     fix: str = ""
-    registry: Registry | None = field(default=None, repr=False)
+    registry: Registry | None = None
     hooks: tuple[str, ...] = ()
 
 

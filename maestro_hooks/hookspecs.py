@@ -23,10 +23,12 @@ if TYPE_CHECKING:
         AdviceRequest,
         CacheEntry,
         CheckRequest,
+        CollectionPlan,
         Commitment,
         CommitRequest,
         Documents,
         FetchRequest,
+        FileSkip,
         LedgerView,
         LogProof,
         LogRequest,
@@ -54,6 +56,7 @@ HookKind = Literal["setup", "gate", "accelerator", "observer"]
 KINDS: dict[str, HookKind] = {
     "maestro_register": "setup",
     "maestro_check": "gate",
+    "maestro_leave_out": "accelerator",
     "maestro_select": "accelerator",
     "maestro_test_finished": "observer",
     "maestro_tests_finished": "gate",
@@ -82,6 +85,15 @@ def maestro_register(registry: Registry) -> None:
 @hookspec
 def maestro_check(request: CheckRequest) -> Iterable[Obligation]:  # type: ignore[empty-body]
     """Gate. Files in, obligations out. Command line, hooks and seal; must not import the files it reads."""
+
+
+@hookspec
+def maestro_leave_out(plan: CollectionPlan) -> Iterable[FileSkip]:  # type: ignore[empty-body]
+    """Accelerator. Files that need not even be collected, with every test in them; failure leaves none out.
+
+    Called before collection in each pytest process that collects, unless the command line asks for certain tests or
+    an installed plugin looks at all of them, so the answer must be a function of the plan and the tree.
+    """
 
 
 @hookspec

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import traceback
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import pluggy
@@ -18,6 +17,7 @@ from maestro_hooks.config import HostSettings, Layers, host_settings, plugin_set
 from maestro_hooks.discovery import Found, Plugin
 from maestro_hooks.errors import ConfigError, MaestroError, UnavailableError
 from maestro_hooks.hookspecs import KINDS, ONE_ANSWER
+from maestro_hooks.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Value, frozen=True):
     """A plugin that did not answer: which hook, what kind of error, its words, and the traceback for a report."""
 
     plugin: str
@@ -42,8 +41,7 @@ class Failure:
         return f"{self.plugin}: {self.hook} failed ({self.error_class}: {self.message})"
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(Value, frozen=True):
     """What one hook call brought: (plugin, value) sorted by plugin, and the plugins that failed."""
 
     values: tuple[tuple[str, object], ...] = ()
@@ -51,8 +49,7 @@ class Results:
     called: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(Value, frozen=True):
     """Loaded plugins with their settings. Make one with :meth:`load`; there is no global host."""
 
     settings: HostSettings

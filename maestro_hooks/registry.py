@@ -5,10 +5,12 @@ Registration returns values into a ``Registry``; it never mutates globals and pe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import field
+
+from maestro_hooks.values import State, Value
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -23,8 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Value, frozen=True):
     """One entry of a plugin's rule catalogue; ``id`` is what ``# maestro: ignore[id] reason`` names."""
 
     id: str
@@ -33,8 +34,7 @@ class Rule:
     cwe: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(Value, frozen=True, kw_only=True):
     """A command-line verb; ``run`` is ``package.module:function``, loaded on use: arguments in, exit code out."""
 
     name: str
@@ -43,8 +43,7 @@ class Command:
     add_arguments: Callable[[ArgumentParser], None] | None = None
 
 
-@dataclass(slots=True)
-class Registry:
+class Registry(State):
     """Collects one plugin's declarations; the host makes a fresh one per plugin."""
 
     plugin: str

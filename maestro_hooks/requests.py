@@ -6,13 +6,27 @@ import hashlib
 import io
 import tokenize
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NewType, Protocol
+from typing import TYPE_CHECKING, Literal, NewType
 
 from maestro_hooks.errors import ToolError
-from maestro_hooks.evidence.obligation import Finding, Level, Location
+from maestro_hooks.evidence.finding import Finding, Level, Location
+from maestro_hooks.session_requests import (
+    NO_CACHE,
+    AppliedSkip,
+    Cache,
+    CacheEntry,
+    CollectionPlan,
+    FileSkip,
+    NoCache,
+    RunAll,
+    Skip,
+    TestOutcome,
+    TestPlan,
+    TestRun,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from fractions import Fraction
     from pathlib import Path
 
@@ -20,47 +34,40 @@ if TYPE_CHECKING:
     from maestro_hooks.evidence.manifest import Manifest
     from maestro_hooks.evidence.record import Quantity, Record
 
+__all__ = [
+    "NO_CACHE",
+    "Advice",
+    "AdviceRequest",
+    "AppliedSkip",
+    "Cache",
+    "CacheEntry",
+    "CheckRequest",
+    "CollectionPlan",
+    "CommitRequest",
+    "Commitment",
+    "ContentKey",
+    "Documents",
+    "FetchRequest",
+    "FileSkip",
+    "LedgerView",
+    "LogProof",
+    "LogRequest",
+    "NoCache",
+    "RunAll",
+    "SealDraft",
+    "SealedBundle",
+    "Section",
+    "Skip",
+    "SourceFile",
+    "StampRequest",
+    "StoreRequest",
+    "TestOutcome",
+    "TestPlan",
+    "TestRun",
+    "VerifyRequest",
+]
+
 ContentKey = NewType("ContentKey", str)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheEntry:
-    """A cached result: metadata as JSON-able mapping and blobs by name."""
-
-    metadata: Mapping[str, object]
-    blobs: Mapping[str, bytes] = field(repr=False)
-
-
-class Cache(Protocol):
-    """Where a plugin keeps what it would otherwise compute again; the host lends each plugin its own.
-
-    Neither call raises: without a cache, and when one fails, every look-up is a miss and every offer is lost.
-    """
-
-    def fetch(self, key: str) -> CacheEntry | None:
-        """The entry stored under ``key``, here or on another machine; ``None`` is a miss.
-
-        ``key`` must name everything the entry depends on, the version of the code that makes it included.
-        """
-
-    def store(self, key: str, entry: CacheEntry) -> None:
-        """Offer an entry to this machine and to those that share its remotes."""
-
-
-class NoCache:
-    """The cache of a process that has none."""
-
-    __slots__ = ()
-
-    def fetch(self, _key: str) -> CacheEntry | None:
-        """Always a miss."""
-        return None
-
-    def store(self, _key: str, _entry: CacheEntry) -> None:
-        """Forgets the offer."""
-
-
-NO_CACHE = NoCache()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,77 +154,6 @@ class CheckRequest:
     ) -> Finding:
         """A finding at one line of one file."""
         return Finding(rule=rule, message=message, at=Location(file.path, line, column), level=level)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestPlan:
-    """The collected tests, in order, before any runs. ``items`` and ``config`` are pytest's own."""
-
-    __test__ = False  # not a test class, whatever its name says
-
-    root: Path
-    nodeids: tuple[str, ...]
-    settings: object = None
-    cache: Cache = field(default=NO_CACHE, repr=False)
-    items: Sequence[object] = field(default=(), repr=False)
-    config: object = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """A test that need not run, and why. Shown as deselected, never as passed."""
-
-    nodeid: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class AppliedSkip:
-    """A test that was deselected, by which plugin, and why."""
-
-    nodeid: str
-    plugin: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunAll:
-    """Why the plugin skips nothing in this run (no index, a dependency changed): no full run goes unexplained."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestOutcome:
-    """One finished test. ``duration_us`` covers setup, call and teardown; ``worker`` is empty without xdist.
-
-    ``reruns`` counts earlier attempts that a rerun plugin discarded; ``outcome`` is the last attempt's.
-    """
-
-    __test__ = False
-
-    nodeid: str
-    outcome: Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
-    duration_us: int
-    worker: str = ""
-    reruns: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestRun:
-    """A finished test session: outcomes, the skips that were applied, and whether it went through to its end."""
-
-    __test__ = False
-
-    root: Path
-    run: str
-    tree: str
-    tests: tuple[TestOutcome, ...]
-    skips: tuple[AppliedSkip, ...]
-    completed: bool
-    settings: object = None
-    cache: Cache = field(default=NO_CACHE, repr=False)
-    config: object = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +14,14 @@ from maestro_hooks.host import Host
 from maestro_hooks.project.blobs import Blobs
 from maestro_hooks.project.repository import Repository
 from maestro_hooks.project.state import state_directory
+from maestro_hooks.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
+class Workspace(Value, frozen=True):
     """A repository with its host. Make one with :func:`open_workspace`."""
 
     repository: Repository
@@ -43,10 +42,10 @@ class Workspace:
         """``MAESTRO_RUN``, or the name derived from the index, under which processes of one tree meet."""
         return os.environ.get("MAESTRO_RUN") or self.repository.run_id()
 
-    def writer(self, process: str, *, parent: str | None = None) -> SegmentWriter:
-        """A new ledger segment of this run, begun at commit ``parent``; no file is made before the first record."""
+    def writer(self, process: str, *, parent: str | None = None, run: str = "") -> SegmentWriter:
+        """A new ledger segment of ``run`` (default: this one), begun at commit ``parent``; no file until a record."""
         state_directory(self.root)
-        run = self.run_id()
+        run = run or self.run_id()
         parent = self.repository.head if parent is None else parent
         return SegmentWriter(self.ledger_directory / run, run=run, process=process, parent=parent)
 

@@ -10,13 +10,34 @@ import unicodedata
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-Number: TypeAlias = bool | int | Decimal | Fraction
-Value: TypeAlias = Number | str
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from maestro_hooks.evidence.finding import Finding, Level, Location, Replacement, Suppression
+
+    Number: TypeAlias = bool | int | Decimal | Fraction
+    Value: TypeAlias = Number | str
+
+__all__ = [
+    "MAX_KEY_BYTES",
+    "MAX_TEXT_BYTES",
+    "Attachment",
+    "Finding",
+    "Kind",
+    "Level",
+    "Location",
+    "Number",
+    "Obligation",
+    "Replacement",
+    "Suppression",
+    "Value",
+    "Verdict",
+    "check_key",
+]
+
 Kind: TypeAlias = Literal["test", "policy", "sbom", "guard", "invariant", "taint", "bloom", "build"]
-Level: TypeAlias = Literal["error", "warning", "note"]
 
 MAX_KEY_BYTES = 256
 MAX_TEXT_BYTES = 1024
@@ -29,58 +50,6 @@ class Verdict(StrEnum):
     UNMET = "unmet"
     ERROR = "error"
     WAIVED = "waived"
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """A place in a file; lines and columns count from 1, columns in Unicode code points (SARIF 3.30)."""
-
-    path: str
-    line: int = 0
-    column: int = 0
-    end_line: int = 0
-    end_column: int = 0
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """Replace ``deleted`` (a span) by ``inserted`` (text): one edit of a SARIF ``fix`` object."""
-
-    deleted: Location
-    inserted: str
-
-
-@dataclass(frozen=True, slots=True)
-class Suppression:
-    """Why a finding is accepted: by a comment in the source, or by a file beside it (SARIF 3.35)."""
-
-    kind: Literal["inSource", "external"]
-    justification: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing found: rule id, place, words, the path that leads there, and the edits that mend it.
-
-    A finding with a ``suppression`` is told as accepted: as such in SARIF and ``--jsonl``, not at all in annotations.
-
-    ``properties`` are the plugin's own facts (JSON values, no floats); they appear in ``--jsonl`` and SARIF.
-    ``measured`` are facts of this run only (times, counts): shown in ``--jsonl`` over a property of the same name,
-    never stored, so that two runs of one check leave the same evidence.
-    """
-
-    rule: str
-    message: str
-    at: Location
-    level: Level = "error"
-    cwe: int | None = None
-    trace: tuple[Location, ...] = ()
-    fix: tuple[Replacement, ...] = ()
-    fingerprint: str = ""
-    properties: dict[str, object] = field(default_factory=dict)
-    measured: dict[str, object] = field(default_factory=dict)
-    suppression: Suppression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +136,22 @@ def _check_value(o: Obligation) -> None:
 def _check_number(o: Obligation, name: str, number: Number | None) -> None:
     if number is None:
         return
-    if isinstance(number, float) or not isinstance(number, int | Decimal | Fraction):
-        raise ValueError(  # noqa: TRY004 - one error type for a malformed claim
-            f"{o.key}: {name} must be bool, int, Decimal or Fraction, got {type(number).__name__}"
-        )
+    if isinstance(number, float) or not (isinstance(number, int | Decimal) or _is_fraction(number)):
+        raise ValueError(f"{o.key}: {name} must be bool, int, Decimal or Fraction, got {type(number).__name__}")
     if isinstance(number, Decimal) and not number.is_finite():
         raise ValueError(f"{o.key}: {name} must be finite, got {number}")
+
+
+def _is_fraction(number: object) -> bool:
+    from fractions import Fraction  # noqa: PLC0415 - most claims are integers, and every pytest run makes claims
+
+    return isinstance(number, Fraction)
+
+
+def __getattr__(name: str) -> object:
+    """What findings are made of, for whoever looks for it here: most obligations hold none (PEP 562)."""
+    if name not in ("Finding", "Level", "Location", "Replacement", "Suppression"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from maestro_hooks.evidence import finding  # noqa: PLC0415 - as above
+
+    return getattr(finding, name)

@@ -7,7 +7,6 @@ outside, so two processes that prove the same thing about the same content write
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -15,6 +14,8 @@ import msgspec
 from maestro_hooks.evidence.obligation import Kind, Verdict
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from maestro_hooks.evidence.obligation import Number, Obligation
 
 Rounding = Literal["floor", "ceil", "exact"]
@@ -100,7 +101,7 @@ def quantity_of(value: Number, *, scale: int, low: Number | None, high: Number |
         ValueError: when both bounds are given and ``value * scale`` is no integer: one rounding cannot be
             against the claimant in both directions.
     """
-    exact = Fraction(value) * scale
+    exact = _exact(value) * scale
     rounding: Rounding
     if exact.denominator == 1:
         rounding, q = "exact", exact.numerator
@@ -114,9 +115,17 @@ def quantity_of(value: Number, *, scale: int, low: Number | None, high: Number |
         scale=scale,
         round=rounding,
         q=str(q),
-        min=None if low is None else str(math.ceil(Fraction(low) * scale)),
-        max=None if high is None else str(math.floor(Fraction(high) * scale)),
+        min=None if low is None else str(math.ceil(_exact(low) * scale)),
+        max=None if high is None else str(math.floor(_exact(high) * scale)),
     )
+
+
+def _exact(number: Number) -> int | Fraction:
+    if isinstance(number, int):
+        return int(number)
+    from fractions import Fraction  # noqa: PLC0415 - most numbers are integers, and every pytest run makes claims
+
+    return Fraction(number)
 
 
 def holds(quantity: Quantity) -> bool:

@@ -7,12 +7,12 @@ durations stay outside the claims, so equal results make equal records.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from maestro_hooks.evidence.obligation import Obligation
+from maestro_hooks.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,14 +20,13 @@ if TYPE_CHECKING:
     from maestro_hooks.evidence.record import Record
     from maestro_hooks.integrations.pytest_outcomes import Outcome
     from maestro_hooks.integrations.pytest_selection import Fault, Selection
-    from maestro_hooks.requests import TestOutcome
+    from maestro_hooks.session_requests import TestOutcome
 
 SCHEMA = "maestro.pytest/1"
 DESELECTED = "pytest/deselected_by_maestro"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class Session(Value, frozen=True, kw_only=True):
     """What happened: one outcome per test, what was selected, and whether the session ran to its end.
 
     ``selection`` is ``None`` if no process that collected lived to report it. ``tree`` is the git tree id the tests
@@ -121,7 +120,7 @@ def document(
         "collected": session.collected,
         "counts": dict(session.counts),
         "obligations": verdicts,
-        "tests": [asdict(test) for test in sorted(session.tests, key=lambda test: test.nodeid)],
+        "tests": [msgspec.structs.asdict(test) for test in sorted(session.tests, key=lambda test: test.nodeid)],
         "collectors": [list(pair) for pair in session.pairs if pair[0] not in {t.nodeid for t in session.tests}],
         "select": selection.mode if selection else None,
         "skips": msgspec.to_builtins(selection.skips) if selection else None,

@@ -13,7 +13,7 @@ import msgspec
 from maestro_hooks.evidence import inputs as inputs_documents
 from maestro_hooks.pipeline.gates import claims_of, gate_inputs
 from maestro_hooks.pipeline.recorded_runs import SESSION_HOOK, session_arguments
-from maestro_hooks.requests import AppliedSkip, TestRun
+from maestro_hooks.session_requests import AppliedSkip, TestRun
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,12 +6,13 @@ never called the test, is no outcome.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
+from msgspec import field
 
-from maestro_hooks.requests import TestOutcome
+from maestro_hooks.session_requests import TestOutcome
+from maestro_hooks.values import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,8 +61,7 @@ def _word(report: pytest.TestReport) -> Outcome | None:
     return report.outcome
 
 
-@dataclass(slots=True)
-class _Attempt:
+class _Attempt(State):
     """The phases of one execution of a test, until its teardown."""
 
     said: list[Outcome] = field(default_factory=list)
@@ -85,8 +85,7 @@ class _Attempt:
         return None if worst == "passed" and not self.called else worst
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(State):
     """Outcomes so far: finished tests by node id, and collectors that failed or were skipped as a whole."""
 
     tests: dict[str, TestOutcome] = field(default_factory=dict)
@@ -148,4 +147,4 @@ class Tally:
 
 def _worse(one: TestOutcome, other: TestOutcome) -> TestOutcome:
     worse = max(one, other, key=lambda test: OUTCOMES.index(test.outcome))
-    return replace(worse, reruns=max(one.reruns, other.reruns))
+    return msgspec.structs.replace(worse, reruns=max(one.reruns, other.reruns))

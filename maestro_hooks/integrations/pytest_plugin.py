@@ -42,8 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "maestro_always: never skipped by Maestro's test selection")
     wanted = config.getoption("maestro")
     if wanted or (wanted is None and config.getini("maestro")):
-        from maestro_hooks.integrations.pytest_session import register  # noqa: PLC0415 - only when switched on
+        from maestro_hooks.integrations.quick import no_collections, own_imports  # noqa: PLC0415 - only when switched on
 
-        register(config)
+        with no_collections():
+            with own_imports():
+                from maestro_hooks.integrations.pytest_session import register  # noqa: PLC0415 - as above
+            register(config)
     elif wanted is None and (config.getoption("maestro_json") or config.getoption("maestro_run")):
         raise pytest.UsageError("--maestro-json and --maestro-run need --maestro (or 'maestro = true' in the ini file)")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 import pytest
 
-from maestro_hooks.requests import RunAll, Skip, TestPlan
+from maestro_hooks.integrations.pytest_leaving_out import LeftOut, Uncollected
+from maestro_hooks.session_requests import RunAll, Skip, TestPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable
@@ -122,11 +123,39 @@ class Selector:
         self._others: list[str] = []
         self._own: frozenset[pytest.Item] = frozenset()
         self._selection = Selection(mode=mode)
+        self._left_out = LeftOut(root)
+        self._faults: tuple[Fault, ...] = ()
 
     @property
     def selection(self) -> Selection:
-        """The decision so far, with everything others deselected."""
-        return msgspec.structs.replace(self._selection, others=tuple(sorted(set(self._others))))
+        """The decision so far, with everything others deselected, and the tests of files that were not collected."""
+        decided = self._selection
+        left = [Skipped(skip.nodeid, plugin, skip.reason) for plugin, skip in self._left_out.skips()]
+        return msgspec.structs.replace(
+            decided,
+            tests=decided.tests + len(left),
+            skips=tuple(sorted({*decided.skips, *left})) if left else decided.skips,
+            faults=tuple(sorted({*decided.faults, *self._faults})),
+            others=tuple(sorted(set(self._others))),
+        )
+
+    @property
+    def left_out(self) -> list[Uncollected]:
+        """The tests of files that were not collected."""
+        return [Uncollected(skip.nodeid) for _, skip in self._left_out.skips()]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Ask the accelerators which files need not be collected; a process that only distributes does not."""
+        config = session.config
+        if self._mode == "on" and not config.pluginmanager.has_plugin("dsession"):
+            results = self._left_out.ask(self._host, config, self._root)
+            self._faults = tuple(fault(f) for f in results.failures) if results is not None else ()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Leave a file out that nobody else ignores."""
+        return True if self._left_out.leave_out(collection_path) else None
 
     # Outermost, so that tests deselected by -k, --last-failed or any other plugin are not asked about.
     @pytest.hookimpl(wrapper=True, tryfirst=True)

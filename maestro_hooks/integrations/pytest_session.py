@@ -25,8 +25,14 @@ from maestro_hooks.integrations.pytest_contributions import contributions, run_o
 from maestro_hooks.integrations.pytest_inputs import inputs_of
 from maestro_hooks.integrations.pytest_outcomes import Tally, phase_of
 from maestro_hooks.integrations.pytest_plugin import MODES, SESSION
-from maestro_hooks.integrations.pytest_project import head_of, repository_of
+from maestro_hooks.integrations.pytest_project import (
+    head_of,
+    listing_after,
+    listing_before,
+    repository_of,
+)
 from maestro_hooks.integrations.pytest_selection import Selection, Selector, effective_mode, fault, node_names
+from maestro_hooks.integrations.quick import no_collections
 from maestro_hooks.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -90,7 +96,8 @@ class Worker:
     def pytest_sessionstart(self) -> None:
         """Join the controller's run."""
         announce_run(self._config, cast("Any", self._config).workerinput["maestro_run"])
-        _, self._selector = open_project(self._config, self._mode)
+        with no_collections():
+            _, self._selector = open_project(self._config, self._mode)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
@@ -117,6 +124,10 @@ class Controller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Open the project, so that whatever forbids recording ends the session before a test runs."""
+        with no_collections():
+            self._open()
+
+    def _open(self) -> None:
         config = self._config
         self._workspace, self._selector = open_project(config, self._mode)
         self._faults += [fault(f) for f in self._workspace.host.broken("load")]
@@ -125,7 +136,7 @@ class Controller:
             self._run = self._run_id()
             if not config.getoption("collectonly"):
                 pytest_recording.check_writable(self._workspace.root, self._run)
-                self._tree = self._workspace.repository.work_tree()
+                self._tree = self._workspace.repository.work_tree(listing_before(config))
         except MaestroError as error:
             raise pytest.UsageError(f"maestro: {error}") from error
         if self._json is not None and not self._json.parent.is_dir():
@@ -134,7 +145,8 @@ class Controller:
         self._set_junit_property()
 
     def _run_id(self) -> str:
-        run = str(self._config.getoption("maestro_run") or self._workspace.run_id())
+        given = self._config.getoption("maestro_run") or os.environ.get(RUN_VARIABLE)
+        run = str(given or listing_before(self._config).run_id)
         if not _RUN_ID.fullmatch(run):
             raise UsageError(
                 f"run id {run!r} is not a plain name",
@@ -200,8 +212,11 @@ class Controller:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write what happened, and let the exit code say if an obligation is unmet or nothing could be written."""
-        if not self._recording:
-            return
+        if self._recording:
+            with no_collections():
+                self._finish(session)
+
+    def _finish(self, session: pytest.Session) -> None:
         happened = self._happened(session)
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and happened.all_justified:
             session.exitstatus = pytest.ExitCode.OK
@@ -248,7 +263,7 @@ class Controller:
     def _tree_afterwards(self) -> str:
         """The tree the results speak about: none if it changed while tests ran, or git can no longer tell."""
         try:
-            after = self._workspace.repository.work_tree()
+            after = self._workspace.repository.work_tree(listing_after(self._config))
         except MaestroError:
             return f"changed-during-run:{self._tree}"
         return self._tree if after == self._tree else f"changed-during-run:{self._tree}"
@@ -258,7 +273,7 @@ class Controller:
         root = self._workspace.root
         inputs = inputs_of(self._config, root=root, tree=happened.tree, selection=happened.selection)
         try:
-            writer = self._workspace.writer("pytest", parent=head_of(self._config))
+            writer = self._workspace.writer("pytest", parent=head_of(self._config), run=self._run)
             blobs = self._workspace.blobs
             run = run_of(happened, root=root, config=self._config)
             claims = contributions(self._workspace.host, run, blobs, test_run=inputs)
@@ -270,6 +285,10 @@ class Controller:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The section ``maestro``, if anything is to be said."""
+        left_out = [] if self._config.pluginmanager.has_plugin("dsession") else self._selector.left_out
+        if left_out:
+            # Pytest's last line counts what it was told to be deselected; these tests were never items.
+            terminalreporter.stats.setdefault("deselected", []).extend(left_out)
         if self._lines:
             terminalreporter.section("maestro")
             for line in self._lines:

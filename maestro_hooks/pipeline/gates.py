@@ -7,7 +7,7 @@ obligations it yielded, or ``error``. A gate that dies midway contributes only i
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -15,27 +15,28 @@ import msgspec
 from maestro_hooks.errors import ToolError
 from maestro_hooks.evidence import inputs as inputs_module
 from maestro_hooks.evidence.inputs import Inputs
-from maestro_hooks.evidence.obligation import Finding, Obligation
+from maestro_hooks.evidence.obligation import Obligation
 from maestro_hooks.evidence.record import EvidenceRef, Producer, Record, error_record, record_of
 from maestro_hooks.host import Failure, guarded
-from maestro_hooks.requests import SourceFile
 from maestro_hooks.tools import tools_of
+from maestro_hooks.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from maestro_hooks.discovery import Plugin
+    from maestro_hooks.evidence.finding import Finding
     from maestro_hooks.host import Host
     from maestro_hooks.project.blobs import Blobs
     from maestro_hooks.project.repository import Repository
+    from maestro_hooks.requests import SourceFile
 
 FINDINGS = "findings"
 GATE_KEYS = {"maestro_check": "gate", "maestro_before_seal": "before-seal", "maestro_tests_finished": "tests-finished"}
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Value, frozen=True):
     """A record with the inputs document its digest names and the findings it holds."""
 
     record: Record
@@ -43,8 +44,7 @@ class Claim:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class GateRun:
+class GateRun(Value, frozen=True):
     """What one gate said about one request; ``reused`` when its claims still held and it was not run."""
 
     plugin: str
@@ -79,6 +79,8 @@ def source_files(
     Raises:
         ToolError: a file cannot be read.
     """
+    from maestro_hooks.requests import SourceFile  # noqa: PLC0415 - claims about a test session need no files
+
     wanted = None if only is None else set(only)
     found = []
     for path, place in repository.files() if listing is None else listing:
@@ -192,6 +194,8 @@ def encode_findings(findings: tuple[Finding, ...]) -> bytes:
 
 def findings_of(record: Record, blobs: Blobs) -> tuple[Finding, ...]:
     """The findings behind a record, read back from the blob store. Raises ``EvidenceError``."""
+    from maestro_hooks.evidence.finding import Finding  # noqa: PLC0415 - as above
+
     for reference in record.evidence:
         if reference.name == FINDINGS:
             return msgspec.json.decode(blobs.get(reference.sha256), type=tuple[Finding, ...])

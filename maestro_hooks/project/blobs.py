@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from maestro_hooks.errors import EvidenceError
 from maestro_hooks.project.state import state_directory
+from maestro_hooks.values import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Blobs:
+class Blobs(Value, frozen=True):
     """The blob store of one repository."""
 
     root: Path

@@ -6,10 +6,10 @@ Invariant: ``tree`` is the id ``git write-tree`` gives the index, and so that of
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from maestro_hooks.project.git import git
+from maestro_hooks.values import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +27,7 @@ class Entry(NamedTuple):
     path: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Value, frozen=True):
     """The entries of the index in git's order, and the paths whose content on disk is another, gone, or not tracked.
 
     ``unsure``: tracked paths that git was told not to look at (``assume-unchanged``, a sparse checkout).

@@ -7,27 +7,28 @@ untracked files git does not ignore), computed without touching the index or the
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import tempfile
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maestro_hooks.errors import UsageError
 from maestro_hooks.project.git import git
 from maestro_hooks.project.listing import Listing, read_listing
+from maestro_hooks.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_OBJECT_ID = re.compile(rb"[0-9a-f]{40}([0-9a-f]{24})?")
 # Bytecode caches appear while tests run; they are derived from the tree and never part of it.
 _NOT_DERIVED = ("--", ".", ":(exclude,glob)**/__pycache__/**")
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Value, frozen=True):
     """How the work directory differs from the last commit: paths by kind, and what is not covered."""
 
     changed: tuple[str, ...]
@@ -40,8 +41,7 @@ class Status:
         return not self.changed and not self.untracked
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(Value, frozen=True):
     """A git work tree; make one with :meth:`find`."""
 
     root: Path
@@ -49,8 +49,18 @@ class Repository:
     @classmethod
     def find(cls, start: Path) -> Repository:
         """The repository that holds ``start``. Raises ``UsageError`` outside one, or in a bare one."""
+        return cls.find_at_head(start)[0]
+
+    @classmethod
+    def find_at_head(cls, start: Path) -> tuple[Repository, str]:
+        """The repository and its :attr:`head`, by one call of git. Raises ``UsageError`` as :meth:`find`."""
         where = start if start.is_dir() else start.parent
-        top = git(where, "rev-parse", "--show-toplevel", check=False)
+        # With --revs-only a HEAD before the first commit is nothing, and not an error.
+        top = git(where, "rev-parse", "--revs-only", "--show-toplevel", "HEAD", check=False).removesuffix(b"\n")
+        above, _, last = top.rpartition(b"\n")
+        head = ""
+        if above and _OBJECT_ID.fullmatch(last):
+            top, head = above, last.decode()
         if not top.strip():
             reason = git(where, "rev-parse", "--is-bare-repository", check=False).strip()
             if reason == b"true":
@@ -60,7 +70,7 @@ class Repository:
                 where=str(where),
                 fix="run 'git init' and commit, or 'git status' to see what git says",
             )
-        return cls(Path(os.fsdecode(top.removesuffix(b"\n"))))
+        return cls(Path(os.fsdecode(top))), head
 
     @property
     def head(self) -> str:
@@ -98,9 +108,9 @@ class Repository:
         """The tree id of a revision. Raises ``ToolError`` for an unknown one."""
         return git(self.root, "rev-parse", "--verify", f"{revision}^{{tree}}").decode().strip()
 
-    def work_tree(self) -> str:
-        """The git tree id of the work directory's content (see the module's invariant)."""
-        listing = self.listing()
+    def work_tree(self, listing: Listing | None = None) -> str:
+        """The git tree id of the work directory's content (see the module's invariant), as just listed or anew."""
+        listing = self.listing() if listing is None else listing
         hidden = self._hidden(listing)
         if not hidden and all(_derived(path) for path in listing.dirty) and (tree := listing.tree) is not None:
             return tree

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from maestro_bloom.effects import changed_statements, targets_of
 from maestro_bloom.module_graph import absolute, module_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
-    from maestro_bloom.effects import Statement
     from maestro_bloom.index import FileRow
-    from maestro_bloom.source_model import SourceModel
+    from maestro_bloom.source_parts import SourceModel, Statement
 
 
 class Acting:
@@ -88,3 +86,39 @@ class Acting:
 
 def _absolute(statement: Statement, path: str) -> Statement:
     return replace(statement, imports=tuple(absolute(name, path) for name in statement.imports))
+
+
+def targets_of(
+    changed: list[Statement], acting: Mapping[str, frozenset[str]], imported: Mapping[str, frozenset[str]]
+) -> set[str]:
+    """What changed statements do to others; ``acting``: paths that a call of a name was seen to write into.
+
+    ``imported``: dotted names of modules that change others, with these others.
+    """
+    found = {target for statement in changed for target in statement.targets}
+    for statement in changed:
+        for name in statement.calls:
+            found |= acting.get(name, frozenset())
+        for name in statement.imports:
+            for at in range(name.count(".") + 1):
+                found |= imported.get(name.rsplit(".", at)[0], frozenset())
+    return found
+
+
+def changed_statements(old: tuple[Statement, ...], new: tuple[Statement, ...], names: set[str]) -> list[Statement]:
+    """Statements that are gone or new, and those that need a changed name; ``names`` changed otherwise."""
+    before, after = {s.digest for s in old}, {s.digest for s in new}
+    found = [s for s in old if s.digest not in after] + [s for s in new if s.digest not in before]
+    if [s.digest for s in old if s.targets and s.digest in after] != [
+        s.digest for s in new if s.targets and s.digest in before
+    ]:
+        found += [s for s in new if s.targets]  # another order
+    names = names | {name for s in found for name in s.names}
+    rest = [s for s in new if s.digest in before]
+    while True:
+        more = [s for s in rest if not names.isdisjoint(s.mentions)]
+        if not more:
+            return found
+        found += more
+        rest = [s for s in rest if names.isdisjoint(s.mentions)]
+        names |= {name for s in more for name in s.names}

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -34,12 +36,11 @@ from maestro_bloom.observations import Bag
 from maestro_bloom.observed_names import EVERY_VALUE, is_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from maestro_bloom.effects import Statement
     from maestro_bloom.model_cache import Models
     from maestro_bloom.recorder import Recorder
-    from maestro_bloom.source_model import SourceModel
+    from maestro_bloom.source_parts import SourceModel, Statement
     from maestro_bloom.tree import Tree
 
 
@@ -60,6 +61,18 @@ class Recorded:
     outcome: str = ""
     flaky: bool = False
     duration_us: int = 0
+
+
+class _Masks(dict[bytes, int]):
+    """Per key, what it sets in a filter of ``bits`` bits."""
+
+    def __init__(self, hashed: Callable[[bytes], tuple[int, ...]]) -> None:
+        self.bits = 0
+        self._hashed = hashed
+
+    def __missing__(self, key: bytes) -> int:
+        mask = self[key] = bloom_filter.mask(self._hashed(key), self.bits)
+        return mask
 
 
 class Assembly:
@@ -96,12 +109,7 @@ class Assembly:
         hit: set[int] = set()
         held: dict[str, tuple[list[bytes], int]] = {}
         for test in tests:
-            bag = Bag()
-            for part in {b for own in (test.bag, *test.shared) for b in own.everything()}:
-                bag.update(part)
-            bag.units |= {self._unit(*code) for code in bag.codes}
-            for place in list(bag.children):
-                bag.update(self._child(place))
+            bag = self._bag(test)
             hit |= bag.units
             found = self._keys(bag)
             if test.varies:
@@ -123,23 +131,29 @@ class Assembly:
         )
         return made, self._filters(held)
 
+    def _bag(self, test: Recorded) -> Bag:
+        """All that a test touched itself, through wider fixtures and in children."""
+        own = test.bag
+        if not (test.shared or own.others or own.codes or own.children):
+            return own
+        bag = Bag()
+        for part in {b for each in (own, *test.shared) for b in each.everything()}:
+            bag.update(part)
+        bag.units |= {self._unit(*code) for code in bag.codes}
+        for place in list(bag.children):
+            bag.update(self._child(place))
+        return bag
+
     def _filters(self, held: Mapping[str, tuple[list[bytes], int]]) -> Filters:
         """The filters of tests that hold these keys; size by size, so that a key is spread once for all of a size."""
         filters: Filters = {}
-        masks: dict[bytes, int] = {}
-        size = 0
+        masks = _Masks(self._hash)
         for nodeid in sorted(held, key=lambda nodeid: held[nodeid][1]):
             found, bits = held[nodeid]
-            if bits != size:
-                size = bits
+            if bits != masks.bits:
+                masks.bits = bits
                 masks.clear()
-            filled = 0
-            for key in found:
-                spread = masks.get(key)
-                if spread is None:
-                    spread = masks[key] = bloom_filter.mask(self._hash(key), bits)
-                filled |= spread
-            filters[nodeid] = (filled, bits)
+            filters[nodeid] = (reduce(or_, map(masks.__getitem__, found), 0), bits)
         return filters
 
     def _child(self, place: str) -> Bag:
@@ -195,9 +209,7 @@ class Assembly:
         )
 
     def _keys(self, bag: Bag) -> set[bytes]:
-        found: set[bytes] = set()
-        for unit in bag.units:
-            found.update(self._unit_keys(unit))
+        found = set[bytes]().union(*map(self._unit_keys, bag.units))
         found.update(keys.source(path) for path in map(self._source_of, bag.modules) if path)
         for row, key in self._input_pairs(bag):
             self._inputs.add(row)
@@ -287,6 +299,8 @@ class Assembly:
         inputs = self._input_rows(recorder.at_import[path]) if path in recorder.at_import else set()
         if path in recorder.at_import and recorder.at_import[path].opaque:
             inputs.add(InputRow("opaque", ",".join(sorted(recorder.at_import[path].opaque)), ""))
+        if path in recorder.outside:
+            inputs.add(InputRow("outside", "", ""))
         blocks = (
             ()
             if model is None
@@ -308,6 +322,7 @@ class Assembly:
             wildcard=model is None or model.wildcard or _walks_early(model, path, flags),
             early=path in recorder.early,
             statements=self._statements(model, recorder.acts.get(path, set())) if model else (),
+            rearranges=model is not None and model.rearranges,
         )
 
     def _statements(self, model: SourceModel, acts: set[tuple[int, str]]) -> tuple[Statement, ...]:

@@ -7,21 +7,23 @@ Rows are compared by content, so no history is needed: any index of the same env
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import field
 
 from maestro_bloom import keys
 from maestro_bloom.acting import Acting
 from maestro_bloom.index import COMPILED, FOLDED, HIT, VARIES
 from maestro_bloom.module_graph import ModuleGraph, module_names, wanted_names
-from maestro_bloom.names import Names
 from maestro_bloom.observed_names import EVERY_VALUE, EVERY_VARIABLE, every_value, every_variable
+from maestro_hooks.values import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from maestro_bloom.index import FileRow, Index, InputRow
     from maestro_bloom.model_cache import Models
+    from maestro_bloom.names import Names
     from maestro_bloom.tree import Tree
 
 # Hooks that pytest calls in every conftest, whatever directory it stands in.
@@ -34,8 +36,7 @@ _SESSION_WIDE = frozenset(
 )
 
 
-@dataclass(slots=True)
-class Changes:
+class Changes(State):
     """The differences: keys with what they mean, affected sources with why, directories with a new conftest."""
 
     keys: dict[bytes, str] = field(default_factory=dict)
@@ -44,6 +45,10 @@ class Changes:
     reachable: dict[str, str] = field(default_factory=dict)
     """Sources from which imports lead to anything that changed, bodies too: what runs at random may come to run it."""
     everything: str = ""
+    rearranged: bool = False
+    """Whether a hook of the project may look at more than one test at a time."""
+    added: set[str] = field(default_factory=set)
+    """Names, without directories, of new sources."""
     any: bool = False
 
 
@@ -62,13 +67,18 @@ class Comparison:
         self._bodies: dict[str, str] = {}
         self._acting = Acting(index.files)
         named = level == "names"
-        self._names = Names(index.files, everywhere=index.everywhere, tree=tree, models=models) if named else None
+        self._names: Names | None = None
+        if named:
+            from maestro_bloom.names import Names  # noqa: PLC0415 - at this level only
+
+            self._names = Names(index.files, everywhere=index.everywhere, tree=tree, models=models)
 
     def run(self) -> Changes:
         """All differences."""
         changes = self._changes
         for row in self._index.files:
             self._file(row)
+            changes.rearranged |= row.rearranges
         added = self._added()
         for read in self._index.inputs:
             self._input(read, added)
@@ -123,6 +133,7 @@ class Comparison:
             return
         model = None if content == keys.ABSENT else self._models.of(content, self._tree.root / row.path)
         self._changes.any = True
+        self._changes.rearranged |= model is not None and model.rearranges
         if model is None:
             self._skeletons[row.path] = "it is gone"
         elif model.skeleton != row.skeleton and not (self._names is not None and self._names.add(row, model)):
@@ -148,7 +159,10 @@ class Comparison:
         names: set[str] = set()
         for path in new:
             names.update(module_names(path, sources))
-            self._acting.compare(path, (), self._models.of(sources[path], self._tree.root / path))
+            model = self._models.of(sources[path], self._tree.root / path)
+            self._acting.compare(path, (), model)
+            self._changes.added.add(path.rpartition("/")[2])
+            self._changes.rearranged |= model is None or model.rearranges
             if path.rpartition("/")[2] == "conftest.py":
                 self._changes.directories[path.rpartition("/")[0]] = f"{path} is new"
                 if self._is_session_wide(path):
@@ -185,7 +199,7 @@ class Comparison:
             self._changes.keys[key_of(row)] = f"{row.kind} {row.name} changed"
 
     def _moved(self, row: InputRow) -> bool:
-        if row.kind in ("missing", "opaque"):
+        if row.kind in ("missing", "opaque", "outside"):
             return row.kind == "opaque" and self._changes.any
         return version(row.kind, row.name, tree=self._tree, variables=self._variables, salt=self._index.salt) != (
             row.version

@@ -6,20 +6,19 @@ Invariant: everything here is a function of the run and the index; the confidenc
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from maestro_hooks.evidence.obligation import Obligation
+from maestro_hooks.values import Value
 
 if TYPE_CHECKING:
     from maestro_bloom.index import Audit
-    from maestro_hooks.requests import TestRun
+    from maestro_hooks.session_requests import TestRun
 
 _PPM = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Value, frozen=True, kw_only=True):
     """What the index knows at the end of a run. ``night`` is (skippable, of these failed) of a full run."""
 
     index: str

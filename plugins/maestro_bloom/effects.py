@@ -12,39 +12,19 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from maestro_bloom import writers
 from maestro_bloom.imports_of import imported
 from maestro_bloom.memos import last_name
+from maestro_bloom.source_parts import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 # What is called for its effect on the test run alone, and read by every run.
 _HARNESS = frozenset({"pytest", "unittest", "typing", "doctest"})
 # What a plain statement's value may be made of: nothing that can fail or act.
 _VALUES = (ast.Constant, ast.Name, ast.Tuple, ast.List, ast.Load)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-
-
-class Statement(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A statement of the top level, lines ``line`` to ``end``.
-
-    ``targets`` are dotted names (or, where the recorder saw it, paths) of what it changes; ``calls`` are names that it
-    calls, decorates with or inherits from; ``imports`` what it imports; ``mentions`` what it needs. ``plain``: it only
-    binds its names, to what its text says.
-    """
-
-    names: tuple[str, ...]
-    digest: bytes
-    targets: tuple[str, ...] = ()
-    calls: tuple[str, ...] = ()
-    imports: tuple[str, ...] = ()
-    mentions: tuple[str, ...] = ()
-    plain: bool = False
-    line: int = 0
-    end: int = 0
 
 
 class Effects:
@@ -189,39 +169,3 @@ def _is_plain(node: ast.stmt) -> bool:
         value = [] if node.value is None else list(at_import(node.value))
         return len(names) == len(targets) and not special and all(isinstance(n, _VALUES) for n in value)
     return False
-
-
-def targets_of(
-    changed: list[Statement], acting: Mapping[str, frozenset[str]], imported: Mapping[str, frozenset[str]]
-) -> set[str]:
-    """What changed statements do to others; ``acting``: paths that a call of a name was seen to write into.
-
-    ``imported``: dotted names of modules that change others, with these others.
-    """
-    found = {target for statement in changed for target in statement.targets}
-    for statement in changed:
-        for name in statement.calls:
-            found |= acting.get(name, frozenset())
-        for name in statement.imports:
-            for at in range(name.count(".") + 1):
-                found |= imported.get(name.rsplit(".", at)[0], frozenset())
-    return found
-
-
-def changed_statements(old: tuple[Statement, ...], new: tuple[Statement, ...], names: set[str]) -> list[Statement]:
-    """Statements that are gone or new, and those that need a changed name; ``names`` changed otherwise."""
-    before, after = {s.digest for s in old}, {s.digest for s in new}
-    found = [s for s in old if s.digest not in after] + [s for s in new if s.digest not in before]
-    if [s.digest for s in old if s.targets and s.digest in after] != [
-        s.digest for s in new if s.targets and s.digest in before
-    ]:
-        found += [s for s in new if s.targets]  # another order
-    names = names | {name for s in found for name in s.names}
-    rest = [s for s in new if s.digest in before]
-    while True:
-        more = [s for s in rest if not names.isdisjoint(s.mentions)]
-        if not more:
-            return found
-        found += more
-        rest = [s for s in rest if names.isdisjoint(s.mentions)]
-        names |= {name for s in more for name in s.names}

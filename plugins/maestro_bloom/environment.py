@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlparse
 import msgspec
 
 from maestro_bloom.keys import digest_of
+from maestro_hooks.config import parsed_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -82,7 +83,7 @@ def config_digest(path: Path) -> str:
     data = path.read_bytes()
     if path.name == "pyproject.toml":
         try:
-            document = tomllib.loads(data.decode())
+            document = parsed_toml(data.decode())
         except (tomllib.TOMLDecodeError, UnicodeDecodeError):
             return digest_of(data)
         tools = {name: table for name, table in document.get("tool", {}).items() if name not in _TOOLS_ASIDE}

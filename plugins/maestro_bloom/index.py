@@ -10,9 +10,9 @@ from typing import Literal
 
 import msgspec
 
-from maestro_bloom.effects import Statement
+from maestro_bloom.source_parts import Statement
 
-SCHEMA = "maestro.bloom/2"
+SCHEMA = "maestro.bloom/3"
 
 HIT, FOLDED, COMPILED = 1, 2, 4
 """Flags of a block: some test ran it; its effect outlives the call; it runs as machine code."""
@@ -21,7 +21,7 @@ OPAQUE, FLAKY, UNSTABLE, VARIES = 1, 2, 4, 8
 """Flags of a test: it did what nobody can follow; passed only after reruns; had an input change while it ran; chooses
 at random what it runs."""
 
-InputKind = Literal["file", "dir", "path", "env", "missing", "opaque"]
+InputKind = Literal["file", "dir", "path", "env", "missing", "opaque", "outside"]
 
 
 class BlockRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -60,6 +60,11 @@ class FileRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     wildcard: bool = False
     early: bool = False
     statements: tuple[Statement, ...] = ()
+    rearranges: bool = False
+    collected: bytes = b""
+    """Digest of the node ids that collecting the whole file found, if that was seen and no mark keeps one running."""
+    confirmed: bool = False
+    """Whether two runs found the same, so that neither chance nor the clock makes its tests."""
 
 
 class TestRow(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -87,8 +87,9 @@ class Stored:
         found: Filters = {}
         rows = iter(self.index.tests)
         for group in self._classes:
-            starts = range(group.offset, group.offset + group.bits * group.stride, group.stride)
-            columns = [int.from_bytes(self._payload[s : s + group.stride], "little") for s in starts]
+            stride = group.stride
+            starts = range(group.offset, group.offset + group.bits * stride, stride)
+            columns = [int.from_bytes(self._payload[s : s + stride], "little") for s in starts]
             for filled in bloom_filter.transpose(columns, group.tests):
                 found[next(rows).nodeid] = (filled, group.bits)
         return found
@@ -114,8 +115,8 @@ def encode(index: Index, filters: Filters) -> bytes:
     for bits in sorted({row.bits for row in rows}):
         members = [filters[row.nodeid][0] for row in rows if row.bits == bits]
         group = SizeClass(bits, len(members), offset)
-        slices = bloom_filter.transpose(members, bits)
-        parts.append(b"".join(column.to_bytes(group.stride, "little") for column in slices))
+        slices, stride = bloom_filter.transpose(members, bits), group.stride
+        parts.append(b"".join(column.to_bytes(stride, "little") for column in slices))
         classes.append(group)
         offset += len(parts[-1])
     payload = b"".join(parts)

@@ -6,16 +6,20 @@ Invariant: the index written speaks about the tree the run began with; if a sour
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import field
+from msgspec.structs import replace
 
 from maestro_bloom import environment, index_file
 from maestro_bloom.changes import Changes, Comparison
 from maestro_bloom.index import Audit, Filters, Index
+from maestro_bloom.leaving_out import left_out, unchanged
 from maestro_bloom.outcomes import Outcomes
 from maestro_bloom.selecting import Judgement, judge
 from maestro_bloom.store import opened
 from maestro_bloom.tree import Tree, read_tree
+from maestro_hooks.values import State, Value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -31,8 +35,7 @@ if TYPE_CHECKING:
 _DAY_S = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Value, frozen=True):
     """The run at its end: its id, the commit, whether every test of the project ran, whether that was asked for."""
 
     id: str
@@ -41,8 +44,7 @@ class Run:
     full: bool
 
 
-@dataclass(slots=True)
-class Keeper:
+class Keeper(State):
     """The index of one pytest process. ``now`` is seconds since the epoch at the start."""
 
     store: Store
@@ -92,6 +94,15 @@ class Keeper:
             return [], reason
         return judge(self._stored, self._differences(self._stored), nodeids), ""
 
+    def left_out(self) -> dict[str, list[Judgement]]:
+        """Files that need not be collected, with what is said of their tests. Raises ``MaestroError``."""
+        stored = self._stored
+        if stored is None or self._reason_for_all([row.nodeid for row in stored.index.tests]):
+            return {}
+        changes = self._differences(stored)
+        judged = judge(stored, changes, [row.nodeid for row in stored.index.tests])
+        return left_out(stored, changes, judged, level=self.settings.level)
+
     def _reason_for_all(self, nodeids: Collection[str]) -> str:
         stored = self._stored
         if stored is None:
@@ -133,14 +144,15 @@ class Keeper:
         self.models.save()
         return found
 
-    def part(self, recording: Recording, run: Run) -> tuple[Index, Filters] | None:
-        """What this process recorded. Raises ``MaestroError``."""
-        after = read_tree(self.store.root)
+    def part(
+        self, recording: Recording, run: Run, *, after: Tree, collected: Mapping[str, bytes]
+    ) -> tuple[Index, Filters] | None:
+        """What this process recorded, by the tree it left, and what it ``collected``. Raises ``MaestroError``."""
         source, unstable = recording.changed(after)
         if source:
             self.problem = f"no index was written: {source} changed while the tests ran"
             return None
-        if not recording.finished or self.tree is None:
+        if self.tree is None or not (recording.finished or self._confirms(collected)):
             return None
         sizes = {row.nodeid: row.bits for row in self._stored.index.tests} if self._stored else {}
         blank = Index(
@@ -152,9 +164,15 @@ class Keeper:
             made=self.now,
             last_full=self.now if run.whole else 0,
         )
-        made = recording.index(blank, unstable=unstable, sizes=sizes)
+        made, filters = recording.index(blank, unstable=unstable, sizes=sizes)
+        files = tuple(replace(row, collected=collected.get(row.path, b"")) for row in made.files)
         self.models.save()
-        return made
+        return replace(made, files=files), filters
+
+    def _confirms(self, collected: Mapping[str, bytes]) -> bool:
+        """Whether a run in which no test ran has something to tell: it found in a file what was found before."""
+        rows = self._stored.index.files if self._stored else ()
+        return any(row.collected and not row.confirmed and collected.get(row.path) == row.collected for row in rows)
 
     def finish(self, own: Sequence[tuple[Index, Filters]], shards: Sequence[Path], run: Run) -> None:
         """Put this process's part and the shards of others together, and over the index that was judged by.
@@ -186,17 +204,18 @@ class Keeper:
         if stored is None or not usable:
             return made
         changes = self._differences(stored) if stored is self._stored else self._compare(stored)
-        old = [row.nodeid for row in stored.index.tests]
-        unaffected = {j.nodeid for j in judge(stored, changes, old) if not j.reasons}
+        judged = judge(stored, changes, [row.nodeid for row in stored.index.tests])
+        unaffected = {j.nodeid for j in judged if not j.reasons}
+        lasting = unchanged(stored, changes, judged, level=self.settings.level)
         recorded = {row.nodeid for row in made[0].tests}
         paths = self.tree.contents if self.tree else {}
         failed = {nodeid for nodeid, outcome in self.outcomes.worst.items() if outcome == "failed"}
         gone = (failed - recorded) | {
             row.nodeid
             for row in stored.index.tests
-            if (whole and row.nodeid not in recorded) or (row.path and row.path not in paths)
+            if (whole and recorded and row.nodeid not in recorded) or (row.path and row.path not in paths)
         }
-        index, filters = merging.update(stored, made, unaffected=unaffected, gone=gone)
+        index, filters = merging.update(stored, made, unaffected=unaffected, gone=gone, lasting=lasting)
         return merging.with_audit(index, self._audit), filters
 
     def _measure(self, run: Run) -> None:

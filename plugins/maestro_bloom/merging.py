@@ -79,8 +79,18 @@ def _file(old: FileRow, new: FileRow) -> FileRow:
     """``new`` with what ``old`` knows more: runs of blocks that are still the same, names, edges, import-time reads."""
     flags = {(b.qualname, b.n, b.digest): b.flags for b in old.blocks}
     inputs: dict[tuple[str, str], InputRow] = {(row.kind, row.name): row for row in (*old.inputs, *new.inputs)}
+    targets = {s.digest: s.targets for s in old.statements if s.targets}
+    collected, confirmed = _collected(old, new)
     return replace(
         new,
+        wildcard=new.wildcard or (old.wildcard and old.blob == new.blob),
+        # A module that was not executed this time does what it was seen to do.
+        statements=tuple(
+            replace(s, targets=tuple(sorted({*s.targets, *targets[s.digest]}))) if s.digest in targets else s
+            for s in new.statements
+        ),
+        collected=collected,
+        confirmed=confirmed,
         blocks=tuple(replace(b, flags=b.flags | flags.get((b.qualname, b.n, b.digest), 0)) for b in new.blocks),
         names=tuple(sorted({*old.names, *new.names})),
         edges=tuple(sorted({*old.edges, *new.edges})),
@@ -89,10 +99,41 @@ def _file(old: FileRow, new: FileRow) -> FileRow:
     )
 
 
+def _collected(old: FileRow, new: FileRow) -> tuple[bytes, bool]:
+    """What collecting a file found in parts of one run, each of which may have seen it."""
+    if old.collected and new.collected and old.collected != new.collected:
+        return b"", False
+    return new.collected or old.collected, old.confirmed and new.confirmed
+
+
+def _recollected(old: Index, rows: Iterable[FileRow], *, lasting: Collection[str]) -> tuple[FileRow, ...]:
+    """Rows with what is known of their tests: seen anew and compared, or of the files ``lasting`` as it was."""
+    before = {row.path: row for row in old.files}
+    found = []
+    for row in rows:
+        earlier = before.get(row.path)
+        if row.collected:
+            confirmed = earlier is not None and earlier.collected == row.collected
+            found.append(replace(row, confirmed=confirmed))
+        elif earlier is not None and row.path in lasting:
+            found.append(replace(row, collected=earlier.collected, confirmed=earlier.confirmed))
+        else:
+            found.append(row)
+    return tuple(found)
+
+
 def update(
-    old: Stored, fresh: tuple[Index, Filters], *, unaffected: Collection[str], gone: Collection[str]
+    old: Stored,
+    fresh: tuple[Index, Filters],
+    *,
+    unaffected: Collection[str],
+    gone: Collection[str],
+    lasting: Collection[str] = (),
 ) -> tuple[Index, Filters]:
-    """The index after a run: ``unaffected`` are the old tests nothing of which has changed, ``gone`` exist no more."""
+    """The index after a run: ``unaffected`` are the old tests nothing of which has changed, ``gone`` exist no more.
+
+    ``lasting`` are the files that would be collected as before.
+    """
     index, filters = fresh[0], dict(fresh[1])
     before = old.filters()
     tests = {row.nodeid: row for row in index.tests}
@@ -112,7 +153,11 @@ def update(
         index,
         last_full=max(index.last_full, old.index.last_full),
         audit=max(index.audit, old.index.audit, key=lambda audit: audit.runs),
-        files=_files((row for row in old.index.files if row.path in paths), index.files),
+        files=_recollected(
+            old.index,
+            _files((replace(r, collected=b"") for r in old.index.files if r.path in paths), index.files),
+            lasting=lasting,
+        ),
         inputs=tuple(held[key] for key in sorted(held)),
         everywhere=tuple(sorted({*old.index.everywhere, *index.everywhere} & paths)),
         # What is gone or changed made all tests run, so that nothing of the old index is kept.

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from maestro_bloom.source_parts import SCHEMA, SourceModel
 from maestro_hooks.project.files import write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from maestro_bloom.source_model import SourceModel
 
 
 class Models:
@@ -46,8 +45,6 @@ class Models:
 
     def _entries(self) -> dict[str, SourceModel]:
         if self._known is None:
-            from maestro_bloom.source_model import SourceModel  # noqa: PLC0415 - not where nothing changed
-
             self._known = {}
             # A damaged cache is an empty one: everything in it can be made again.
             with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
@@ -55,8 +52,6 @@ class Models:
         return self._known
 
     def _path(self) -> Path:
-        from maestro_bloom.source_model import SCHEMA  # noqa: PLC0415 - not where nothing changed
-
         return self._directory / f"models-{sys.implementation.cache_tag}-{SCHEMA}.cache"
 
     def save(self) -> None:

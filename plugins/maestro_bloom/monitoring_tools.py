@@ -56,8 +56,17 @@ class MonitoringTools:
         if self.intact():
             _monitoring.set_local_events(tool, code, events)
 
-    def set_all(self, tool: int, events: int) -> None:
-        """Watch these events in all code of the process, unless that is no longer possible."""
+    def tell_again(self, tool: int, codes: list[CodeType], events: int) -> None:
+        """Wake what was disabled of these events in these code objects, as far as that is possible."""
+        if codes and self.intact():
+            set_events = _monitoring.set_local_events
+            for code in codes:
+                # Setting the same events again would change nothing.
+                set_events(tool, code, 0)
+                set_events(tool, code, events)
+
+    def watch_everywhere(self, tool: int, events: int) -> None:
+        """Watch these events in all code, if that is possible."""
         if self.intact():
             _monitoring.set_events(tool, events)
 

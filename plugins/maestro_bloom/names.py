@@ -16,16 +16,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from maestro_bloom import keys
-from maestro_bloom.effects import changed_statements
+from maestro_bloom.acting import changed_statements
 from maestro_bloom.index import COMPILED, FOLDED, HIT
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from maestro_bloom.effects import Statement
     from maestro_bloom.index import FileRow
     from maestro_bloom.model_cache import Models
-    from maestro_bloom.source_model import SourceModel
+    from maestro_bloom.source_parts import SourceModel, Statement
     from maestro_bloom.tree import Tree
 
 _WORD = re.compile(rb"\w+")

@@ -101,8 +101,10 @@ class Watcher:
     # Audit events -------------------------------------------------------------------------------------------------
 
     def _on_exec(self, arguments: tuple[Any, ...]) -> None:
-        path = self._path(getattr(arguments[0], "co_filename", ""))
-        if path is not None and arguments[0].co_name == "<module>":
+        if getattr(arguments[0], "co_name", "") != "<module>":
+            return
+        path = self._recorder.territory.source(arguments[0].co_filename)
+        if path is not None:
             self._recorder.executing(path)
             self._execute(arguments[0], path)
 
@@ -116,6 +118,8 @@ class Watcher:
         self._pass_on(name, flags)
         path = self._path(name)
         if path is None or _is_output(flags):
+            if path is None and self._recorder.collecting and not _is_output(flags):
+                self._outside(name, _getframe(2))
             return
         frame = _getframe(2)
         if path.endswith(".py") and _reader(frame).startswith(_LOADERS):
@@ -126,6 +130,10 @@ class Watcher:
             found = True
         if not found and _of_plugin(frame):
             self._recorder.session.files.add(path)
+
+    def _outside(self, name: str, frame: FrameType) -> None:
+        if not _reader(frame).startswith(_LOADERS):
+            self._recorder.read_outside(name, frame)
 
     def _pass_on(self, name: str, flags: int) -> None:
         """Who reads what another test wrote depends on what that test ran."""
@@ -163,6 +171,8 @@ class Watcher:
         # A name below the directory, because a directory itself (the root) may be no path of the territory.
         inside = self._path(f"{os.fsdecode(given)}{SEPARATOR}x")
         if inside is None or _reader(frame).startswith("<frozen importlib"):
+            if inside is None and self._recorder.collecting:
+                self._outside(os.fsdecode(given), frame)
             return
         for bag in self._recorder.targets(frame):
             bag.directories.add(inside.rpartition("/")[0])
@@ -223,7 +233,7 @@ class Watcher:
         quiet = [0]
 
         def seen(name: str) -> None:
-            if recorder.active and not quiet[0] and not is_aside(name):
+            if recorder.active and not quiet[0] and not is_aside(name) and not recorder.repeats(name):
                 _read(recorder, name, _getframe(2))
 
         @functools.wraps(get)
@@ -289,13 +299,9 @@ class Watcher:
 
 def _read(recorder: Recorder, name: str, frame: FrameType | None) -> None:
     """A variable was read, for whoever asked ``os.environ``."""
-    bag = recorder.only_bag
-    if bag is not None and name in bag.variables:
-        return
     asker = _asker(frame)
     if asker is not None and not _of_harness(asker.f_code.co_filename):
-        for bag in recorder.targets(asker):
-            bag.variables.add(name)
+        recorder.read(name, asker)
 
 
 class _LastFinder:

@@ -15,8 +15,6 @@ import warnings
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from maestro_bloom.imports_of import imports
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
@@ -77,6 +75,8 @@ class Texts:
     def _imports(self, source: str) -> tuple[str, ...]:
         if source not in self._names:
             self._busy = True
+            from maestro_bloom.imports_of import imports  # noqa: PLC0415 - most suites compile no text
+
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")

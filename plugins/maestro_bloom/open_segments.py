@@ -18,7 +18,7 @@ import sys
 from _thread import get_ident  # gevent puts another into ``threading``
 from typing import TYPE_CHECKING, Any
 
-from maestro_bloom import writers
+from maestro_bloom import source_parts as writers
 from maestro_bloom.monitoring_tools import SEGMENTS
 from maestro_bloom.owned_memos import ASKED
 
@@ -86,7 +86,7 @@ class OpenSegments:
         """Silence everything."""
         for code in self._watched:
             self._tools.set_events(SEGMENTS, code, 0)
-        self._tools.set_all(SEGMENTS, 0)
+        self._tools.watch_everywhere(SEGMENTS, 0)
 
     def watch(self, code: CodeType, kind: int, unit: int | None, tables: tuple[str, ...] = ()) -> None:
         """Tell each start of a function of this ``writers`` kind from now on; a module has no ``unit``."""
@@ -113,7 +113,7 @@ class OpenSegments:
     def begin(self, frame: FrameType) -> None:
         """A test begins whose calls stand above ``frame``."""
         if not self._base:  # the first test: importing raises a lot, and needs no ends
-            self._tools.set_all(SEGMENTS, _monitoring.events.PY_UNWIND)
+            self._tools.watch_everywhere(SEGMENTS, _monitoring.events.PY_UNWIND)
             path = self._recorder.territory.path
             found = [name for name in _RUNNERS if not path(getattr(sys.modules.get(name), "__file__", None) or "")]
             self._aside = tuple(f"{name}." for name in found)
@@ -127,19 +127,13 @@ class OpenSegments:
         self._unsettled.clear()
         self._sure = 0
         self._asked.clear()
-        self._tell(self._suspending)
+        self._tools.tell_again(SEGMENTS, self._suspending, self._events)
         self._suspending.clear()
 
     def _unmute(self) -> None:
         muted = self._muted[:]
         del self._muted[: len(muted)]
-        self._tell(muted)
-
-    def _tell(self, codes: list[CodeType]) -> None:
-        for code in codes:
-            # Setting the same events again would change nothing.
-            self._tools.set_events(SEGMENTS, code, 0)
-            self._tools.set_events(SEGMENTS, code, self._events)
+        self._tools.tell_again(SEGMENTS, muted, self._events)
 
     # Events -------------------------------------------------------------------------------------------------------
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import field
+
+from maestro_hooks.values import State
 
 if TYPE_CHECKING:
     import pytest
 
 
-@dataclass(slots=True)
-class Outcomes:
+class Outcomes(State):
     """Outcomes so far, by node id (without the group that ``--dist loadgroup`` appends)."""
 
     worst: dict[str, str] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TypeAlias, TypeVar
 
-from maestro_bloom import writers
+from maestro_bloom import source_parts as writers
 from maestro_bloom.source_model import first_line, model_of, split_docstring
 
 N = TypeVar("N", ast.stmt, ast.expr)

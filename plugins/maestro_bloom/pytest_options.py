@@ -27,6 +27,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         return
     wanted = known.maestro
     if wanted or (wanted is None and early_config.getini("maestro")):
-        from maestro_bloom.pytest_part import start  # noqa: PLC0415 - only when switched on
+        from maestro_hooks.integrations.quick import no_collections, own_imports  # noqa: PLC0415 - only when switched on
 
-        start(early_config)
+        with no_collections():
+            with own_imports():
+                from maestro_bloom.pytest_part import start  # noqa: PLC0415 - as above
+            start(early_config)

@@ -26,17 +26,25 @@ from maestro_bloom.store import Store, salt_of
 from maestro_bloom.tree import read_tree
 from maestro_hooks.config import plugin_settings, read_layers
 from maestro_hooks.errors import MaestroError
-from maestro_hooks.integrations.pytest_project import head_of, repository_of
-from maestro_hooks.requests import RunAll, Skip
+from maestro_hooks.integrations.pytest_project import (
+    head_of,
+    listing_after,
+    listing_before,
+    repository_of,
+)
+from maestro_hooks.integrations.quick import no_collections, own_imports
+from maestro_hooks.session_requests import FileSkip, RunAll, Skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from maestro_bloom.claims import Facts
+    from maestro_bloom.collected import Collected
     from maestro_bloom.index import Filters, Index
     from maestro_bloom.pytest_recording import Recording
+    from maestro_bloom.tree import Tree
     from maestro_hooks.project.repository import Repository
-    from maestro_hooks.requests import Cache, TestPlan, TestRun
+    from maestro_hooks.session_requests import Cache, CollectionPlan, TestPlan, TestRun
 
 NAME = "maestro-bloom"
 _ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -66,8 +74,8 @@ def start(config: pytest.Config) -> None:
     part.start_recording()
 
 
-def part_of(asked: TestPlan | TestRun) -> Part | None:
-    """The part of the pytest process that asks; ``None`` if it is switched off there (``-p no:maestro_bloom``)."""
+def part_of(asked: CollectionPlan | TestPlan | TestRun) -> Part | None:
+    """The part of the pytest process that asks, if it has one."""
     part = cast("Any", asked.config).pluginmanager.get_plugin(NAME)
     return part if isinstance(part, Part) else None
 
@@ -88,6 +96,8 @@ class Part:
         self._parts: list[tuple[Index, Filters]] = []
         self._seed = secrets.token_hex(4)
         self._others = 0
+        self._left_out = False
+        self._collected: Collected | None = None
         self._skips = 0
         self._whole = False
         self._words: list[str] = []
@@ -108,18 +118,25 @@ class Part:
         self._silent = self._reason_for_silence()
         if self._silent:
             return
-        from maestro_bloom.monitoring_tools import ToolTakenError  # noqa: PLC0415 - only when recording
-        from maestro_bloom.pytest_recording import Recording  # noqa: PLC0415 - as above
+        with own_imports():
+            from maestro_bloom.collected import Collected  # noqa: PLC0415 - only when recording
+            from maestro_bloom.monitoring_tools import ToolTakenError  # noqa: PLC0415 - as above
+            from maestro_bloom.pytest_recording import Recording  # noqa: PLC0415 - as above
 
         keeper = self._keeper
         try:
-            keeper.tree = read_tree(self._repository.root)
+            keeper.tree = self._tree()
             recording = Recording(tree=keeper.tree, models=keeper.models, variables=keeper.variables)
         except (MaestroError, ToolTakenError) as error:
             self._silent = str(error)
             return
         self._recording = recording
+        self._collected = Collected(recording.territory)
+        self._config.pluginmanager.register(self._collected, f"{NAME}-collected")
         self._config.pluginmanager.register(recording, f"{NAME}-recording")
+
+    def _tree(self) -> Tree:
+        return read_tree(self._repository.root, listing_before(self._config))
 
     def _reason_for_silence(self) -> str:
         known = self._known
@@ -177,9 +194,23 @@ class Part:
             sharing.offer(cache, written, commit=head, parts=parts)
             sharing.remember(self._keeper.store, head, parts)
 
+    def leave_out(self) -> Iterator[FileSkip]:
+        """The files that need not be collected; none in a full run."""
+        if self._known.maestro_full:
+            return
+        try:
+            self._keeper.tree = self._keeper.tree or self._tree()
+            found = self._keeper.left_out()
+        except MaestroError:
+            return  # the selection meets the same error and tells it
+        for path, judgements in found.items():
+            self._left_out = True
+            yield FileSkip(path, tuple(Skip(j.nodeid, _unchanged_since(j.run)) for j in judgements))
+
     def select(self, plan: TestPlan) -> Iterator[Skip | RunAll]:
         """The tests of the plan that need not run, or why all must."""
         try:
+            self._keeper.tree = self._keeper.tree or self._tree()
             judgements, reason = self._keeper.judge(plan.nodeids)
         except MaestroError as error:
             yield RunAll(str(error))
@@ -190,7 +221,7 @@ class Part:
         for judgement in judgements:
             if not judgement.reasons:
                 self._skips += 1
-                yield Skip(judgement.nodeid, f"nothing it touched has changed since run {judgement.run}")
+                yield Skip(judgement.nodeid, _unchanged_since(judgement.run))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -229,14 +260,22 @@ class Part:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the shard of a worker, or the new index."""
+        with no_collections():
+            self._finish(session)
+
+    def _finish(self, session: pytest.Session) -> None:
         worker = getattr(self._config, "workeroutput", None)
-        whole = run_is_whole(self._config) and not self._others and session.exitstatus in _ENDED
+        # What is left out is no item that could be deselected; offering it is enough.
+        others = self._others or self._left_out
+        whole = run_is_whole(self._config) and not others and session.exitstatus in _ENDED
         self._whole = whole
         run = Run(os.environ.get("MAESTRO_RUN", ""), head_of(self._config), whole, bool(self._known.maestro_full))
         try:
             if self._recording is not None:
                 self._recording.stop()
-                part = self._keeper.part(self._recording, run)
+                after = read_tree(self._repository.root, listing_after(self._config))
+                found = self._collected.files if self._collected is not None else {}
+                part = self._keeper.part(self._recording, run, after=after, collected=found)
                 if worker is not None:
                     worker["maestro_bloom"] = str(self._keeper.store.shard(run.id or "run", *part)) if part else ""
                 elif part:
@@ -265,3 +304,7 @@ class Part:
         """Leave no trace in the process."""
         if self._recording is not None:
             self._recording.stop()
+
+
+def _unchanged_since(run: str) -> str:
+    return f"nothing it touched has changed since run {run}"

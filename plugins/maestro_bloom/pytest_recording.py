@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from maestro_bloom.index import Filters, Index
     from maestro_bloom.model_cache import Models
-    from maestro_bloom.source_model import SourceModel
+    from maestro_bloom.source_parts import SourceModel
     from maestro_bloom.tree import Tree
 
 
@@ -102,7 +102,7 @@ class Recording:
     def pytest_collectstart(self, collector: pytest.Collector) -> None:
         """Remember which files are collected: they reach no test but their own."""
         path = getattr(collector, "path", None)
-        found = self.territory.path(str(path)) if path is not None else None
+        found = self.territory.source(str(path)) if path is not None else None
         if found is not None:
             self._collected.add(found)
 

@@ -44,6 +44,10 @@ class Tracer(Protocol):
         """Units among those last drained that only went on: generators and coroutines begun before."""
 
     @property
+    def unsettled(self) -> list[bool]:
+        """Empty if ``settle`` has nothing to do."""
+
+    @property
     def idle(self) -> bool:
         """Whether nothing was seen since the last call of ``drain``."""
 
@@ -86,6 +90,7 @@ class Recorder:
         self.session = Bag()
         self.acts: defaultdict[str, set[tuple[int, str]]] = defaultdict(set)
         self.written = WrittenFiles()
+        self.outside: set[str] = set()
         self._bags: list[Bag] = []
         self._past: list[Bag] = []
         self._started: set[int] = set()
@@ -97,6 +102,7 @@ class Recorder:
         self.held: tuple[Memo, ...] = ()
         self._memos = OwnedMemos()
         self._fold_all = False
+        self._repeated: set[str] = set()
         self.processes = Processes()
         self._beside_processes = False
 
@@ -104,6 +110,7 @@ class Recorder:
 
     def flush(self) -> None:
         """Hand what was seen to the open bag, and fold it where a rule says so; another bag is open next."""
+        self._repeated.clear()
         if self.tracer is not None:
             self._settle(self.tracer)
             self.tracer.another_bag()
@@ -116,6 +123,7 @@ class Recorder:
 
     def _wake(self) -> None:
         """As ``flush``; also what is folded is to be seen again, for every test has to be known as its user."""
+        self._repeated.clear()
         if self.tracer is not None:
             self._settle(self.tracer)
             self.tracer.wake()
@@ -185,6 +193,7 @@ class Recorder:
 
     def _part(self) -> None:
         """What was seen until now belongs to others than what comes."""
+        self._repeated.clear()
         if self.tracer is not None and not self.tracer.idle:
             self._hand_over(self.tracer)
 
@@ -221,6 +230,7 @@ class Recorder:
     def fold_all(self) -> None:
         """Fold everything the open test runs: a writer that suspends has no clear inside."""
         self._fold_all = True
+        self._repeated.clear()
 
     # Bags ---------------------------------------------------------------------------------------------------------
 
@@ -229,18 +239,21 @@ class Recorder:
         """The bag of the innermost test or fixture being watched."""
         return self._bags[-1] if self._bags else None
 
+    def repeats(self, name: str) -> bool:
+        """Whether the open bag has read this before, and nothing has changed since whose it is."""
+        return name in self._repeated and not (self.tracer is not None and self.tracer.unsettled)
+
+    def read(self, name: str, frame: FrameType | None) -> None:
+        """A variable is read by this frame."""
+        for bag in self.targets(frame):
+            bag.variables.add(name)
+        if self._bags and not self.keeps_all and not self.filling:
+            self._repeated.add(name)
+
     @property
     def in_test(self) -> bool:
         """Whether what happens now is a test's own doing, and not that of a wider fixture."""
         return bool(self._bags) and all(self._parts)
-
-    @property
-    def only_bag(self) -> Bag | None:
-        """The open bag, if what is seen now belongs to nobody else."""
-        if not self._bags or self.tracer is None:
-            return None
-        self.tracer.settle()
-        return None if self.keeps_all or self.filling else self._bags[-1]
 
     def is_open(self, bag: Bag) -> bool:
         """Whether a test or a wider fixture is being watched into this bag."""
@@ -322,7 +335,8 @@ class Recorder:
             self._bags.pop()
             # A thread or a task it started works for all its users, in whichever test.
             started = active_threads() > self._threads[-1] or pending_tasks(self.territory)
-            self._fold_all = self._fold_all or started
+            if started:
+                self.fold_all()
         del self._threads[-1:], self._parts[-1:]
 
     # Other inputs -------------------------------------------------------------------------------------------------
@@ -344,6 +358,12 @@ class Recorder:
                 yield self.at_import[keeper]
             elif keeper is not None:
                 yield from (memo.kept[keeper] for memo in memos)
+
+    def read_outside(self, name: str, frame: FrameType | None) -> None:
+        """While tests are collected something was read that is neither the project's nor installed."""
+        keeper = self.territory.nearest(frame) if self.collecting and not self.territory.is_installed(name) else None
+        if keeper is not None:
+            self.outside.add(keeper)
 
     def import_edge(self, name: str, frame: FrameType | None) -> None:
         """Project code asked for a module by a computed name, or executed one."""

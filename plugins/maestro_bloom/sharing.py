@@ -14,14 +14,14 @@ from maestro_bloom.index import SCHEMA
 from maestro_hooks.errors import MaestroError
 from maestro_hooks.project.files import write_atomic
 from maestro_hooks.project.git import git
-from maestro_hooks.requests import CacheEntry
+from maestro_hooks.session_requests import CacheEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from maestro_bloom.store import Store
-    from maestro_hooks.requests import Cache
+    from maestro_hooks.session_requests import Cache
 
 ANCESTORS = 20
 """Commits looked up, the nearest first: a nightly's index is seldom farther away."""

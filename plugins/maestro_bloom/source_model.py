@@ -12,52 +12,23 @@ import re
 import warnings
 from typing import TYPE_CHECKING, TypeAlias
 
-import msgspec
-
 from maestro_bloom import imports_of, memos, writers
-from maestro_bloom.effects import Effects, Statement, at_import, mentioned
+from maestro_bloom.effects import Effects, at_import, mentioned
 from maestro_bloom.keys import DIGEST_SIZE
+from maestro_bloom.rearranging import rearranges
+from maestro_bloom.source_parts import OWN, Block, SourceModel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCHEMA = 9
+    from maestro_bloom.source_parts import Statement
+
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Compiled code runs no Python frame, so a body under such a decorator can never be seen to run.
 _COMPILERS = frozenset({"jit", "njit", "vectorize", "guvectorize", "cfunc", "stencil", "compile", "script"})
 _WORD = re.compile(r"\w+")
 _IGNORED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
-
-
-class Block(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A function body: ``n`` counts equal names, ``line`` is the first of its code object, ``writer`` see writers."""
-
-    qualname: str
-    n: int
-    digest: bytes
-    line: int
-    writer: int
-    compiled: bool
-    tables: tuple[str, ...] = ()
-    walks: bool = False
-    """Whether it looks at whatever classes or modules there are."""
-
-
-class SourceModel(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One source version. ``imports`` are dotted names, relative ones with their leading dots.
-
-    ``wildcard``: the file imports names computed at run time, so any module may be among them.
-    """
-
-    skeleton: bytes
-    blocks: tuple[Block, ...] = ()
-    imports: tuple[str, ...] = ()
-    strings: tuple[str, ...] = ()
-    wildcard: bool = False
-    statements: tuple[Statement, ...] = ()
-    memo_lambdas: tuple[int, ...] = ()
-    """First lines of lambdas whose results are kept."""
 
 
 def model_of(data: bytes) -> SourceModel:
@@ -68,7 +39,7 @@ def model_of(data: bytes) -> SourceModel:
         walker.module(tree)
         found = imports_of.imports(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return SourceModel(hashlib.blake2b(data, digest_size=DIGEST_SIZE).digest(), wildcard=True)
+        return SourceModel(hashlib.blake2b(data, digest_size=DIGEST_SIZE).digest(), wildcard=True, rearranges=True)
     return SourceModel(
         skeleton=_hash(walker.skeleton),
         blocks=tuple(walker.blocks),
@@ -77,6 +48,7 @@ def model_of(data: bytes) -> SourceModel:
         wildcard=found.wildcard or any(imports_of.walks_modules(n) for s in tree.body for n in at_import(s)),
         statements=tuple(walker.statements),
         memo_lambdas=writers.memo_lambdas(tree),
+        rearranges=rearranges(tree),
     )
 
 
@@ -200,7 +172,7 @@ class _Walker:
             first_line(node),
             kind,
             bool(writers.decorator_names(node) & _COMPILERS),
-            writers.tables(node) if kind == writers.OWN else (),
+            writers.tables(node) if kind == OWN else (),
             any(imports_of.walks_modules(inner) for inner in memos.own_nodes(body)),
         )
         self.blocks.insert(place, block)

@@ -10,12 +10,12 @@ import os
 import secrets
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from maestro_bloom import environment, index_file
 from maestro_hooks.errors import EvidenceError
 from maestro_hooks.project.state import state_directory
+from maestro_hooks.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +28,7 @@ _DAY_S = 86_400
 _TURN_TRIES, _TURN_PAUSE_S = 100, 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Value, frozen=True):
     """The index directory of one repository."""
 
     root: Path

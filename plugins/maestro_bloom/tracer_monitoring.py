@@ -18,7 +18,8 @@ from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, CO_NEWLOCALS
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-from maestro_bloom import writers
+from maestro_bloom import source_parts as writers
+from maestro_bloom.early import is_loaded
 from maestro_bloom.monitoring_tools import HITS, MonitoringTools
 from maestro_bloom.open_segments import OpenSegments
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from maestro_bloom.recorder import Recorder
-    from maestro_bloom.source_model import SourceModel
+    from maestro_bloom.source_parts import SourceModel
 
     ModelOf = Callable[[str], SourceModel | None]
     Known = dict[tuple[str, int], tuple[int, int, tuple[str, ...]]]
@@ -60,6 +61,7 @@ class MonitoringTracer:
         """Units of segments that were entered, not yet drained."""
         self._tools = MonitoringTools()
         self._segments = OpenSegments(self, recorder, self._tools)
+        self.unsettled = self._segments.unsettled
         self._unit: dict[int, int] = {}
         self._alive: list[CodeType] = []
         self._resumed: set[int] = set()
@@ -72,7 +74,7 @@ class MonitoringTracer:
         events = _monitoring.events
         self._events = events.PY_START | events.PY_RESUME
         append, again, disable = self.hits.append, self.again.append, _monitoring.DISABLE
-        unsettled, settle = self._segments.unsettled, self._segments.settle
+        unsettled, settle = self.unsettled, self._segments.settle
 
         def on_start(code: CodeType, _offset: int) -> object:
             if unsettled:
@@ -107,8 +109,12 @@ class MonitoringTracer:
     def arm_loaded(self) -> None:
         """Watch functions that existed before the recorder; what they did before is unknown, so all are folded."""
         path_of = self._recorder.territory.path
-        for code in [o.__code__ for o in gc.get_objects() if type(o) is FunctionType]:
-            path = path_of(code.co_filename)
+        if not is_loaded(self._recorder.territory):
+            return
+        codes = [o.__code__ for o in gc.get_objects() if type(o) is FunctionType]
+        paths = {name: path_of(name) for name in {code.co_filename for code in codes}}
+        for code in codes:
+            path = paths[code.co_filename]
             if path is not None and _name(code) not in self._unit:
                 self._recorder.early.add(path)
                 model = self._model_of(path)
@@ -157,7 +163,7 @@ class MonitoringTracer:
 
     def settle(self) -> None:
         """See ``Tracer``."""
-        if self._segments.unsettled:
+        if self.unsettled:
             self._segments.settle()
 
     def begin(self, frame: FrameType) -> None:
@@ -208,7 +214,7 @@ class MonitoringTracer:
                     continue
                 self._recorder.fold({unit})
             self._asleep.append(code)  # folded: it may be silent until the end of the test
-        self._wake(woken)
+        self._tools.tell_again(HITS, woken, self._events)
 
     def another_bag(self) -> None:
         """See ``Tracer``."""
@@ -220,20 +226,9 @@ class MonitoringTracer:
         self._segments.another_bag()
         codes = self.quiet[:]
         del self.quiet[: len(codes)]
-        self._wake(codes)
-        if self._asleep or self._wakings:
-            self._wake(self._asleep)
-            self._asleep.clear()
-            self._wakings.clear()
-
-    def _wake(self, codes: list[CodeType]) -> None:
-        events, set_events = self._events, _monitoring.set_local_events
-        if not self._tools.intact():
-            return
-        for code in codes:
-            # Setting the same events again would not wake it.
-            set_events(HITS, code, 0)
-            set_events(HITS, code, events)
+        self._tools.tell_again(HITS, codes + self._asleep, self._events)
+        self._asleep.clear()
+        self._wakings.clear()
 
 
 def _kinds(model: SourceModel | None) -> Known:

@@ -16,7 +16,7 @@ import sys
 from contextlib import suppress
 from importlib.machinery import SourceFileLoader
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from maestro_bloom.owned_memos import ASKED
 from maestro_bloom.probing import AGAIN, ARRAY, BASE, insert
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from maestro_bloom.recorder import Recorder
-    from maestro_bloom.source_model import SourceModel
+    from maestro_bloom.source_parts import SourceModel
 
     ModelOf = Callable[[str], SourceModel | None]
 
@@ -135,16 +135,16 @@ class ProbeTracer:
 
         def probed_code(loader: SourceFileLoader, name: str) -> CodeType | None:
             filename = loader.get_filename(name)
-            path = tracer._recorder.territory.path(filename) if tracer._recorder.active else None
+            path = tracer._recorder.territory.source(filename) if tracer._recorder.active else None
             return get_code(loader, name) if path is None else tracer.arm(tracer.load(filename), path)
 
         def probed_asserts(mod: ast.Module, source: bytes, module_path: str | None = None, config: Any = None) -> None:
             rewrite_asserts(mod, source, module_path, config)
-            if module_path and tracer._recorder.territory.path(module_path) is not None:
+            if module_path and tracer._recorder.territory.source(module_path) is not None:
                 insert(mod, source)
 
         def bound_exec(code: CodeType, namespace: dict[str, Any]) -> None:
-            path = tracer._recorder.territory.path(code.co_filename)
+            path = tracer._recorder.territory.source(code.co_filename)
             exec(code if path is None else tracer.arm(code, path), namespace)  # noqa: S102 - pytest's own call  # nosec B102
 
         loader: Any = SourceFileLoader
@@ -272,6 +272,8 @@ class ProbeTracer:
 
     def suspect(self) -> None:
         """See ``Tracer``."""
+
+    unsettled: ClassVar[list[bool]] = []
 
     def settle(self) -> None:
         """See ``Tracer``; probes tell every end."""

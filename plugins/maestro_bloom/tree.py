@@ -21,6 +21,8 @@ from maestro_hooks.project.repository import path_text
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from maestro_hooks.project.listing import Listing
+
 # Derived from the tree or written by tools at any time; never an input a change could be in.
 DERIVED = frozenset(
     {
@@ -115,10 +117,10 @@ class Tree:
         return digest_of(text.encode("utf-8", "surrogatepass"))
 
 
-def read_tree(root: Path) -> Tree:
-    """The tree in the work directory, with its submodules. Raises ``ToolError`` if git cannot say."""
+def read_tree(root: Path, listing: Listing | None = None) -> Tree:
+    """The tree in the work directory (as just listed, or anew), with its submodules. Raises ``ToolError``."""
     found = _Listing(root)
-    found.read()
+    found.read(listing or read_listing(root))
     compiled = _beside(root, found.contents)
     return Tree(root, found.contents, frozenset(found.links), compiled, frozenset(found.programs))
 
@@ -132,10 +134,9 @@ class _Listing:
         self.links: set[str] = set()
         self.programs: set[str] = set()
 
-    def read(self) -> None:
+    def read(self, listing: Listing) -> None:
         """Git's index, then what differs from it on disk, then the submodules."""
         modules: list[str] = []
-        listing = read_listing(self._root)
         for entry in listing.entries:
             path = path_text(entry.path)
             self._put(path, entry.blob.decode(), link=entry.mode == b"120000", program=entry.mode == b"100755")
@@ -158,7 +159,7 @@ class _Listing:
     def _submodule(self, path: str) -> None:
         if (self._root / path / ".git").exists():
             inner = _Listing(self._root / path)
-            inner.read()
+            inner.read(read_listing(self._root / path))
             self.contents.pop(path, None)
             self.contents |= {f"{path}/{name}": blob for name, blob in inner.contents.items()}
             self.links |= {f"{path}/{name}" for name in inner.links}

@@ -13,13 +13,26 @@ import ast
 from typing import TYPE_CHECKING
 
 from maestro_bloom.memos import MUTATORS, SETTERS, Function, fills_given, last_name, own_nodes
+from maestro_bloom.source_parts import OWN, PLAIN, SEGMENT, WHOLE_TEST
 
 if TYPE_CHECKING:
     from maestro_bloom.memos import Fillers
 
-PLAIN, SEGMENT, WHOLE_TEST, OWN = 0, 1, 2, 3
-"""No writer; fold what runs inside the call; fold all the test runs (a generator's inside has no clear end); fold what
-runs inside the call if its first argument outlives the test."""
+__all__ = [
+    "OWN",
+    "PLAIN",
+    "SEGMENT",
+    "WHOLE_TEST",
+    "bound",
+    "decorator_names",
+    "ending_with",
+    "kind",
+    "memo_lambdas",
+    "memoisers",
+    "module_names",
+    "stored_into",
+    "tables",
+]
 
 _MEMO_WORDS = ("cache", "memo", "once", "lazy", "singleton", "reify", "deferred")
 # Called when something is first looked for: what they store is a memo, on whatever object.

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import sys
 import types
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from maestro_hooks import Obligation, hookimpl, hookspecs, requests
@@ -183,8 +183,10 @@ def test_each_hook_takes_one_frozen_object() -> None:
         if hook == "maestro_register":  # a registry is there to be written to
             continue
         kind = getattr(requests, str(parameter.annotation))
-        assert dataclasses.is_dataclass(kind), hook
-        assert getattr(kind, "__dataclass_params__").frozen, hook  # noqa: B009 - typeshed does not know it
+        struct = isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+        config = getattr(kind, "__struct_config__" if struct else "__dataclass_params__", None)
+        assert config is not None, hook
+        assert config.frozen, hook
 
 
 class Shelf:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from maestro_bloom import writers
 from maestro_bloom.imports_of import imports
 from maestro_bloom.model_cache import Models
 from maestro_bloom.source_model import model_of
+from maestro_bloom.source_parts import OWN, PLAIN, SEGMENT, WHOLE_TEST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,26 +83,26 @@ def test_what_does_not_parse_is_all_skeleton(data: bytes) -> None:
 
 
 WRITERS = {
-    "global x\n    x = make()": writers.SEGMENT,
-    "TABLE[key] = make()": writers.SEGMENT,
-    "TABLE.setdefault(key, make())": writers.SEGMENT,
-    "t = TABLE\n    t[key] = make()": writers.SEGMENT,
-    "store[key] = make()": writers.SEGMENT,
-    "cls.found = make()": writers.SEGMENT,
-    "type(key).found = make()": writers.SEGMENT,
-    "if self.v is None:\n        self.v = make()": writers.OWN,  # it may end with the object
-    "if key not in self.t:\n        self.t[key] = make()": writers.OWN,
-    "if key not in self.a.t:\n        self.a.t[key] = make()": writers.SEGMENT,
-    "t = self.t\n    if key not in t:\n        t[key] = make()": writers.SEGMENT,
-    "if key not in self:\n        self[key] = make()": writers.SEGMENT,
-    "if self.v is None:\n        self.v = key.w = make()\n        TABLE[key] = 1": writers.SEGMENT,
-    "if key.v is None:\n        key.v = make()": writers.SEGMENT,
-    "if key not in self.__dict__:\n        self.__dict__[key] = make()": writers.SEGMENT,
-    "TABLE[key] = make()\n    yield 1": writers.WHOLE_TEST,
-    "own = {}\n    own[key] = make()": writers.PLAIN,
-    "own = make()\n    own.append(key)": writers.PLAIN,
-    "self.v = make()": writers.PLAIN,
-    "return TABLE[key]": writers.PLAIN,
+    "global x\n    x = make()": SEGMENT,
+    "TABLE[key] = make()": SEGMENT,
+    "TABLE.setdefault(key, make())": SEGMENT,
+    "t = TABLE\n    t[key] = make()": SEGMENT,
+    "store[key] = make()": SEGMENT,
+    "cls.found = make()": SEGMENT,
+    "type(key).found = make()": SEGMENT,
+    "if self.v is None:\n        self.v = make()": OWN,  # it may end with the object
+    "if key not in self.t:\n        self.t[key] = make()": OWN,
+    "if key not in self.a.t:\n        self.a.t[key] = make()": SEGMENT,
+    "t = self.t\n    if key not in t:\n        t[key] = make()": SEGMENT,
+    "if key not in self:\n        self[key] = make()": SEGMENT,
+    "if self.v is None:\n        self.v = key.w = make()\n        TABLE[key] = 1": SEGMENT,
+    "if key.v is None:\n        key.v = make()": SEGMENT,
+    "if key not in self.__dict__:\n        self.__dict__[key] = make()": SEGMENT,
+    "TABLE[key] = make()\n    yield 1": WHOLE_TEST,
+    "own = {}\n    own[key] = make()": PLAIN,
+    "own = make()\n    own.append(key)": PLAIN,
+    "self.v = make()": PLAIN,
+    "return TABLE[key]": PLAIN,
 }
 
 
@@ -117,11 +117,11 @@ def test_functions_whose_effect_outlives_them_are_seen(body: str, kind: int) -> 
 
 @pytest.mark.parametrize("line", ["@lru_cache", "@functools.cache", "@memoize(2)", "@cached_property"])
 def test_memoised_functions_are_writers(line: str) -> None:
-    assert model_of(f"{line}\ndef f():\n    return 1\n".encode()).blocks[0].writer == writers.SEGMENT
+    assert model_of(f"{line}\ndef f():\n    return 1\n".encode()).blocks[0].writer == SEGMENT
 
 
 def test_a_function_memoised_by_a_call_is_a_writer() -> None:
-    assert model_of(b"def f():\n    return 1\ng = lru_cache(None)(f)\n").blocks[0].writer == writers.SEGMENT
+    assert model_of(b"def f():\n    return 1\ng = lru_cache(None)(f)\n").blocks[0].writer == SEGMENT
 
 
 def test_imports_are_seen_at_any_depth() -> None:
