@@ -232,9 +232,9 @@ class Assembly:
     def _make_unit_keys(self, path: str, number: int) -> tuple[bytes, ...]:
         if not path.endswith(".py"):
             # Code compiled from something else (a template): its source is a data file to whoever runs it.
-            row = InputRow("file", path, self._tree.content(path))
+            row, key = self._pair("file", path)
             self._inputs.add(row)
-            return (key_of(row),)
+            return (key,)
         model = self._model(path)
         if number < 0 or model is None:
             return (keys.source(path),)

@@ -229,7 +229,7 @@ class Comparison:
 def version(kind: str, name: str, *, tree: Tree, variables: Mapping[str, str], salt: bytes) -> str:
     """The version of an input now."""
     if kind == "file":
-        return tree.content(name)
+        return tree.file(name)
     if kind == "dir":
         return tree.listing(name)
     if kind == "path":

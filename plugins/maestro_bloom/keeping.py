@@ -214,7 +214,8 @@ class Keeper(State):
         lasting = unchanged(stored, changes, judged, level=self.settings.level)
         recorded = {row.nodeid for row in made[0].tests}
         paths = self.tree.contents if self.tree else {}
-        gone = {
+        failed = {nodeid for nodeid, outcome in self.outcomes.worst.items() if outcome == "failed"}
+        gone = (failed - recorded) | {
             row.nodeid
             for row in stored.index.tests
             if (whole and recorded and row.nodeid not in recorded) or (row.path and row.path not in paths)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from maestro_bloom.observed_names import EVERY_VALUE
-from maestro_bloom.originals import SEPARATOR, absolute, is_absolute
+from maestro_bloom.originals import SEPARATOR, absolute, is_absolute, real_path
 from maestro_bloom.tree import DERIVED
 from maestro_hooks.project.repository import path_text
 
@@ -83,6 +83,9 @@ class Territory:
             if not (root + os.sep).startswith(prefix + os.sep)
         )
         self._known: dict[str, str | None] = {}
+        self._looked_at: set[str] = set()
+        self._spelled: dict[str, str] = {}
+        """Directories outside the root, by name, that links lead from into it, with the path there."""
 
     def path(self, filename: str) -> str | None:
         """The path below the root in POSIX form, or ``None`` for a file that is not the project's."""
@@ -94,15 +97,41 @@ class Territory:
                 self._known[filename] = found
             return found
 
+    def source(self, filename: str) -> str | None:
+        """As ``path``, also for a file named through a link from elsewhere; that spelling is known from then on."""
+        found = self.path(filename)
+        if found is None and is_absolute(filename) and not filename.startswith(self._foreign):
+            directory = filename.rpartition(SEPARATOR)[0]
+            if directory not in self._looked_at:
+                self._looked_at.add(directory)
+                self._learn(directory)
+                found = self.path(filename)
+        return found
+
+    def _learn(self, directory: str) -> None:
+        inside = self._inside(directory)
+        if inside is not None:
+            above = directory
+            while above and (further := self._inside(above)) is not None:
+                directory, inside = above, further
+                above = above.rpartition(SEPARATOR)[0]
+            self._spelled[directory + SEPARATOR] = inside
+            self._known = {name: path for name, path in self._known.items() if path is not None}
+
+    def _inside(self, directory: str) -> str | None:
+        """Where below the root a directory really is, ending in a separator; empty for the root itself."""
+        real = real_path(directory) + SEPARATOR
+        return next((real[len(prefix) :] for prefix in self._prefixes if real.startswith(prefix)), None)
+
     def _find(self, filename: str) -> str | None:
         if not filename or filename[0] == "<":
             return None
         full = absolute(filename)
         if full is None:
             return None
-        for prefix in self._prefixes:
+        for prefix, inside in (*((prefix, "") for prefix in self._prefixes), *self._spelled.items()):
             if full.startswith(prefix) and not full.startswith(self._foreign):
-                relative = full[len(prefix) :].replace(SEPARATOR, "/")
+                relative = (inside + full[len(prefix) :]).replace(SEPARATOR, "/")
                 if DERIVED.isdisjoint(relative.split("/")):
                     return path_text(os.fsencode(relative))
         return None

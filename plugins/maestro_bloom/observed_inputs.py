@@ -101,8 +101,10 @@ class Watcher:
     # Audit events -------------------------------------------------------------------------------------------------
 
     def _on_exec(self, arguments: tuple[Any, ...]) -> None:
-        path = self._path(getattr(arguments[0], "co_filename", ""))
-        if path is not None and arguments[0].co_name == "<module>":
+        if getattr(arguments[0], "co_name", "") != "<module>":
+            return
+        path = self._recorder.territory.source(arguments[0].co_filename)
+        if path is not None:
             self._recorder.executing(path)
             self._execute(arguments[0], path)
 

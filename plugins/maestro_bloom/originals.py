@@ -11,11 +11,22 @@ import sys
 import threading
 from gc import collect
 
-__all__ = ["SEPARATOR", "absolute", "active_threads", "collect", "current_frames", "is_absolute", "listdir", "lstat"]
+__all__ = [
+    "SEPARATOR",
+    "absolute",
+    "active_threads",
+    "collect",
+    "current_frames",
+    "is_absolute",
+    "listdir",
+    "lstat",
+    "real_path",
+    "stat",
+]
 
 SEPARATOR = os.sep
-listdir, lstat = os.listdir, os.lstat
-is_absolute = os.path.isabs
+listdir, lstat, stat = os.listdir, os.lstat, os.stat
+is_absolute, real_path = os.path.isabs, os.path.realpath
 active_threads = threading.active_count
 current_frames = sys._current_frames  # noqa: SLF001 - the documented way
 _getcwd, _join, _normal = os.getcwd, os.path.join, os.path.normpath

@@ -254,8 +254,8 @@ class Part:
     # The end ------------------------------------------------------------------------------------------------------
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Count outcomes, for the measure of earlier skips."""
-        if self._known.maestro_full:
+        """Count outcomes, for the measure of earlier skips; what failed may have no record (a crash)."""
+        if self._known.maestro_full or report.failed:
             self._keeper.outcomes.add(report)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -63,7 +63,7 @@ class Recording:
 
             tracer = ProbeTracer(recorder, self._model_of, self._tree.root / ".maestro" / "bloom" / "probed")
             tracer.install()
-            arm, mechanism = _nothing, "probes"
+            arm, mechanism = self._executing, "probes"
             recorder.tracer = tracer
         self._tracer = tracer
         tracer.arm_loaded()
@@ -74,6 +74,16 @@ class Recording:
 
     def _model_of(self, path: str) -> SourceModel | None:
         return self._models.of(self._tree.content(path), self._tree.root / path)
+
+    def _executing(self, _code: CodeType, path: str) -> None:
+        """No probe is in what was compiled from anything but a source: it belongs to the source that had it executed.
+
+        If that is one of tests alone, somebody else may keep it (a library's table of templates): it belongs to all.
+        """
+        if not path.endswith(".py"):
+            keeper = self.recorder.keeper()
+            everybody = not keeper or keeper in self._collected
+            (self.recorder.session if everybody else self.recorder.at_import[keeper]).files.add(path)
 
     def stop(self) -> None:
         """Stop seeing anything."""
@@ -92,7 +102,7 @@ class Recording:
     def pytest_collectstart(self, collector: pytest.Collector) -> None:
         """Remember which files are collected: they reach no test but their own."""
         path = getattr(collector, "path", None)
-        found = self.territory.path(str(path)) if path is not None else None
+        found = self.territory.source(str(path)) if path is not None else None
         if found is not None:
             self._collected.add(found)
 
@@ -120,7 +130,7 @@ class Recording:
                 recorded.shared = list(self._shared.values())
             self.recorder.end()
             for name in recorded.bag.files:
-                self._tree.content(name)  # the version of what git does not list, while it is still that
+                self._tree.file(name)  # the version of what git does not list, while it is still that
             for name in recorded.bag.paths:
                 self._tree.kind(name)
             recorded.bag.close()
@@ -253,7 +263,3 @@ class Recording:
     def finished(self) -> list[Recorded]:
         """The tests that ran to their end, in order."""
         return list(self._finished.values())
-
-
-def _nothing(_code: CodeType, _path: str) -> None:
-    """Probes are put in before a module is executed, not when."""

@@ -373,6 +373,16 @@ class Recorder:
         elif self._bags:
             self._bags[-1].modules.add(name)
 
+    def keeper(self) -> str:
+        """The source of the project that is nearest among those that run; empty if there is none."""
+        frame: FrameType | None = _getframe(1)
+        while frame is not None:
+            found = self.territory.path(frame.f_code.co_filename)
+            if found is not None and found.endswith(".py"):
+                return found
+            frame = frame.f_back
+        return ""
+
     def executing(self, path: str) -> None:
         """A module of the project is about to be executed."""
         frame: FrameType | None = _getframe(1)

@@ -135,16 +135,16 @@ class ProbeTracer:
 
         def probed_code(loader: SourceFileLoader, name: str) -> CodeType | None:
             filename = loader.get_filename(name)
-            path = tracer._recorder.territory.path(filename) if tracer._recorder.active else None
+            path = tracer._recorder.territory.source(filename) if tracer._recorder.active else None
             return get_code(loader, name) if path is None else tracer.arm(tracer.load(filename), path)
 
         def probed_asserts(mod: ast.Module, source: bytes, module_path: str | None = None, config: Any = None) -> None:
             rewrite_asserts(mod, source, module_path, config)
-            if module_path and tracer._recorder.territory.path(module_path) is not None:
+            if module_path and tracer._recorder.territory.source(module_path) is not None:
                 insert(mod, source)
 
         def bound_exec(code: CodeType, namespace: dict[str, Any]) -> None:
-            path = tracer._recorder.territory.path(code.co_filename)
+            path = tracer._recorder.territory.source(code.co_filename)
             exec(code if path is None else tracer.arm(code, path), namespace)  # noqa: S102 - pytest's own call  # nosec B102
 
         loader: Any = SourceFileLoader

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from maestro_bloom.keys import ABSENT, digest_of
+from maestro_bloom.originals import stat as asked
 from maestro_hooks.project.listing import read_listing
 from maestro_hooks.project.repository import path_text
 
@@ -46,6 +48,7 @@ class Tree:
     """Files that may be executed."""
     _disk: dict[str, str] = field(default_factory=dict, repr=False)
     _kinds: dict[str, str] = field(default_factory=dict, repr=False)
+    _files: dict[str, str] = field(default_factory=dict, repr=False)
 
     def content(self, path: str) -> str:
         """The content identifier of any path below the root, listed or not; ``absent`` if it is no file."""
@@ -55,6 +58,16 @@ class Tree:
         if path not in self._disk:
             self._disk[path] = on_disk(self.root / path)
         return self._disk[path]
+
+    def file(self, path: str) -> str:
+        """The content identifier and the size on disk: git may check out other bytes than it keeps (line ends, LFS)."""
+        found = self._files.get(path)
+        if found is None:
+            found = self.content(path)
+            with suppress(OSError):
+                found = found if found == ABSENT else f"{found} {asked(self.root / path).st_size}"
+            self._files[path] = found
+        return found
 
     def kind(self, path: str) -> str:
         """``file``, ``program``, ``dir`` or ``absent``: what stands at any path below the root; of a link, where to."""

@@ -135,3 +135,21 @@ def test_modes_and_links_are_kinds_of_their_own(project: Project) -> None:
     tree = read_tree(project.root)
     assert tree.kind("link.py") == "link src/pkg.py: program"
     assert Models(project.root).of(tree.content("link.py"), project.root / "link.py") is not None
+
+
+def test_line_ends_that_git_does_not_tell_apart(project: Project) -> None:
+    place, attributes = project.root / "data.txt", project.root / ".git/info/attributes"
+    place.write_bytes(b"one\n")
+    test = "from pathlib import Path\n\n\ndef test_ends():\n    assert Path('data.txt').read_bytes() == b'one\\n'\n"
+    (project.root / "tests/test_ends.py").write_text(test)
+    git(project.root, "add", "-A")
+    git(project.root, "commit", "-qm", "data")
+    project.run()
+    assert ran(project.run("--maestro-record=off")) == set()
+    attributes.parent.mkdir(exist_ok=True)
+    attributes.write_text("*.txt text eol=crlf\n")
+    place.unlink()
+    git(project.root, "checkout", "data.txt")
+    assert (place.read_bytes(), git(project.root, "status", "--short")) == (b"one\r\n", "")
+    result = project.run()
+    assert (ran(result), result["code"]) == ({"test_ends"}, 1)

@@ -212,6 +212,19 @@ def test_a_killed_worker_loses_only_its_own_tests(project: Project) -> None:
     assert result["completed"]
 
 
+def test_what_failed_without_a_record_is_not_skipped(project: Project, tmp_path: Path) -> None:
+    # It crashes for a reason outside the repository, in a run of a part: its old record would still be good.
+    crash = (
+        f"import os\n\n\ndef test_crash():\n    if os.path.exists({str(tmp_path / 'crash')!r}):\n        os._exit(1)\n"
+    )
+    (project.root / "tests/test_crash.py").write_text(crash)
+    project.run("-n", "1")
+    (tmp_path / "crash").touch()
+    assert project.run("-n", "1", "--max-worker-restart=1", "-k", "crash or one")["code"] == 1
+    (tmp_path / "crash").unlink()
+    assert "test_crash" in ran(project.run("-n", "1"))
+
+
 def test_killing_a_run_leaves_the_old_index(project: Project) -> None:
     project.run()
     before = project.indexes
