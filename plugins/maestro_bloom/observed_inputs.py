@@ -48,6 +48,10 @@ _FORKS = ("os.fork", "os.forkpty", "os.posix_spawn")
 _TRACING = ("sys.settrace", "sys.setprofile", "sys.monitoring.register_callback")
 
 
+# They read variables for whoever called them.
+_ASIDE = ("os", "shutil", "_collections_abc", "collections.abc")
+
+
 class Watcher:
     """Installs the watching of one process and passes on what is seen."""
 
@@ -328,8 +332,8 @@ def _is_output(flags: int) -> bool:
 
 
 def _asker(frame: FrameType | None) -> FrameType | None:
-    """Skip the frames of ``os`` and of the mapping classes."""
-    while frame is not None and frame.f_globals.get("__name__") in ("os", "_collections_abc", "collections.abc"):
+    """Skip the frames of ``os``, of the mapping classes, and of ``shutil``, which asks how wide the terminal is."""
+    while frame is not None and frame.f_globals.get("__name__") in _ASIDE:
         frame = frame.f_back
     return frame
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -367,6 +369,19 @@ def test_the_blob_names_every_test_that_was_left_out(project: Project) -> None:
         ["tests/test_one.py::test_one", "tests/test_two.py::test_two"]
     ]
     assert result["obligations"]["pytest/deselected_by_maestro"] == "met"
+
+
+def test_explain_says_why_a_file_is_collected(restored: Project) -> None:
+    def explained(test: str) -> str:
+        command = [sys.executable, "-m", "maestro_hooks", "bloom", "explain", test]
+        done = subprocess.run(command, cwd=restored.root, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()[0]
+
+    assert explained("test_plain").endswith("its file is not collected")
+    assert "collected: no recording found just these tests" in explained("test_sometimes")
+    assert "collected: it imports what reads outside the project" in explained("test_outside")
+    restored.edit("tests/test_plain.py", "import pkg", "import pkg\n\nVALUE = 1")
+    assert explained("test_plain").endswith("test_plain runs:")
 
 
 def test_the_digest_of_a_set_of_node_ids_is_of_the_set() -> None:

@@ -388,3 +388,11 @@ def test_a_test_may_take_away_what_the_recorder_looks_with(project: Project) -> 
     assert (ran(result), result["code"]) == ({"test_one", "test_two", "test_away"}, 0), result["output"]
     project.edit("src/pkg.py", "return 2", "return 3")
     assert "test_away" in ran(project.run("--maestro-record=off"))
+
+
+def test_the_width_of_the_terminal_is_nobodys_input(project: Project) -> None:
+    # Pytest asks for it while a test runs, to write dots.
+    wide = "import shutil\n\n\ndef test_wide():\n    assert shutil.get_terminal_size()\n"
+    (project.root / "tests/test_wide.py").write_text(wide)
+    project.run()
+    assert ran(project.run("--maestro-record=off", variables={"COLUMNS": "99", "LINES": "33"})) == {"test_wide"}
