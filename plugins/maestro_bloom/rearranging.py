@@ -3,8 +3,9 @@
 A file of tests may be left out of the collection only if no hook of the project notices. The usual hook gives each
 test a mark by what that test is; one that counts, sorts or drops tests needs all of them.
 
-Invariant: over-approximation by syntax. Only ``pytest_collection_modifyitems`` can be found to be harmless, and only
-if it does nothing with ``items`` but go through them, keeping nothing from one test to the next.
+Invariant: over-approximation by syntax (what a star import brings is looked for where it is defined). Only
+``pytest_collection_modifyitems`` can be found to be harmless, and only if it does nothing with ``items`` but go through
+them, keeping nothing from one test to the next.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def _may(node: ast.AST, known: Collection[str]) -> bool:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return node.name in LOOKING and not (node.name == _HOOK and _each_by_itself(node, known))
     if isinstance(node, ast.Import | ast.ImportFrom):
-        return not set(imported(node)).isdisjoint(LOOKING) or any(alias.name == "*" for alias in node.names)
+        return not set(imported(node)).isdisjoint(LOOKING)
     if isinstance(node, ast.Name):
         return isinstance(node.ctx, ast.Store) and node.id in LOOKING
     return isinstance(node, ast.Constant) and node.value in LOOKING

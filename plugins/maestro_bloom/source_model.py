@@ -38,8 +38,10 @@ def model_of(data: bytes) -> SourceModel:
         walker = _Walker(writers.module_names(tree), tree)
         walker.module(tree)
         found = imports_of.imports(tree)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return SourceModel(hashlib.blake2b(data, digest_size=DIGEST_SIZE).digest(), wildcard=True, rearranges=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        # What no Python parses brings no hook, for nobody can import it.
+        hooks = not isinstance(error, SyntaxError)
+        return SourceModel(hashlib.blake2b(data, digest_size=DIGEST_SIZE).digest(), wildcard=True, rearranges=hooks)
     return SourceModel(
         skeleton=_hash(walker.skeleton),
         blocks=tuple(walker.blocks),

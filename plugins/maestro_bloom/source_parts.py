@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-SCHEMA = 10
+SCHEMA = 11
 """Of a source's model: another one is another analysis."""
 
 PLAIN, SEGMENT, WHOLE_TEST, OWN = 0, 1, 2, 3
