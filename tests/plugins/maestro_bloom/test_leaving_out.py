@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from maestro_bloom.leaving_out import digest
+from maestro_bloom.rearranging import rearranges
 from tests.plugins.maestro_bloom.test_runs import Project, project, ran, server
 from tests.plugins.maestro_bloom.test_zoo import committed
 
@@ -276,9 +279,30 @@ REARRANGING = {
 }
 
 
+HARMLESS = {
+    "marks": MODIFY
+    + "    for item in items:\n        if 'slow' in item.keywords:\n            item.add_marker('slow')\n",
+    "asks": "import os\n\n\ndef pytest_collection_modifyitems(config, items):\n    if config.getoption('--slow'):\n"
+    "        return\n    for item in items:\n        name = os.path.basename(item.path)\n"
+    "        if name.startswith('slow') and any(m.name == 'x' for m in item.iter_markers()):\n"
+    "            item.user_properties.append(('name', name))\n",
+    "is no hook": "def modify(items):\n    items.sort()\n",
+}
+
+
 @pytest.mark.parametrize("hook", REARRANGING.values(), ids=[name.replace(" ", "_") for name in REARRANGING])
-def test_a_hook_that_may_look_at_all_tests_sees_them(project: Project, hook: str) -> None:
-    write(project.root, {"tests/conftest.py": hook})
+def test_a_hook_that_may_look_at_several_tests_is_told(hook: str) -> None:
+    assert rearranges(ast.parse(hook))
+    assert rearranges(ast.parse(f"class Plugin:\n{indent(hook, '    ')}"))
+
+
+@pytest.mark.parametrize("hook", HARMLESS.values(), ids=[name.replace(" ", "_") for name in HARMLESS])
+def test_a_hook_that_looks_at_each_test_by_itself_does_no_harm(hook: str) -> None:
+    assert not rearranges(ast.parse(hook))
+
+
+def test_a_hook_that_may_look_at_all_tests_sees_them(project: Project) -> None:
+    write(project.root, {"tests/conftest.py": REARRANGING["counts"]})
     assert collected(twice(project)) == 2
 
 
