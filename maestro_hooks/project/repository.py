@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maestro_hooks.errors import UsageError
+from maestro_hooks.errors import ToolError, UsageError
 from maestro_hooks.project.git import git
 from maestro_hooks.project.listing import Listing, read_listing
 from maestro_hooks.values import Value
@@ -136,8 +136,15 @@ class Repository(Value, frozen=True):
             }
             # A missing index (before the first add) is an empty one.
             if index.exists():
-                # With its time: git looks again at files changed in the same clock tick as the index was written.
-                shutil.copy2(index, place / "index")
+                try:
+                    # With its time: git looks again at files changed in the same clock tick as the index was written.
+                    shutil.copy2(index, place / "index")
+                except OSError as error:
+                    raise ToolError(
+                        f"git's index cannot be copied: {error.strerror}",
+                        where=str(index),
+                        fix="make room for temporary files",
+                    ) from error
             for flag in ("--no-assume-unchanged", "--no-skip-worktree") if hidden else ():
                 git(self.root, "update-index", flag, "-z", "--stdin", stdin=b"\0".join(hidden) + b"\0", env=env)
             yield env

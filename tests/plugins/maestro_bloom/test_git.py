@@ -153,3 +153,20 @@ def test_line_ends_that_git_does_not_tell_apart(project: Project) -> None:
     assert (place.read_bytes(), git(project.root, "status", "--short")) == (b"one\r\n", "")
     result = project.run()
     assert (ran(result), result["code"]) == ({"test_ends"}, 1)
+
+
+def test_a_checkout_named_through_a_link(project: Project, tmp_path: Path) -> None:
+    link = tmp_path / "elsewhere/link"
+    link.parent.mkdir()
+    link.symlink_to(project.root)
+    test = "from pathlib import Path\n\n\ndef test_data():\n"
+    test += "    assert (Path(__file__).parent / 'data.txt').read_text() == '1'\n"
+    (project.root / "tests/test_data.py").write_text(test)
+    (project.root / "tests/data.txt").write_text("1")
+    outside = Project(link.parent, project.server)
+    named = [f"--rootdir={link}", str(link / "tests")]
+    assert len(ran(outside.run(*named))) == 3
+    assert ran(outside.run("--maestro-record=off", *named)) == set()
+    (project.root / "tests/data.txt").write_text("2")
+    project.edit(*BROKEN)
+    assert ran(outside.run("--maestro-record=off", *named)) == {"test_two", "test_data"}

@@ -68,3 +68,44 @@ def test_a_repetition_is_not_offered_again_but_a_full_run_is(clones: tuple[Path,
     assert len(run(change, "--maestro-record=off")["tests"]) == 2
     run(nightly, "--maestro-full")
     assert len(run(change, "--maestro-record=off")["tests"]) == 0
+
+
+@pytest.mark.slow
+def test_an_index_of_the_fork_point_sees_what_both_sides_changed(clones: tuple[Path, Path]) -> None:
+    nightly, change = clones
+    for name in ("one", "two", "three"):
+        (nightly / f"{name}.py").write_text("def value():\n    return 1\n")
+        test = f"import {name}\n\n\ndef test_{name}():\n    assert {name}.value() == 1\n"
+        (nightly / f"test_{name}.py").write_text(test)
+    git(nightly, "rm", "-q", "test_x.py")
+    git(nightly, "add", "-A")
+    git(nightly, "commit", "-qm", "three")
+    assert len(run(nightly, "--maestro-full")["tests"]) == 3
+    git(change, "pull", "-q", str(nightly))
+    # Main moves on without a recording; the branch changes something else, and takes main in.
+    (nightly / "one.py").write_text("def value():\n    return 9\n")
+    git(nightly, "commit", "-qam", "main moves")
+    (change / "two.py").write_text("def value():\n    return 9\n")
+    git(change, "commit", "-qam", "branch changes")
+    result = run(change, "--maestro-record=off")
+    assert [test["nodeid"] for test in result["tests"]] == ["test_two.py::test_two"], result["output"]
+    git(change, "pull", "-q", "--no-rebase", "--no-edit", str(nightly))
+    shutil.rmtree(change / ".maestro")
+    result = run(change, "--maestro-record=off")
+    assert {test["outcome"] for test in result["tests"]} == {"failed"}
+    assert {test["nodeid"] for test in result["tests"]} == {"test_one.py::test_one", "test_two.py::test_two"}
+
+
+@pytest.mark.slow
+def test_shards_of_two_commits_are_not_merged(clones: tuple[Path, Path]) -> None:
+    nightly, change = clones
+    (change / "test_x.py").write_text(TEST.replace("assert 1", "assert 2"))
+    git(change, "commit", "-qam", "change")
+    shards = []
+    for root, test in ((nightly, "test_x.py::test_one"), (change, "test_x.py::test_two")):
+        run(root, test)
+        shards.append(str(root / "shard.out"))
+        subprocess.run([sys.executable, "-m", "maestro_hooks", "bloom", "export", shards[-1]], cwd=root, check=True)
+    command = [sys.executable, "-m", "maestro_hooks", "bloom", "merge", *shards]
+    done = subprocess.run(command, cwd=change, capture_output=True, text=True, check=False)
+    assert (done.returncode, "the indexes differ in their tree" in done.stderr) == (2, True), done.stderr
