@@ -17,9 +17,10 @@ def is_loaded(territory: Territory) -> bool:
     """Whether project code may be loaded: asked before every function of the process is, which takes 10 ms and more."""
     for module in list(sys.modules.values()):
         if not isinstance(module, ModuleType):
-            if module is not None:
-                return True  # something that stands for a module, from wherever
-            continue  # a name that may not be imported
+            # Python 3.12 has ``typing.io``, a class; ``None`` is a name that may not be imported.
+            if module is None or type(module).__module__ == "typing":
+                continue
+            return True  # something that stands for a module, from wherever
         filename = vars(module).get("__file__")
         if isinstance(filename, str) and territory.path(filename) is not None:
             return True
