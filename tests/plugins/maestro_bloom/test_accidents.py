@@ -79,7 +79,7 @@ class Repository:
 def test_killing_at_any_moment(tmp_path: Path, flags: list[str]) -> None:
     repository = Repository(tmp_path / "project")
     begun = time.monotonic()
-    repository.start(*flags).wait()
+    repository.start(*flags).communicate()
     whole = time.monotonic() - begun
     chance = random.Random(7)  # noqa: S311 - the same moments every time
     for moment in range(MOMENTS // 2):
