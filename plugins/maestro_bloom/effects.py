@@ -16,6 +16,7 @@ from maestro_bloom import writers
 from maestro_bloom.imports_of import imported
 from maestro_bloom.memos import last_name
 from maestro_bloom.source_parts import Statement
+from maestro_bloom.syntax_nodes import nodes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,13 +33,13 @@ class Effects:
 
     def __init__(self, tree: ast.Module) -> None:
         self._imported: dict[str, str] = {}
-        for node in ast.walk(tree):
+        for node in nodes_of(tree):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 self._imported.update(imported(node))
         self._own: dict[str, frozenset[str]] = {}
         for node in tree.body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                self._own[node.name] = frozenset(self._stores(ast.walk(node)))
+                self._own[node.name] = frozenset(self._stores(nodes_of(node)))
 
     def statement(self, node: ast.stmt, digest: bytes) -> Statement:
         """One statement of the top level."""

@@ -11,6 +11,8 @@ import re
 import sys
 from dataclasses import dataclass
 
+from maestro_bloom.syntax_nodes import nodes_of
+
 # Calls whose first argument is a module's name.
 IMPORTERS = frozenset({"import_module", "__import__", "importorskip", "find_spec", "run_module"})
 # How many parts of a chain of attributes may be modules.
@@ -30,7 +32,7 @@ class Imports:
 def imports(tree: ast.Module) -> Imports:
     """All imports of a module, sorted."""
     collector = _Collector()
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         collector.add(node)
     names = collector.names | {name for chain in collector.chains for name in _reached(chain, collector.roots)}
     return Imports(tuple(sorted(names)), tuple(sorted(collector.strings)), collector.wildcard)

@@ -14,6 +14,8 @@ import ast
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from maestro_bloom.syntax_nodes import below, nodes_of, own_nodes, own_nodes_of
+
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Fillers: TypeAlias = Mapping[str, frozenset[str]]
 
@@ -30,28 +32,15 @@ _ASKED = "()"
 _CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__", "__setstate__", "__attrs_post_init__"})
 _MISSES = frozenset({"AttributeError", "KeyError", "LookupError", "IndexError", "TypeError", "Exception"})
 _LOOK_UPS = ("get", "pop", "keys", "__contains__")
-_NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
-
-
-def own_nodes(body: list[ast.stmt]) -> list[ast.AST]:
-    """All nodes of these statements, without the insides of nested functions and classes."""
-    found: list[ast.AST] = []
-    stack: list[ast.AST] = list(body)
-    while stack:
-        node = stack.pop()
-        found.append(node)
-        if not isinstance(node, _NESTED):
-            stack.extend(ast.iter_child_nodes(node))
-    return found
 
 
 def filled_by(tree: ast.Module) -> Fillers:
     """Per function name of a module: attributes of ``self`` that a function of this name fills."""
     found: dict[str, frozenset[str]] = {}
     finder = _Finder(frozenset({"self"}), {})
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            found[node.name] = found.get(node.name, frozenset()) | finder.filled(own_nodes(node.body))
+            found[node.name] = found.get(node.name, frozenset()) | finder.filled(own_nodes_of(node))
     return found
 
 
@@ -192,7 +181,7 @@ class _Finder:
     def mentioned(self, node: ast.AST) -> set[str]:
         """Attributes of owners mentioned anywhere below, by ``hasattr`` and ``self.__dict__["x"]`` too."""
         found: set[str] = set()
-        for n in ast.walk(node):
+        for n in below(node):
             if isinstance(n, ast.Attribute) and self._owns(n.value):
                 found.add(n.attr)
             elif isinstance(n, ast.Call) and last_name(n.func) in ("hasattr", "getattr"):

@@ -75,7 +75,8 @@ class Texts:
     def _imports(self, source: str) -> tuple[str, ...]:
         if source not in self._names:
             self._busy = True
-            from maestro_bloom.imports_of import imports  # noqa: PLC0415 - most suites compile no text
+            from maestro_bloom import syntax_nodes  # noqa: PLC0415 - most suites compile no text
+            from maestro_bloom.imports_of import imports  # noqa: PLC0415 - as above
 
             try:
                 with warnings.catch_warnings():
@@ -85,6 +86,7 @@ class Texts:
                 found = ()
             finally:
                 self._busy = False
+                syntax_nodes.forget()
             if len(self._names) >= _KEPT:
                 self._names.clear()
             self._names[source] = found

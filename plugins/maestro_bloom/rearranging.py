@@ -15,6 +15,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from maestro_bloom.imports_of import imported
+from maestro_bloom.syntax_nodes import nodes_of
 from maestro_hooks.integrations.pytest_leaving_out import LOOKING
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ _ASKED = frozenset({"getoption", "getini", "getvalue"})
 def rearranges(tree: ast.Module) -> bool:
     """Whether a hook of this source may need to see tests beside the one it looks at."""
     known = {"pytest", *_of_standard_library(tree)}
-    return any(_may(node, known) for node in ast.walk(tree))
+    return any(_may(node, known) for node in nodes_of(tree))
 
 
 def _may(node: ast.AST, known: Collection[str]) -> bool:

@@ -10,9 +10,10 @@ import ast
 import hashlib
 import re
 import warnings
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
-from maestro_bloom import imports_of, memos, writers
+from maestro_bloom import imports_of, memos, syntax_nodes, writers
 from maestro_bloom.effects import Effects, at_import, mentioned
 from maestro_bloom.keys import DIGEST_SIZE
 from maestro_bloom.rearranging import rearranges
@@ -31,17 +32,24 @@ _WORD = re.compile(r"\w+")
 _IGNORED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
 
+@lru_cache(maxsize=2)  # who puts probes in asks first, who numbers them next
 def model_of(data: bytes) -> SourceModel:
     """Analyse one source. What does not parse is all skeleton: any change of it counts as one of everything."""
     try:
-        tree = _parsed(data)
-        walker = _Walker(writers.module_names(tree), tree)
-        walker.module(tree)
-        found = imports_of.imports(tree)
+        return _model_of(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         # What no Python parses brings no hook, for nobody can import it.
         hooks = not isinstance(error, SyntaxError)
         return SourceModel(hashlib.blake2b(data, digest_size=DIGEST_SIZE).digest(), wildcard=True, rearranges=hooks)
+    finally:
+        syntax_nodes.forget()
+
+
+def _model_of(data: bytes) -> SourceModel:
+    tree = _parsed(data)
+    walker = _Walker(writers.module_names(tree), tree)
+    walker.module(tree)
+    found = imports_of.imports(tree)
     return SourceModel(
         skeleton=_hash(walker.skeleton),
         blocks=tuple(walker.blocks),
@@ -67,6 +75,7 @@ def mentions_of(place: Path, names: frozenset[str]) -> tuple[dict[tuple[str, int
     walker.module(tree)
     texts = (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str))
     words = {word for text in texts if not text.isidentifier() for word in _WORD.findall(text)}
+    syntax_nodes.forget()
     return {
         (qualname, n): {name for inner in ast.walk(node) for name in mentioned(inner) if name in names}
         for qualname, n, node in walker.functions
@@ -152,7 +161,7 @@ class _Walker:
         self.functions.append((qualname, n, node))
         docstring, body = split_docstring(node)
         # Whether it is a generator can be asked of a function without running it.
-        suspends = any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in memos.own_nodes(node.body))
+        suspends = any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in syntax_nodes.own_nodes_of(node))
         out += [type(node).__name__, node.name, str(n), str(suspends)]
         for field in ("args", "returns", "decorator_list", "type_params"):
             self._value(getattr(node, field, None), out)
@@ -175,7 +184,7 @@ class _Walker:
             kind,
             bool(writers.decorator_names(node) & _COMPILERS),
             writers.tables(node) if kind == OWN else (),
-            any(imports_of.walks_modules(inner) for inner in memos.own_nodes(body)),
+            any(imports_of.walks_modules(inner) for inner in syntax_nodes.own_nodes(body)),
         )
         self.blocks.insert(place, block)
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from maestro_bloom.memos import MUTATORS, SETTERS, Function, fills_given, last_name, own_nodes
+from maestro_bloom.memos import MUTATORS, SETTERS, Function, fills_given, last_name
 from maestro_bloom.source_parts import OWN, PLAIN, SEGMENT, WHOLE_TEST
+from maestro_bloom.syntax_nodes import nodes_of, own_nodes_of
 
 if TYPE_CHECKING:
     from maestro_bloom.memos import Fillers
@@ -48,14 +49,14 @@ _XUNIT = ("test", "setUp", "setup_", "tearDown", "teardown_")
 
 def module_names(tree: ast.Module) -> frozenset[str]:
     """Names bound anywhere at the module's top level."""
-    return frozenset(name for node in own_nodes(tree.body) for name in bound(node))
+    return frozenset(name for node in own_nodes_of(tree) for name in bound(node))
 
 
 def memoisers(tree: ast.Module) -> frozenset[str]:
     """Names of functions that are passed to a memoiser: ``f = lru_cache(None)(f)``, ``cache(f)``, or by a new name."""
     renamed = _renamed(tree)
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Call) and (_sounds_memo(node.func) or last_name(node.func) in renamed):
             found.update(a.id for a in node.args if isinstance(a, ast.Name))
             found.update(a.attr for a in node.args if isinstance(a, ast.Attribute))
@@ -67,7 +68,7 @@ def memoisers(tree: ast.Module) -> frozenset[str]:
 def _renamed(tree: ast.Module) -> frozenset[str]:
     """What a module calls memoisers: ``from functools import cache as keep``, ``keep = partial(lru_cache, 9)()``."""
     found: set[str] = set()
-    statements = [n for n in own_nodes(tree.body) if isinstance(n, ast.Import | ast.ImportFrom | ast.Assign)]
+    statements = [n for n in own_nodes_of(tree) if isinstance(n, ast.Import | ast.ImportFrom | ast.Assign)]
     for node in sorted(statements, key=lambda n: n.lineno):
         if not isinstance(node, ast.Assign):
             found.update(a.asname for a in node.names if a.asname and _sounds(a.name))
@@ -80,7 +81,7 @@ def _renamed(tree: ast.Module) -> frozenset[str]:
 
 def memo_lambdas(tree: ast.Module) -> tuple[int, ...]:
     """First lines of the lambdas that are passed to a memoiser."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _sounds_memo(node.func)]
+    calls = [node for node in nodes_of(tree) if isinstance(node, ast.Call) and _sounds_memo(node.func)]
     return tuple(sorted({a.lineno for call in calls for a in call.args if isinstance(a, ast.Lambda)}))
 
 
@@ -101,7 +102,7 @@ def kind(node: Function, names: frozenset[str], memo: frozenset[str], filled: Fi
     """
     if node.name.startswith(_XUNIT):
         return PLAIN  # what one test leaves for the next is a dependency between tests, not a cache
-    own = list(own_nodes(node.body))
+    own = own_nodes_of(node)
     decorated = any(_sounds(name) for name in decorator_names(node))
     looked_up = node.name in _ON_LOOK_UP and any(stored_into(n) for n in own)
     outlives = decorated or looked_up or node.name in memo or node.name in _OF_IMPORTERS
@@ -124,7 +125,7 @@ def kind(node: Function, names: frozenset[str], memo: frozenset[str], filled: Fi
 def tables(node: Function) -> tuple[str, ...]:
     """Attributes of the first argument that a function stores into, not only sets: tables that others may hold, too."""
     first = _first(node)
-    owners = [owner for n in own_nodes(node.body) for owner in stored_into(n, deleted=True)]
+    owners = [owner for n in own_nodes_of(node) for owner in stored_into(n, deleted=True)]
     return tuple(sorted({o.attr for o in owners if isinstance(o, ast.Attribute) and _is_name(o.value, first)}))
 
 
@@ -184,9 +185,9 @@ def _parameters(node: Function) -> tuple[set[str], set[str]]:
 
 def ending_with(node: Function) -> tuple[frozenset[str], frozenset[str]]:
     """(names of a function's own, functions defined in it that are only ever called: they end with its call)."""
-    own = own_nodes(node.body)
-    called = {id(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
-    escaping = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and id(n) not in called}
+    own, everything = own_nodes_of(node), nodes_of(node)
+    called = {id(n.func) for n in everything if isinstance(n, ast.Call)}
+    escaping = {n.id for n in everything if isinstance(n, ast.Name) and id(n) not in called}
     inner = {n.name for n in own if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) and not n.decorator_list}
     declared = {name for n in own if isinstance(n, ast.Global | ast.Nonlocal) for name in n.names}
     local = {name for n in own for name in bound(n)} | _parameters(node)[0]
