@@ -87,7 +87,11 @@ def read_kinds(topic: str) -> list[Kind]:
             found[-1].acts.append(tuple(line.split()))
         else:
             target[path] += line
+    taken: set[str] = set()
     for kind in found:
+        # Two kinds with a file of one name would overwrite one another in the project that all of a topic share.
+        assert taken.isdisjoint(kind.files), (kind.name, taken & kind.files.keys())
+        taken.update(kind.files)
         for files in (kind.files, kind.new, kind.replaced):
             files.update(
                 {path: content.rstrip("\n") + "\n" if content.strip() else "" for path, content in files.items()}
