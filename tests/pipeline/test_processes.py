@@ -63,8 +63,10 @@ def test_output_closed_early_is_no_end(tmp_path: Path) -> None:
 
 def test_an_interrupt_stops_the_child(tmp_path: Path) -> None:
     code = "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
+    # Whoever runs the tests in the background of a shell has them ignore interrupts, which every child inherits.
     caller = (
-        "import sys; from pathlib import Path; from maestro_hooks.pipeline.processes import run\n"
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from pathlib import Path; from maestro_hooks.pipeline.processes import run\n"
         f"run([sys.executable, '-c', {code!r}], cwd=Path('.'), env={{}}, timeout_s=60)"
     )
     job = subprocess.Popen([sys.executable, "-c", caller], cwd=tmp_path, stderr=subprocess.DEVNULL)
