@@ -64,11 +64,23 @@ def effective_mode(config: pytest.Config, wanted: Mode) -> tuple[Mode, str]:
         return wanted, ""
     if config.getoption("keyword"):
         return "report", "-k asks for certain tests"
-    if config.getoption("markexpr"):
+    if config.getoption("markexpr") not in ("", _own_marks(config)):
         return "report", "-m asks for certain tests"
     if any("::" in argument for argument in config.args):
         return "report", "the command line names tests"
     return "on", ""
+
+
+def _own_marks(config: pytest.Config) -> str:
+    """The ``-m`` of the project's own ``addopts``: that asks for nothing, it says which tests there are by default."""
+    found = ""
+    arguments = iter(config.getini("addopts"))
+    for argument in arguments:
+        if argument == "-m":
+            found = next(arguments, "")
+        elif argument.startswith("-m"):
+            found = argument.removeprefix("-m")
+    return found
 
 
 def decide(results: Results, *, mode: Mode, nodeids: Collection[str], always: Collection[str]) -> Selection:

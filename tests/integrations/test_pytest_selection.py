@@ -110,6 +110,17 @@ def test_a_user_who_names_tests_gets_them(project: Project, arguments: list[str]
     result.stdout.fnmatch_lines(["SKIPPABLE (ran all the same) [[]1[]] *"])
 
 
+@pytest.mark.parametrize("option", ["-m 'not slow'", "-m'not slow'", "--strict-markers -m 'not slow'"])
+def test_marks_that_the_project_itself_chooses_do_not_disable_skipping(project: Project, option: str) -> None:
+    project.plugin("pick", SKIPS_ONE)
+    project.write(test_a="import pytest\n@pytest.mark.slow\ndef test_slow(): pass\n" + THREE)
+    (project.root / "pytest.ini").write_text(f"[pytest]\naddopts = {option}\nmarkers = slow\n")
+    project.commit()
+    project.run().assert_outcomes(passed=2, deselected=2)
+    result = project.run("-m", "slow")
+    result.stdout.fnmatch_lines(["maestro: run *, select report (-m asks for certain tests, so nothing is skipped)"])
+
+
 def test_a_path_on_the_command_line_does_not_disable_skipping(project: Project) -> None:
     project.plugin("pick", SKIPS_ONE)
     project.write(test_a=THREE)
