@@ -46,7 +46,7 @@ _monitoring: Any = getattr(sys, "monitoring", None)
 
 
 class OpenSegments:
-    """The segments of one process; ``tool`` is the id of the tool that watches them."""
+    """The segments of one process; one of ``tools`` watches them, the tracer sees what runs inside."""
 
     def __init__(self, tracer: MonitoringTracer, recorder: Recorder, tools: MonitoringTools) -> None:
         self._tracer = tracer
@@ -220,7 +220,7 @@ class OpenSegments:
                 filling.units.add(unit)
 
     def _on_end(self) -> Callable[[CodeType, int, object], object]:
-        """The callback of each return of a segment."""
+        """The callback of each end of a segment."""
         recorder, running, muted, memos = self._recorder, self._open, self._muted, self._memos
         hits, again, disable = self._tracer.hits, self._tracer.again, _monitoring.DISABLE
         unsettled = self._unsettled

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 SCHEMA = 8
 
+# How many contents of the array are remembered in one bag; each is as long as the project has functions.
+_KEPT = 1024
+
 
 class HitMap(bytearray):
     """One byte per unit. Hashable and equal only to itself, because code objects hash and compare their constants."""
@@ -227,8 +230,9 @@ class ProbeTracer:
 
     def drain(self) -> set[int]:
         """Units seen since the last call, see ``Tracer``."""
-        if not self._recorder.filling:
-            self._handed[self._recorder.keeps_all].add(bytes(self._hits))
+        handed = self._handed[self._recorder.keeps_all]
+        if len(handed) < _KEPT and not self._recorder.filling:
+            handed.add(bytes(self._hits))
         seen = _taken(self._hits)
         again = _taken(self._again)
         self._resumed = again - seen
